@@ -1,0 +1,49 @@
+"""Who acts. A person, a program, a device and the clock are four callers of the same flow."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from portal.kernel import roles
+from portal.kernel.errors import Kind, Refusal
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`kind` is staff, key, device, clock, system or operator; `permissions` what it may do; `customers` whom a device serves."""
+
+    kind: str
+    id: UUID | None = None
+    role: str = ""
+    permissions: frozenset[str] = frozenset()
+    customers: frozenset[UUID] = field(default_factory=frozenset)
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: str) -> None:
+        if not self.may(permission):
+            raise Refusal(
+                "not_allowed", "Your role does not allow this. Ask an owner of this business.",
+                Kind.FORBIDDEN, permission=permission,
+            )  # fmt: skip
+
+    @property
+    def label(self) -> str:
+        """How an entry names the actor: a kind and an opaque id."""
+        return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+CLOCK = Actor("clock", permissions=frozenset(roles.PERMISSIONS) - {"archive.open"})
+SYSTEM = Actor("system", permissions=frozenset(roles.PERMISSIONS) - {"archive.open"})
+
+
+def staff(user_id: UUID, role: str) -> Actor:
+    return Actor("staff", user_id, role, roles.MATRIX.get(role, frozenset()))
+
+
+def key(key_id: UUID, scopes: frozenset[str]) -> Actor:
+    return Actor("key", key_id, "", scopes & roles.SCOPES)
+
+
+def device(device_id: UUID, customers: frozenset[UUID]) -> Actor:
+    return Actor("device", device_id, "", frozenset(), customers)

@@ -1,0 +1,102 @@
+"""The unit of work: one transaction, its archive entries last.
+
+Flows hand entries to the unit. Its outermost exit gives them to the writer (which `archive` registers) as the last thing
+before COMMIT, so that the order of index is the order of time and of commit, with no gaps. What must happen only if the
+commit happened (pushes, wake-ups) runs after it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from portal.kernel import ids
+from portal.kernel.errors import Kind, Refusal
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry that a flow hands in. `codes` are codes only; free text goes into `detail`, which is sealed.
+
+    `index` and `time` are known after the unit's exit. Hex digests are lower case.
+    """
+
+    kind: str
+    actor: str
+    subject: UUID | None = None
+    message: UUID | None = None
+    run: UUID | None = None
+    retention: str = ""
+    gone_at: datetime | None = None
+    codes: dict[str, str | int | bool] = field(default_factory=dict)
+    detail: dict[str, object] | None = None
+    commitment: str = ""
+    sealed_sha256: str = ""
+    wrap_sha256: str = ""
+    batch_sha256: str = ""
+    count: int | None = None
+    ids_sha256: str = ""
+    customer: UUID | None = None
+    id: UUID = field(default_factory=ids.uuid7)
+    index: int = -1
+    time: datetime | None = None
+
+
+Writer = Callable[[list[Draft]], None]
+Act = Callable[[], None]
+
+
+def _no_writer(drafts: list[Draft]) -> None:
+    raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
+
+
+_writer: Writer = _no_writer
+
+
+def set_writer(writer: Writer) -> None:
+    global _writer
+    _writer = writer
+
+
+class Unit:
+    """What one transaction gathers. `before_commit` acts run before the entries are written, in order."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.acts: list[Act] = []
+
+    def entry(self, draft: Draft) -> Draft:
+        self.drafts.append(draft)
+        return draft
+
+    def after_commit(self, act: Act) -> None:
+        self.acts.append(act)
+
+
+class _Local(threading.local):
+    unit: Unit | None = None
+
+
+_local = _Local()
+
+
+@contextmanager
+def work() -> Iterator[Unit]:
+    """Join the unit that is open in this thread, or open one: a transaction whose last writes are its entries."""
+    if _local.unit is not None:
+        yield _local.unit
+        return
+    unit = _local.unit = Unit()
+    try:
+        with transaction.atomic():
+            yield unit
+            if unit.drafts:
+                _writer(unit.drafts)
+    finally:
+        _local.unit = None
+    for act in unit.acts:
+        act()
