@@ -1,0 +1,44 @@
+// The same acts over HTTP, each with a proof of its own: for states between two wake-ups, and where sockets are
+// blocked. Nothing is cached, and no answer outlives the call.
+
+import * as proof from "./proof.js";
+
+/** What the server, or the way to it, said instead. `status` 0: the server was not reached. */
+export class Answer extends Error {
+  constructor(status, problem = {}) {
+    super(problem.detail ?? problem.title ?? "");
+    this.status = status;
+    this.code = problem.code ?? "";
+    this.problem = problem;
+  }
+}
+
+/** One proved request. → the parsed answer, or null when it has no body. Throws Answer. */
+export async function ask(device, method, path, value) {
+  const body = new TextEncoder().encode(value === undefined ? "" : JSON.stringify(value));
+  const { nonce } = await plain("GET", "/inbox/nonce");
+  const headers = { "Ebb-Proof": await proof.http(device, { nonce, method, path, body }) };
+  return request(method, path, body.length ? body : undefined, headers);
+}
+
+/** A request before there is a device: enrolment, recovery, nonces. */
+export function plain(method, path, value) {
+  return request(method, path, value === undefined ? undefined : JSON.stringify(value), {});
+}
+
+async function request(method, path, body, headers) {
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, {
+      method, body, cache: "no-store", credentials: "same-origin", redirect: "error",
+      headers: { Accept: "application/json", ...headers },
+      signal: AbortSignal.timeout(20_000),
+    });
+  } catch {
+    throw new Answer(0);
+  }
+  const parsed = await response.json().catch(() => null);
+  if (!response.ok) throw new Answer(response.status, parsed ?? {});
+  return parsed;
+}
