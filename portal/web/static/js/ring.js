@@ -61,6 +61,17 @@ export function announce(text) {
 
 const rings = new Set();
 let timer = 0;
+let asked = false;
+
+/* Fifty rings of a list that appear at once are drawn once. */
+function soon() {
+  if (asked) return;
+  asked = true;
+  queueMicrotask(() => {
+    asked = false;
+    tick();
+  });
+}
 
 /* One timer for all rings, only as fast as the nearest end needs. */
 function tick() {
@@ -122,7 +133,7 @@ export class EbbRing extends HTMLElement {
     if (Number.isNaN(this.from)) this.from = now();
     this.heard = this.until - now();
     rings.add(this);
-    tick();
+    soon();
   }
 
   /* Draws this moment; returns the milliseconds left. */

@@ -54,17 +54,15 @@ export function put(message, heard = performance.now()) {
 export function gone(ids, reason) {
   for (const id of ids) {
     buried.add(id);
-    const at = messages.get(id)?.gone_at;
-    const passed = at && Date.parse(at) <= clock.now();
-    end(id, passed ? at : new Date(clock.now()).toISOString(), reason);
+    end(id, messages.get(id)?.gone_at, reason);
   }
 }
 
 /** Ends what our own clock says is over. → ids. Needs no server and no network (I1). */
 export function expire() {
-  const over_ = live().filter(over).map((message) => message.id);
-  for (const id of over_) end(id, messages.get(id).gone_at, "expired");
-  return over_;
+  const passed = live().filter(over);
+  for (const message of passed) end(message.id, message.gone_at, "expired");
+  return passed.map((message) => message.id);
 }
 
 /** Milliseconds to the next end, or null when nothing ends. */
@@ -88,9 +86,10 @@ function over(message) {
 // Keeps the line, not the message: where it stood and when it ended.
 function end(id, at, reason) {
   const known = messages.get(id) ?? ended.get(id) ?? {};
+  const when = Math.min(at ? Date.parse(at) : Infinity, clock.now());
   messages.delete(id);
   ended.set(id, {
-    id, reason, ended_at: at ?? new Date(clock.now()).toISOString(),
+    id, reason, ended_at: new Date(when).toISOString(),
     for: known.for, sent_at: known.sent_at, direction: known.direction,
   });
 }

@@ -1,0 +1,22 @@
+/* What every page of the console needs. A page adds its own module where it has one. */
+import "./ring.js";
+import "./time.js";
+import "./keys.js";
+import "./confirm.js";
+import "./copy.js";
+
+// A message that ends while its page is open takes its words with it: [data-live-body] inside [data-life] holds them.
+document.addEventListener("ebb:gone", (event) => {
+  const scope = event.target.closest("[data-life]");
+  if (!scope) return;
+  for (const body of scope.querySelectorAll("[data-live-body]")) {
+    body.textContent = "This message has ended. Its text is no longer here; the archive keeps the sealed record.";
+    body.classList.add("gone");
+  }
+  for (const node of scope.querySelectorAll("[data-while-live]")) node.hidden = true;
+});
+
+// A page restored from the back/forward cache may hold text that has ended since.
+addEventListener("pageshow", (event) => {
+  if (event.persisted && document.querySelector("[data-live-body]")) location.reload();
+});
