@@ -1,0 +1,45 @@
+"""Records: what was said, sealed so that the portal itself cannot open it again."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Batch(models.Model):
+    """A batch key's envelope: the key sealed by HPKE to every archive recipient. The portal forgets the key itself
+    when the batch is full or a minute old."""
+
+    id = models.UUIDField(primary_key=True)
+    envelope = models.BinaryField()
+    sha256 = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField()
+
+
+class Record(models.Model):
+    """A self-contained snapshot of one message, sealed in three layers. Dies by disposal, never by a message's end."""
+
+    message_id = models.UUIDField(primary_key=True)
+    entry_id = models.UUIDField(unique=True)
+    customer_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=40)
+    category = models.CharField(max_length=40, default="")
+    direction = models.CharField(max_length=3)
+    sent_at = models.DateTimeField(db_index=True)
+    gone_at = models.DateTimeField(null=True)
+    archived_until = models.DateTimeField(null=True)
+    batch_id = models.UUIDField()
+    disposal_bucket = models.CharField(max_length=7)  # YYYY-MM
+    sealed = models.BinaryField()
+    outer_wrap = models.BinaryField()
+    index_month = models.CharField(max_length=7)
+    words = ArrayField(models.BigIntegerField())  # HMAC of stems under the month's index key
+
+    class Meta:
+        indexes = [models.Index(fields=["customer_id", "sent_at"], name="record_of_customer")]
+
+
+class IndexKey(models.Model):
+    """A month's index key, sealed to the archive recipients once the month is over (then the keyring forgets it)."""
+
+    month = models.CharField(max_length=7, primary_key=True)
+    envelope = models.BinaryField(null=True)
+    sealed_at = models.DateTimeField(null=True)

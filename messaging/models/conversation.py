@@ -1,0 +1,55 @@
+from django.db import models
+
+from messaging.models.customer import Customer
+from portal.kernel import ids
+
+
+class Policy(models.Model):
+    """The business's own limits: one row. Lifetimes in seconds."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    gone_after = models.PositiveIntegerField(default=7 * 86400)
+    maximum_gone_after = models.PositiveIntegerField(default=366 * 86400)
+    replies_live_days = models.PositiveSmallIntegerField(default=30)
+    time_zone = models.CharField(max_length=60, default="UTC")
+    accent = models.CharField(max_length=7, default="")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="a_business_has_one_policy")]
+
+
+class Category(models.Model):
+    """A kind of message with its purpose and usual life. Kept while messages name it."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    key = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=100)
+    purpose = models.CharField(max_length=16, default="service")
+    gone_after = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField()
+
+
+class Conversation(models.Model):
+    """What one customer and the business write to each other until it is closed; the customer's bodies outlive the close by
+    the policy's days, for staff."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CLOSED = "closed"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="conversations")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    assignee_id = models.UUIDField(null=True)
+    opened_at = models.DateTimeField()
+    waiting_since = models.DateTimeField(null=True)  # the oldest words of the customer that nobody answered
+    last_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer"], condition=models.Q(state="open"), name="a_customer_has_one_open_conversation"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "waiting_since"], name="conversation_queue")]

@@ -1,0 +1,98 @@
+from django.db import models
+
+from portal.kernel import ids
+
+
+class Customer(models.Model):
+    """A person the business writes to. The profile (reference, name, phone, e-mail, fields) is sealed under the business
+    key; the hashes find it. Erasure empties the profile and cuts `subject_id`, the only tie between a person and the ledger."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        CLOSED = "closed"
+        ERASED = "erased"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    subject_id = models.UUIDField(default=ids.uuid4, unique=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+    sealed_profile = models.BinaryField()
+    reference_hash = models.BinaryField(max_length=16, null=True, unique=True)
+    phone_hash = models.BinaryField(max_length=16, null=True, db_index=True)
+    email_hash = models.BinaryField(max_length=16, null=True, db_index=True)
+    language = models.CharField(max_length=12, default="en")
+    time_zone = models.CharField(max_length=60, default="")
+    contact_changed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["active", "closed", "erased"]), name="a_customer_is_in_a_known_state"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="erased")
+                | models.Q(reference_hash__isnull=True, phone_hash__isnull=True, email_hash__isnull=True),
+                name="an_erased_customer_cannot_be_found_by_contact",
+            ),
+        ]
+
+
+class Consent(models.Model):
+    """What a customer agreed to or took back: a row an event, never changed. Dies with the customer."""
+
+    class Purpose(models.TextChoices):
+        SERVICE = "service"
+        MARKETING = "marketing"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="consents")
+    purpose = models.CharField(max_length=16, choices=Purpose.choices)
+    channel = models.CharField(max_length=16)
+    source = models.CharField(max_length=60)
+    is_given = models.BooleanField(default=True)
+    at = models.DateTimeField()
+    wording = models.CharField(max_length=400, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=["service", "marketing"]), name="a_consent_has_a_known_purpose"
+            )
+        ]
+
+
+class Enrolment(models.Model):
+    """A one-time way in: a link (7 days) or a code (15 minutes). Only the hash of its secret is kept. Dies a month after use."""
+
+    class Kind(models.TextChoices):
+        LINK = "link"
+        CODE = "code"
+
+    class SendBy(models.TextChoices):
+        EMAIL = "email"
+        SMS = "sms"
+        SHOW = "show"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="enrolments")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    send_by = models.CharField(max_length=8, choices=SendBy.choices)
+    is_recovery = models.BooleanField(default=False)
+    secret_hash = models.BinaryField(max_length=32, unique=True)
+    sealed_secret = models.BinaryField(null=True)  # for the job that sends it; emptied when it was sent
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    device_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=models.Q(kind="code", used_at__isnull=True, cancelled_at__isnull=True),
+                name="a_customer_has_one_open_code",
+            )
+        ]

@@ -1,0 +1,89 @@
+from django.db import models
+
+from messaging.models.customer import Customer
+from portal.kernel import ids
+
+
+class Device(models.Model):
+    """A browser that was enrolled: its public key and nothing it could read. Kept, revoked, after its end: entries name it."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        LOCKED = "locked"
+        WIPING = "wiping"
+        REVOKED = "revoked"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+    public_key = models.BinaryField()  # P-256, uncompressed point (65 bytes)
+    sealed_name = models.BinaryField()
+    cookie_hash = models.BinaryField(max_length=32, unique=True)
+    revoked_reason = models.CharField(max_length=20, default="")
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["active", "locked", "wiping", "revoked"]),
+                name="a_device_is_in_a_known_state",
+            )
+        ]
+
+
+class DeviceCustomer(models.Model):
+    """Whom a device serves: oneself, a child, a person in care. Dies with the grant."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="serves")
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="devices")
+    relation = models.CharField(max_length=20, default="self")
+    granted_by = models.CharField(max_length=60)
+    granted_at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["device", "customer"], name="a_device_serves_a_customer_once")]
+
+
+class Wipe(models.Model):
+    """A wipe and its evidence: requested → sent → acknowledged (signed by the device key) or dark. Kept."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested"
+        SENT = "sent"
+        ACKNOWLEDGED = "acknowledged"
+        DARK = "dark"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="wipes")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.REQUESTED)
+    requested_by = models.CharField(max_length=60)
+    requested_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    dark_at = models.DateTimeField(null=True)
+    signature = models.BinaryField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device"],
+                condition=models.Q(state__in=["requested", "sent"]),
+                name="a_device_has_one_open_wipe",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="acknowledged") | models.Q(signature__isnull=False),
+                name="an_acknowledged_wipe_is_signed",
+            ),
+        ]
+
+
+class Nonce(models.Model):
+    """A single-use nonce of a device's HTTP proofs, for 60 seconds. Deleted when used; the clock sweeps the rest."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    device_id = models.UUIDField()
+    secret_hash = models.BinaryField(max_length=32, unique=True)
+    expires_at = models.DateTimeField(db_index=True)

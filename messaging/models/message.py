@@ -1,0 +1,117 @@
+"""A message's metadata and its body stand apart: the body dies, the metadata tells what became of it (I3)."""
+
+from datetime import datetime
+
+from django.db import models
+
+from portal.kernel import ids
+
+
+class Messages(models.QuerySet["Message"]):
+    def live(self, now: datetime) -> "Messages":
+        """Sent, not ended early, not yet gone. The one meaning of *live* (I1)."""
+        return self.filter(sent_at__isnull=False, ended_at__isnull=True, gone_at__gt=now)
+
+    def due(self, now: datetime) -> "Messages":
+        return self.filter(sent_at__isnull=True, ended_at__isnull=True, send_at__lte=now)
+
+    def undecided(self) -> "Messages":
+        return self.filter(outcome="")
+
+
+class Message(models.Model):
+    """One message to or from one customer, without its words. Its state follows from its times and `now`.
+
+    Kept as the account of what was sent and what became of it; holds no content."""
+
+    class Direction(models.TextChoices):
+        OUT = "out"  # the business to the customer
+        IN = "in"  # the customer to the business
+
+    class Outcome(models.TextChoices):
+        PENDING = ""
+        DELIVERED = "delivered"
+        EXPIRED_UNREAD = "expired_unread"
+        RECALLED = "recalled"
+        SUPPRESSED = "suppressed"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    customer_id = models.UUIDField()
+    conversation_id = models.UUIDField(null=True)
+    direction = models.CharField(max_length=3, choices=Direction.choices, default=Direction.OUT)
+    author = models.CharField(max_length=60)  # actor label: staff:…, key:…, device:…
+    category = models.CharField(max_length=40, default="")
+    in_reply_to = models.UUIDField(null=True)
+    format = models.CharField(max_length=10, default="text")
+    tap_to_reveal = models.BooleanField(default=False)
+    gone_after = models.PositiveIntegerField(null=True)  # seconds from sending
+    gone_after_read = models.PositiveIntegerField(null=True)
+    was_extended = models.BooleanField(default=False)
+    composed_at = models.DateTimeField()
+    send_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    revealed_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)  # an early end: recalled, read timer, erased, failed
+    ended_reason = models.CharField(max_length=20, default="")
+    outcome = models.CharField(max_length=16, choices=Outcome.choices, default="", blank=True)
+    outcome_at = models.DateTimeField(null=True)
+    bucket = models.BigIntegerField(null=True)
+    archived_until = models.DateTimeField(null=True)
+    rule = models.CharField(max_length=60, default="")
+
+    objects = Messages.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(gone_at__isnull=True) | models.Q(gone_at__gt=models.F("composed_at")),
+                name="a_message_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=["", "delivered", "expired_unread", "recalled", "suppressed", "failed"]),
+                name="a_message_has_a_known_outcome",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome="", outcome_at__isnull=True)
+                | (~models.Q(outcome="") & models.Q(outcome_at__isnull=False)),
+                name="an_outcome_has_its_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["customer_id", "-id"], name="message_of_customer"),
+            # read by flows.expiry: what nobody received when a bucket ends
+            models.Index(fields=["bucket"], condition=models.Q(outcome=""), name="message_undecided_by_bucket"),
+            # read by flows.schedule: what is due
+            models.Index(
+                fields=["send_at"],
+                condition=models.Q(sent_at__isnull=True, ended_at__isnull=True),
+                name="message_due",
+            ),
+        ]
+
+
+class Body(models.Model):
+    """The only live words of a message: sealed under its own key, which the wheel wraps. Deleted at the end; unreadable
+    before that, once the bucket's key is destroyed."""
+
+    message_id = models.UUIDField(primary_key=True)
+    bucket = models.BigIntegerField()
+    wrap = models.BinaryField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["bucket"], name="body_by_bucket")]
+
+
+class Idempotency(models.Model):
+    """An answer that may be asked for again: sealed for its 24 hours, its request known by a keyed hash only."""
+
+    digest = models.BinaryField(max_length=32, primary_key=True)  # HMAC(business key, actor | method | path | key)
+    body_digest = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField(null=True)
+    sealed_answer = models.BinaryField(null=True)
+    expires_at = models.DateTimeField(db_index=True)

@@ -1,0 +1,46 @@
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+from portal.kernel import actors, ids
+
+
+class Users(BaseUserManager["User"]):
+    use_in_migrations = False
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """One member of a business's staff. Never a customer. Kept, inactive, after they leave: entries name their id."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        AUTHOR = "author"
+        OFFICER = "officer"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=100)
+    role = models.CharField(max_length=16, choices=Role.choices)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+    objects = Users()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=["owner", "author", "officer"]), name="a_member_of_staff_has_a_known_role"
+            )
+        ]
+
+    @property
+    def actor(self) -> actors.Actor:
+        return actors.staff(self.id, self.role if self.is_active else "")
+
+    def get_full_name(self) -> str:
+        return self.name

@@ -1,0 +1,41 @@
+"""Jobs: a row in the broker's table, in the same transaction as the state it serves. Ids only, never content.
+
+State rows are the truth and a job is a hint: a job that runs twice, late or not at all may only cost time.
+"""
+
+import importlib
+from typing import Literal
+from uuid import UUID
+
+from django_q.tasks import async_task
+
+from portal.kernel import tenancy
+from portal.kernel.errors import Kind, Refusal
+
+Queue = Literal["urgent", "bulk"]
+
+
+def enqueue(name: str, *ids: UUID, queue: Queue = "urgent") -> None:
+    """Run `app.jobs.name(*ids)` for the business at hand, soon. Call it inside a unit: it commits or vanishes with it."""
+    _check(name)
+    async_task(
+        "portal.kernel.jobs.run", tenancy.here().id.hex, name, *[str(i) for i in ids],
+        cluster=queue, task_name=name,
+    )  # fmt: skip
+
+
+def run(business: str, name: str, *ids: str) -> None:
+    """The runner's side: find the business, enter it, call the job, leave. A business that is gone ends its jobs."""
+    _check(name)
+    place = tenancy.directory().by_id(UUID(business))
+    if place is None:
+        return
+    module, _, function = name.rpartition(".")
+    with tenancy.tenant_scope(place):
+        getattr(importlib.import_module(module), function)(*[UUID(i) for i in ids])
+
+
+def _check(name: str) -> None:
+    """Only functions of a `jobs` module: a forged row of the queue cannot name anything else."""
+    if name.count(".") < 2 or name.split(".")[-2] != "jobs":
+        raise Refusal("unknown_job", "There is no such job.", Kind.INVALID)

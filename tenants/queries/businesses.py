@@ -1,0 +1,62 @@
+"""Finding businesses. Answers are remembered for a moment in the process: every request asks."""
+
+import time
+from uuid import UUID
+
+from django.db import connection
+
+from portal.kernel import tenancy
+from tenants.models import Business, Domain
+
+FRESH_FOR = 2.0
+
+
+class Businesses(tenancy.Directory):
+    """The directory the floor asks; only businesses that are ready exist in it."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, tuple[float, tenancy.Place | None]] = {}
+        self._ids: dict[UUID, tuple[float, tenancy.Place | None]] = {}
+
+    def by_host(self, host: str) -> tenancy.Place | None:
+        """`host` may carry a port. Unknown, closed and half-made businesses all answer None."""
+        name = host.lower().rsplit(":", 1)[0] if ":" in host else host.lower()
+        known = self._hosts.get(name)
+        if known is None or known[0] < time.monotonic():
+            known = self._hosts[name] = (time.monotonic() + FRESH_FOR, _load_host(name))
+            if len(self._hosts) > 10_000:
+                self._hosts = {name: known}
+        return known[1]
+
+    def by_id(self, business_id: UUID) -> tenancy.Place | None:
+        known = self._ids.get(business_id)
+        if known is None or known[0] < time.monotonic():
+            found = _ready().filter(id=business_id).first()
+            known = self._ids[business_id] = (time.monotonic() + FRESH_FOR, found.place if found else None)
+        return known[1]
+
+    def all_ready(self) -> list[tenancy.Place]:
+        return [business.place for business in _ready().order_by("id")]
+
+    def forget(self) -> None:
+        self._hosts.clear()
+        self._ids.clear()
+
+
+def _ready():  # type: ignore[no-untyped-def]
+    _only_public()
+    return Business.objects.filter(state=Business.State.READY)
+
+
+def _load_host(name: str) -> tenancy.Place | None:
+    _only_public()
+    domain = Domain.objects.select_related("tenant").filter(domain=name).first()
+    if domain is None or domain.tenant.state != Business.State.READY:
+        return None
+    return domain.tenant.place
+
+
+def _only_public() -> None:
+    """The list of businesses stands in `public`, which every search path ends with; no tenant schema has such a table."""
+    if not tenancy.is_anywhere():
+        connection.set_schema_to_public()
