@@ -1,7 +1,7 @@
 /*
  * Dialogs and forms that think twice.
  *
- *   <button data-dialog="id">            opens <dialog id="id">; without scripts the same form stands on the page (data-when-plain)
+ *   <button data-dialog="id">            opens <dialog id="id">; browsers that know commandfor open it without this file
  *   <button data-dialog-close>           closes the dialog it is in
  *   <input data-must-equal="Acme Clinic"> keeps its form's submit button closed until the words match
  *   <form data-once>                     a second click does not send twice

@@ -122,7 +122,10 @@ export function connect(device, on) {
     if (silent || clock.since(heard) < SILENCE) return;
     silent = true;
     on.silent();
-    socket?.close(); // half-open: the other end may be gone without a word
+    const dead = socket; // half-open: the other end may be gone without a word, and so might `onclose` be
+    if (!dead) return;
+    closed(1006);
+    dead.close();
   }
 
   function hear() {

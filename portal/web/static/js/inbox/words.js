@@ -1,0 +1,94 @@
+// The page's own words in the customer's language; the business's words are never touched.
+//
+// The server may know the language (`<html data-lang>`); else the browser says. English stands behind every gap.
+
+import de from "./words/de.js";
+import en from "./words/en.js";
+import es from "./words/es.js";
+import fr from "./words/fr.js";
+import nl from "./words/nl.js";
+
+const BOOKS = { de, en, es, fr, nl };
+const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
+
+export const language = choose();
+const book = BOOKS[language];
+
+function choose() {
+  const wished = [document.documentElement.dataset.lang, ...(navigator.languages ?? [])];
+  const short = wished.filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
+  return short.find((tag) => tag in BOOKS) ?? "en";
+}
+
+/** say("gone_at", {time}) → a sentence. `{business}` is known to every page. */
+export function say(key, values = {}) {
+  const all = { business: document.body.dataset.business ?? "", ...values };
+  return (book[key] ?? en[key]).replace(/\{(\w+)\}/g, (_, name) => all[name] ?? "");
+}
+
+/** Speaks what a template left to us: `data-say="key"`, its values in `data-*`; dates and durations by `data-is`. */
+export function speak(root = document) {
+  document.documentElement.lang = language;
+  document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
+  for (const node of root.querySelectorAll("[data-duration]")) node.textContent = duration(node.dataset.duration);
+  for (const node of root.querySelectorAll("time[data-day]")) node.textContent = day(node.dateTime);
+  for (const node of root.querySelectorAll("[data-say]")) {
+    const values = { ...node.dataset };
+    if (values.until) values.until = day(values.until);
+    if (values.lasts) values.lasts = duration(values.lasts);
+    node.textContent = say(node.dataset.say, values);
+  }
+}
+
+// --- times, in the reader's zone and language ---
+
+const format = (options) => new Intl.DateTimeFormat(language, options);
+const clockFace = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayFace = format({ day: "numeric", month: "long", year: "numeric" });
+const shortFace = format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const weekFace = format({ weekday: "long", day: "numeric", month: "long" });
+const exactFace = format({ dateStyle: "full", timeStyle: "long" });
+
+export const time = (at) => clockFace.format(new Date(at));
+export const exact = (at) => exactFace.format(new Date(at));
+
+/** A calendar day stays that day in every zone; an instant is shown in the reader's. */
+export function day(value) {
+  const bare = /^\d{4}-\d{2}-\d{2}$/.test(value);
+  return dayFace.format(bare ? new Date(`${value}T12:00:00`) : new Date(value));
+}
+
+/** "14:02" today, "26 Nov, 14:02" on any other day. */
+export function moment(at, now) {
+  const same = new Date(at).toDateString() === new Date(now).toDateString();
+  return same ? time(at) : shortFace.format(new Date(at));
+}
+
+/** A heading above the messages of one day. */
+export function heading(at, now) {
+  const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days === 0) return say("today");
+  return days === 1 ? say("yesterday") : weekFace.format(new Date(at));
+}
+
+const count = (n, unit) =>
+  new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(n);
+
+/** Milliseconds in one or two words, rounded down: what is promised is really left. */
+export function span(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return count(seconds, "second");
+  if (seconds < 3600) return count(Math.floor(seconds / 60), "minute");
+  if (seconds < 172_800) return count(Math.floor(seconds / 3600), "hour");
+  return count(Math.floor(seconds / 86_400), "day");
+}
+
+/** Seconds ("300") or an ISO 8601 duration of whole parts ("P7Y", "P1M", "PT12H"). */
+export function duration(value) {
+  if (/^\d+$/.test(value)) return span(Number(value) * 1000);
+  const found = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(value);
+  if (!found) return value;
+  const units = ["year", "month", "week", "day", "hour", "minute", "second"];
+  const parts = units.map((unit, i) => found[i + 1] && count(Number(found[i + 1]), unit)).filter(Boolean);
+  return new Intl.ListFormat(language, { type: "unit", style: "long" }).format(parts);
+}
