@@ -11,6 +11,7 @@ may enter, and asks the kernel (`peer`) who is calling. The roles: `ebb` owns th
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -95,7 +96,7 @@ class EmbeddedPostgres:
             self.socket_folder = None
 
     def destroy(self) -> None:
-        """Stop, and remove the cluster with everything in it (tests and `--fresh` demos)."""
+        """Stop, and remove the cluster with everything in it (tests)."""
         self.stop()
         home = service_user.home_of_cluster(self.data)
         shutil.rmtree(self.cluster, ignore_errors=True)
@@ -123,14 +124,23 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_SECONDS
         while self.pid is not None:
             lines = self._lock_file()
-            if len(lines) >= 8 and lines[7].strip() == "ready":
-                self.socket_folder = Path(lines[4])
+            if _is_ready(lines) and self._answers(Path(lines[4])):
                 self._say("PostgreSQL is running already.")
                 return True
             if time.monotonic() > deadline:
                 raise LaunchError(f"A PostgreSQL runs in {self.cluster} but does not become ready; see {self.log}.")
             time.sleep(0.05)
         return False
+
+    def _answers(self, socket_folder: Path) -> bool:
+        """A server that was just told to stop still calls itself ready for a moment."""
+        self.socket_folder = socket_folder
+        try:
+            psycopg.connect(self.url("postgres", ADMIN)).close()
+        except psycopg.OperationalError:
+            self.socket_folder = None
+            return False
+        return True
 
     def _make_cluster(self) -> None:
         if (self.cluster / "PG_VERSION").exists():
@@ -159,10 +169,8 @@ class EmbeddedPostgres:
             raise LaunchError(f"PostgreSQL could not make its cluster in {folder.parent}: {reason}")
 
     def _launch(self) -> None:
-        self._clear_stale_lock()
+        self.socket_folder = self._clear_stale_lock() or self._make_socket_folder()
         self._write_access_rules()
-        self.socket_folder = Path(tempfile.mkdtemp(prefix="ebb-pg-", dir="/tmp"))  # a socket's path has 107 bytes
-        self._user.give(self.socket_folder)
         chosen = cluster_settings.server(self.socket_folder, self._settings)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -177,7 +185,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_SECONDS
         while self._process is not None and self._process.poll() is None:
             lines = self._lock_file()
-            if len(lines) >= 8 and lines[7].strip() == "ready" and int(lines[0]) == self._process.pid:
+            if _is_ready(lines) and int(lines[0]) == self._process.pid:
                 return
             if time.monotonic() > deadline:
                 self.stop()
@@ -185,15 +193,36 @@ class EmbeddedPostgres:
             time.sleep(0.02)
         raise LaunchError(f"PostgreSQL did not start: {_last_complaint(self.log)}")
 
-    def _clear_stale_lock(self) -> None:
-        """After a kill, the number in the lock file may be another process's by now; PostgreSQL would then refuse."""
+    def _clear_stale_lock(self) -> Path | None:
+        """After a kill, the number in the lock file may be another process's by now; PostgreSQL would then refuse.
+
+        Returns the killed server's socket folder: whoever knows its URL finds the new server in the same place.
+        """
         lines = self._lock_file()
         if not lines:
-            return
-        if len(lines) > 4:
-            _remove_socket_folder(Path(lines[4]))
+            return None
         _await_children_gone(self.cluster)
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        folder = Path(lines[4]) if len(lines) > 4 else None
+        return folder if folder and self._clear_socket_folder(folder) else None
+
+    def _clear_socket_folder(self, folder: Path) -> bool:
+        """Only one that is still ours: `/tmp` is everybody's, and its name may have been taken since."""
+        try:
+            found = folder.lstat()
+        except FileNotFoundError:
+            return False
+        owner = os.geteuid() if self._user.uid is None else self._user.uid
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
+            return False
+        for leftover in folder.glob(".s.PGSQL.*"):
+            leftover.unlink(missing_ok=True)
+        return True
+
+    def _make_socket_folder(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="ebb-pg-", dir="/tmp"))  # short: a socket's path has 107 bytes
+        self._user.give(folder)
+        return folder
 
     def _write_access_rules(self) -> None:
         """Only root and the server's own user may call; written at each start, since who we are may change."""
@@ -258,6 +287,10 @@ def _make_passable(folder: Path) -> None:
 def _server_environment() -> dict[str, str]:
     """Nothing of ours: no key, no URL, and no PG* variable of the caller's may reach the server."""
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _is_ready(lock_file: list[str]) -> bool:
+    return len(lock_file) >= 8 and lock_file[7].strip() == "ready"
 
 
 def _is_server(pid: int, cluster: Path) -> bool:
