@@ -10,7 +10,8 @@ from portal.kernel import ids
 class Messages(models.QuerySet["Message"]):
     def live(self, now: datetime) -> "Messages":
         """Sent, not ended early, not yet gone. The one meaning of *live* (I1)."""
-        return self.filter(sent_at__isnull=False, ended_at__isnull=True, gone_at__gt=now)
+        ends_later = models.Q(gone_at__gt=now) | models.Q(gone_at__isnull=True)  # a customer's words: no end while open
+        return self.filter(ends_later, sent_at__isnull=False, ended_at__isnull=True)
 
     def due(self, now: datetime) -> "Messages":
         return self.filter(sent_at__isnull=True, ended_at__isnull=True, send_at__lte=now)
@@ -55,11 +56,11 @@ class Message(models.Model):
     revealed_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
+    notify_at = models.DateTimeField(null=True)  # when a content-free notice goes out if nobody received it by then
     ended_at = models.DateTimeField(null=True)  # an early end: recalled, read timer, erased, failed
     ended_reason = models.CharField(max_length=20, default="")
     outcome = models.CharField(max_length=16, choices=Outcome.choices, default="", blank=True)
     outcome_at = models.DateTimeField(null=True)
-    bucket = models.BigIntegerField(null=True)
     archived_until = models.DateTimeField(null=True)
     rule = models.CharField(max_length=60, default="")
 
@@ -83,8 +84,10 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(fields=["customer_id", "-id"], name="message_of_customer"),
-            # read by flows.expiry: what nobody received when a bucket ends
-            models.Index(fields=["bucket"], condition=models.Q(outcome=""), name="message_undecided_by_bucket"),
+            # read by flows.expiry and the hub: what ended a moment ago
+            models.Index(fields=["gone_at"], condition=models.Q(gone_at__isnull=False), name="message_by_end"),
+            # read by flows.notice: who was not reached by a push
+            models.Index(fields=["notify_at"], condition=models.Q(notify_at__isnull=False), name="message_to_notify"),
             # read by flows.schedule: what is due
             models.Index(
                 fields=["send_at"],
@@ -100,11 +103,16 @@ class Body(models.Model):
 
     message_id = models.UUIDField(primary_key=True)
     bucket = models.BigIntegerField()
+    gone_at = models.DateTimeField(null=True)  # null: a customer's words in an open conversation
     wrap = models.BinaryField()
     sealed = models.BinaryField()
 
     class Meta:
-        indexes = [models.Index(fields=["bucket"], name="body_by_bucket")]
+        indexes = [
+            models.Index(fields=["gone_at"], name="body_by_end"),
+            # read by flows.expiry.carry_forward: what has no end yet and must move to a later bucket
+            models.Index(fields=["bucket"], condition=models.Q(gone_at__isnull=True), name="body_without_end"),
+        ]
 
 
 class Idempotency(models.Model):

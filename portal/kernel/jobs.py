@@ -39,3 +39,15 @@ def _check(name: str) -> None:
     """Only functions of a `jobs` module: a forged row of the queue cannot name anything else."""
     if name.count(".") < 2 or name.split(".")[-2] != "jobs":
         raise Refusal("unknown_job", "There is no such job.", Kind.INVALID)
+
+
+def enqueue_platform(name: str, *ids: UUID, queue: Queue = "urgent") -> None:
+    """A job of the platform itself, for no business: provisioning, before there is anything to enter."""
+    _check(name)
+    async_task("portal.kernel.jobs.run_platform", name, *[str(i) for i in ids], cluster=queue, task_name=name)
+
+
+def run_platform(name: str, *ids: str) -> None:
+    _check(name)
+    module, _, function = name.rpartition(".")
+    getattr(importlib.import_module(module), function)(*[UUID(i) for i in ids])

@@ -1,0 +1,18 @@
+"""What a business may be called."""
+
+import re
+
+from portal.kernel.errors import Refusal
+
+SLUG = re.compile(r"^[a-z][a-z0-9-]{1,38}[a-z0-9]$")
+RESERVED = frozenset({"www", "api", "admin", "mail", "static", "public", "ebb", "status", "docs", "localhost"})
+
+
+def check(slug: str, name: str) -> None:
+    if not SLUG.match(slug) or slug in RESERVED:
+        raise Refusal(
+            "bad_slug", "An address has 3 to 40 lower-case letters, digits or dashes and begins with a letter.",
+            field="slug",
+        )  # fmt: skip
+    if not 1 <= len(name.strip()) <= 100:
+        raise Refusal("bad_name", "A name has 1 to 100 characters.", field="name")
