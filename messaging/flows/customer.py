@@ -1,0 +1,214 @@
+"""Customers: added, changed, erased. A profile is never in the ledger; entries name its random subject id."""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django.db import IntegrityError, transaction
+
+from archive.flows import subject
+from messaging import push
+from messaging.models import Body, Consent, Conversation, Customer, DeviceCustomer, Enrolment, Message
+from messaging.queries import customers, profiles
+from messaging.rules import compose, contact
+from portal.kernel import ids, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal
+
+CHANNELS = frozenset({"inbox", "email", "sms", "push", "post", "phone"})
+LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A consent as the caller states it. `at` defaults to now."""
+
+    purpose: str
+    channel: str
+    source: str
+    at: datetime | None = None
+    wording: str = ""
+
+
+@dataclass(frozen=True)
+class Details:
+    """A customer as the caller describes them. None means: leave as it is."""
+
+    reference: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    fields: dict[str, object] | None = None
+    consent: tuple[Given, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure did, in the words the answer uses."""
+
+    customer_id: UUID
+    live_messages: int
+    archive_keeps: bool
+
+
+def create(*, actor: Actor, now: datetime, details: Details) -> UUID:
+    """A new customer; an existing reference is a conflict that names the customer who has it."""
+    actor.require("customer.manage")
+    profile = _merged(profiles.Profile(), details)
+    customer_id = ids.uuid7()
+    try:
+        with unit.work() as u, transaction.atomic():
+            row = Customer(id=customer_id, subject_id=ids.uuid4(), created_at=now, updated_at=now)
+            _fill(row, profile, details)
+            row.save(force_insert=True)
+            u.entry(unit.Draft("customer.created", actor.label, subject=row.subject_id, customer=row.id))
+            _add_consents(u, actor, row, details.consent, now)
+    except IntegrityError as error:
+        raise _taken(profile.reference) from error
+    return customer_id
+
+
+def change(*, actor: Actor, now: datetime, customer_id: UUID, details: Details) -> None:
+    """Change what is given. New contact data is remembered with its time: it pauses recovery for a day."""
+    actor.require("customer.manage")
+    try:
+        with unit.work() as u, transaction.atomic():
+            row = _locked(customer_id)
+            before = profiles.open_(row.id, row.sealed_profile)
+            after = _merged(before, details)
+            if (before.email, before.phone) != (after.email, after.phone):
+                row.contact_changed_at = now
+            _fill(row, after, details)
+            row.updated_at = now
+            row.save()
+            changed = sorted(name for name in vars(after) if getattr(before, name) != getattr(after, name))
+            codes: dict[str, str | int | bool] = {"changed": ",".join(changed)}
+            u.entry(unit.Draft("customer.changed", actor.label, subject=row.subject_id, customer=row.id, codes=codes))
+            _add_consents(u, actor, row, details.consent, now)
+    except IntegrityError as error:
+        raise _taken(details.reference or "") from error
+
+
+def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
+    """Erase the profile and every live message, sign out the devices that serve nobody else, cut the tie to the ledger.
+    The sealed archive keeps what its rules and holds make it keep."""
+    actor.require("customer.manage")
+    with unit.work() as u:
+        row = _locked(customer_id)
+        live = list(Message.objects.unended(now).filter(customer_id=row.id).values_list("id", flat=True))
+        _end_all(u, row, live, now)
+        _release_devices(u, row)
+        Enrolment.objects.filter(customer=row).delete()
+        Consent.objects.filter(customer=row).delete()
+        Conversation.objects.filter(customer=row, state="open").update(state="closed", closed_at=now, waiting_since=None)
+        u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes={"live_messages": len(live)}))
+        kept = subject.cut(customer_id=row.id)
+        _empty(row, now)
+    return Erased(customer_id, len(live), kept)
+
+
+def add_within(u: unit.Unit, *, actor: Actor, now: datetime, kind: str, address: str) -> UUID:
+    """A customer known by one address only, made by a send. Runs in the caller's unit."""
+    profile = profiles.Profile(**{kind: address})
+    row = Customer(id=ids.uuid7(), subject_id=ids.uuid4(), created_at=now, updated_at=now)
+    _fill(row, profile, Details())
+    row.save(force_insert=True)
+    u.entry(unit.Draft("customer.created", actor.label, subject=row.subject_id, customer=row.id))
+    return row.id
+
+
+def _locked(customer_id: UUID) -> Customer:
+    row = Customer.objects.select_for_update().filter(id=customer_id).exclude(state=Customer.State.ERASED).first()
+    if row is None:
+        raise Refusal("not_found", "There is no such customer.", Kind.NOT_FOUND)
+    return row
+
+
+def _merged(before: profiles.Profile, details: Details) -> profiles.Profile:
+    given = {name: value for name in ("reference", "name") if (value := getattr(details, name)) is not None}
+    for name, value in given.items():
+        _check_line(name, value)
+    if details.email is not None:
+        given["email"] = contact.email(details.email) if details.email else ""
+    if details.phone is not None:
+        given["phone"] = contact.phone(details.phone) if details.phone else ""
+    if details.fields is not None:
+        given["fields"] = {**before.fields, **_checked_fields(details.fields)}
+    return replace(before, **given)
+
+
+def _checked_fields(fields: dict[str, object]) -> dict[str, object]:
+    for name, value in fields.items():
+        good = isinstance(value, str | int | float | bool) or value is None
+        if not good or len(name) > 60 or (isinstance(value, str) and len(value) > 1000) or len(fields) > 50:
+            raise Refusal("bad_fields", "Fields are up to 50 names with a short text, number or yes/no.", field="fields")
+        if isinstance(value, str):
+            _check_line("fields", value)
+    return fields
+
+
+def _check_line(name: str, value: str) -> None:
+    if len(value) > 1000 or (name in {"name", "reference"} and len(value) > 200) or compose.FORBIDDEN.search(value):
+        raise Refusal("bad_text", "That text is too long or has characters that cannot be shown.", field=name)
+
+
+def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
+    row.sealed_profile = profiles.seal(row.id, profile)
+    for label in ("reference", "phone", "email"):
+        value = getattr(profile, label)
+        setattr(row, f"{label}_hash", profiles.find_by(label, value) if value else None)
+    if details.language is not None:
+        if not LANGUAGE.match(details.language) or len(details.language) > 12:
+            raise Refusal("bad_language", "A language is a tag such as en or de-AT.", field="language")
+        row.language = details.language
+    if details.time_zone is not None:
+        if details.time_zone and details.time_zone not in available_timezones():
+            raise Refusal("bad_time_zone", "A time zone is a name such as Europe/Berlin.", field="time_zone")
+        row.time_zone = details.time_zone
+
+
+def _add_consents(u: unit.Unit, actor: Actor, row: Customer, consents: tuple[Given, ...], now: datetime) -> None:
+    for given in consents:
+        if given.purpose not in Consent.Purpose.values or given.channel not in CHANNELS or not given.source:
+            raise Refusal("bad_consent", "A consent has a purpose, a channel and a source.", field="consent")
+        _check_line("consent", given.wording)
+        Consent.objects.create(
+            customer=row, purpose=given.purpose, channel=given.channel, source=given.source[:60],
+            at=given.at or now, wording=given.wording[:400],
+        )  # fmt: skip
+        codes: dict[str, str | int | bool] = {"purpose": given.purpose, "channel": given.channel}
+        u.entry(unit.Draft("consent.given", actor.label, subject=row.subject_id, customer=row.id, codes=codes))
+
+
+def _end_all(u: unit.Unit, row: Customer, live: list[UUID], now: datetime) -> None:
+    Body.objects.filter(message_id__in=live).delete()
+    Message.objects.filter(id__in=live, outcome="").update(outcome="recalled", outcome_at=now)
+    Message.objects.filter(id__in=live).update(ended_at=now, ended_reason="erased", notify_at=None)
+    push.gone(u, [(message_id, row.id) for message_id in live], "erased")
+
+
+def _release_devices(u: unit.Unit, row: Customer) -> None:
+    devices = list(DeviceCustomer.objects.filter(customer=row).values_list("device_id", flat=True))
+    DeviceCustomer.objects.filter(customer=row).delete()
+    for device_id in devices:
+        push.device(u, device_id, "refresh")
+
+
+def _empty(row: Customer, now: datetime) -> None:
+    row.state = Customer.State.ERASED
+    row.sealed_profile = profiles.seal(row.id, profiles.Profile())
+    row.reference_hash = row.phone_hash = row.email_hash = None
+    row.subject_id = ids.uuid4()  # a new one: the old stands in the ledger and now leads nowhere
+    row.updated_at = now
+    row.save()
+
+
+def _taken(reference: str) -> Refusal:
+    owner = customers.get_ids_by_reference([reference]).get(reference) if reference else None
+    return Refusal(
+        "reference_taken", "Another customer has this reference.", Kind.CONFLICT, id=str(owner) if owner else ""
+    )

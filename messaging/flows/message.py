@@ -1,0 +1,351 @@
+"""Messages: sent, taken back, extended, received.
+
+A send is one unit: customers found or made, bucket keys durable, messages and bodies, sealed records, entries last. It
+commits whole or not at all, so archived = sent (I5). Nothing is written at an end: reads compare `gone_at` with the clock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from archive.flows import record
+from archive.queries import rules
+from messaging import push
+from messaging.flows import body, recipient
+from messaging.models import Body, Conversation, Message
+from messaging.queries import customers, policy
+from messaging.rules import compose, state
+from portal.kernel import bulk, clock, ids, tenancy, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal, not_found
+
+BATCH_LIMIT = 1000
+NOTICE_DELAY = timedelta(seconds=30)  # a device that is online takes the push; a notice goes to those that are not
+MESSAGE_COLUMNS = (
+    "id", "customer_id", "conversation_id", "direction", "author", "category", "in_reply_to", "format", "tap_to_reveal",
+    "gone_after", "gone_after_read", "was_extended", "composed_at", "send_at", "sent_at", "gone_at", "notify_at",
+    "ended_reason", "outcome", "archived_until", "rule",
+)  # fmt: skip
+BODY_COLUMNS = ("message_id", "bucket", "gone_at", "wrap", "sealed")
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of one message. `draft` knows its index in the ledger after the commit; scheduled ones have none yet."""
+
+    id: UUID
+    customer_id: UUID
+    state: str
+    gone_at: datetime
+    archived_until: datetime | None
+    rule: str
+    draft: unit.Draft
+
+    @property
+    def index(self) -> int:
+        return self.draft.index
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A message that passed every check and has its recipient."""
+
+    asked: compose.Compose
+    to: customers.Recipient
+    id: UUID
+    life: int
+    gone_at: datetime
+    keep: rules.Retention
+
+
+def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -> list[Sent | Refusal]:
+    """Send or schedule each on its own; the answer keeps the order. One transaction for all that are accepted."""
+    actor.require("message.send")
+    answers: list[Sent | Refusal | None] = [_refusal(asked, now) for asked in composed]
+    with unit.work() as u:
+        found = recipient.resolve(u, actor=actor, now=now, composed=composed, refused=answers)
+        ready: list[_Ready] = []
+        for place, asked in enumerate(composed):
+            if answers[place] is None:
+                one = _prepare(asked, found[place], now)
+                ready.append(one)
+                answers[place] = _sent(one, actor)
+        accepted = [answer for answer in answers if isinstance(answer, Sent)]
+        _store(u, actor, ready, accepted, now)
+        _check_time_left(ready)
+    return [answer for answer in answers if answer is not None]
+
+
+def send(*, actor: Actor, now: datetime, asked: compose.Compose) -> Sent:
+    """Send one, or raise its refusal."""
+    answer = send_many(actor=actor, now=now, composed=[asked])[0]
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+def recall(*, actor: Actor, now: datetime, message_id: UUID) -> None:
+    """Gone from every device at once; a scheduled one is cancelled. The row of its body goes now, its residue with the
+    bucket (I2). The archive keeps its record."""
+    actor.require("message.recall")
+    with unit.work() as u:
+        row = _locked(message_id)
+        if state.has_ended(row, now) or row.direction == Message.Direction.IN:
+            raise Refusal("already_ended", "This message has ended already.", Kind.CONFLICT)
+        kind = "message.recalled" if row.sent_at else "message.cancelled"
+        end_early(row, now, "recalled", outcome="recalled")
+        u.entry(draft_of(kind, actor, row))
+        push.gone(u, [(row.id, row.customer_id)], "recalled")
+
+
+def extend(*, actor: Actor, now: datetime, message_id: UUID, seconds: int | None = None) -> datetime:
+    """Let a live message live longer: `seconds` from now, by default as long again as it was given. Only before its end.
+
+    Only its key moves to a later bucket; the body stays as it is."""
+    actor.require("message.extend")
+    limits = policy.get_policy().limits
+    with unit.work() as u:
+        row = _locked(message_id)
+        if row.sent_at is None or state.has_ended(row, now) or row.gone_at is None:
+            raise Refusal("already_ended", "This message has ended already.", Kind.CONFLICT)
+        life = seconds if seconds is not None else row.gone_after or limits.gone_after
+        compose.check_life(life, limits.maximum_gone_after, "gone_after")
+        _move_end(row, now, now + timedelta(seconds=life))
+        u.entry(draft_of("message.extended", actor, row, gone_at=row.gone_at))
+        push.arrived(u, [(row.id, row.customer_id)])
+    return row.gone_at
+
+
+def extend_from_device(*, actor: Actor, now: datetime, message_id: UUID) -> datetime:
+    """The customer's own extension: once, as long again, where the message allows it (WCAG 2.2.1)."""
+    with unit.work() as u:
+        row = _locked(message_id)
+        if row.customer_id not in actor.customers or state.has_ended(row, now) or row.gone_at is None:
+            raise not_found("message")
+        if not may_extend(row):
+            raise Refusal("cannot_extend", "This message cannot be extended.", Kind.CONFLICT)
+        row.was_extended = True
+        longest = now + timedelta(seconds=policy.get_policy().limits.maximum_gone_after)
+        _move_end(row, now, min(row.gone_at + timedelta(seconds=row.gone_after or 0), longest))
+        u.entry(draft_of("message.extended", actor, row, gone_at=row.gone_at))
+        push.arrived(u, [(row.id, row.customer_id)])
+    return row.gone_at
+
+
+def may_extend(row: Message) -> bool:
+    """Once, by the customer, unless a read timer makes the brevity the point."""
+    return row.direction == Message.Direction.OUT and not row.was_extended and row.gone_after_read is None
+
+
+def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_reply_to: UUID | None = None) -> UUID:
+    """What a customer wrote: archived as it arrives, readable for staff until its conversation is closed plus the policy's
+    days. It has no end while the conversation is open."""
+    if customer_id not in actor.customers:
+        raise not_found("customer")
+    compose.check_text(text, "body")
+    with unit.work() as u:
+        found = customers.get_recipients([customer_id]).get(customer_id)
+        if found is None:
+            raise not_found("customer")
+        talk = _open_conversation(customer_id, now)
+        message_id = ids.uuid7()
+        keep = rules.retention_for(category="", kind="message.received", at=now)
+        row = _received_row(message_id, found.id, talk.id, actor.label, in_reply_to, now, keep)
+        bulk.insert("messaging_message", MESSAGE_COLUMNS, [row])
+        content: body.Content = {"subject": "", "body": text, "attachments": []}
+        bucket = body.bucket_for(now, now + timedelta(days=policy.get_policy().replies_live_days))
+        sealed = body.seal(message_id=message_id, customer_id=found.id, content=content, bucket=bucket)
+        bulk.insert("messaging_body", BODY_COLUMNS, [(message_id, bucket, None, sealed.wrap, sealed.sealed)])
+        record.keep(u, [_snapshot("message.received", actor, found, message_id, "in", "", now, None, keep, content)])
+        push.arrived(u, [(message_id, found.id)])
+    return message_id
+
+
+def end_early(row: Message, now: datetime, reason: str, *, outcome: str) -> None:
+    """End one message before its time, in the caller's unit: the body's row goes at once. Its outcome is set only if it
+    had none."""
+    Body.objects.filter(message_id=row.id).delete()
+    row.ended_at, row.ended_reason, row.notify_at = now, reason, None
+    if row.outcome == "":
+        row.outcome, row.outcome_at = outcome, now
+    row.save(update_fields=["ended_at", "ended_reason", "notify_at", "outcome", "outcome_at"])
+
+
+def draft_of(kind: str, actor: Actor, row: Message, gone_at: datetime | None = None) -> unit.Draft:
+    return unit.Draft(
+        kind, actor.label, subject=recipient.subject_of(row.customer_id), customer=row.customer_id, message=row.id,
+        gone_at=gone_at,
+    )  # fmt: skip
+
+
+def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -> None:
+    """Scheduled messages whose time has come, claimed and locked by the caller: checked again, then sent."""
+    found = customers.get_recipients([row.customer_id for row, _ in rows])
+    snapshots = []
+    for row, stored in rows:
+        to = found.get(row.customer_id)
+        if to is None:
+            end_early(row, now, "failed", outcome="suppressed")
+            u.entry(draft_of("message.refused", _author(row), row))
+            continue
+        snapshots.append(_dispatch_one(row, stored, to, now))
+    record.keep(u, snapshots)
+    push.arrived(u, [(shot.message_id, shot.customer_id) for shot in snapshots])
+
+
+def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: datetime) -> record.Snapshot:
+    content = body.open_(body.Row(row.id, row.customer_id, stored.wrap, stored.sealed))
+    gone_at = now + timedelta(seconds=row.gone_after or 1)
+    keep = _keep_until(row.category, "message.sent", now, gone_at)
+    bucket = body.bucket_for(now, gone_at)
+    wrap = body.rewrap(message_id=row.id, wrap=stored.wrap, bucket=bucket)
+    Body.objects.filter(message_id=row.id).update(wrap=wrap, bucket=bucket, gone_at=gone_at)
+    Message.objects.filter(id=row.id).update(
+        sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule, notify_at=now + NOTICE_DELAY
+    )
+    return _snapshot("message.sent", _author(row), to, row.id, "out", row.category, now, gone_at, keep, content)
+
+
+def _author(row: Message) -> Actor:
+    """Who composed it, for the entry of its sending: the clock only opened the door."""
+    kind, _, author_id = row.author.partition(":")
+    return Actor(kind, ids.parse_uuid(author_id) if author_id else None)
+
+
+def _refusal(asked: compose.Compose, now: datetime) -> Refusal | None:
+    current = policy.get_policy()
+    try:
+        compose.check(asked, current.limits, now)
+        if asked.category and asked.category not in current.categories:
+            raise Refusal("unknown_category", "There is no such category.", field="category")
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def _prepare(asked: compose.Compose, to: customers.Recipient, now: datetime) -> _Ready:
+    current = policy.get_policy()
+    life = compose.life(asked, current.categories.get(asked.category), current.limits)
+    sends_at = asked.send_at or now
+    gone_at = sends_at + timedelta(seconds=life)
+    keep = _keep_until(asked.category, "message.sent", sends_at, gone_at)
+    return _Ready(asked, to, ids.uuid7(), life, gone_at, keep)
+
+
+def _keep_until(category: str, kind: str, at: datetime, gone_at: datetime) -> rules.Retention:
+    """Never before `gone_at`."""
+    keep = rules.retention_for(category=category, kind=kind, at=at)
+    return rules.Retention(keep.rule, max(keep.until, gone_at)) if keep.until else keep
+
+
+def _sent(one: _Ready, actor: Actor) -> Sent:
+    waits = one.asked.send_at is not None
+    kind = "message.scheduled" if waits else "message.sent"
+    draft = unit.Draft(kind, actor.label, subject=one.to.subject_id, customer=one.to.id, message=one.id)
+    return Sent(one.id, one.to.id, "scheduled" if waits else "sent", one.gone_at, one.keep.until, one.keep.rule, draft)
+
+
+def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent], now: datetime) -> None:
+    rows, bodies, snapshots = [], [], []
+    for one, answer in zip(ready, accepted, strict=True):
+        content: body.Content = {"subject": one.asked.subject, "body": one.asked.body, "attachments": []}
+        bucket = body.bucket_for(now, one.gone_at)
+        sealed = body.seal(message_id=one.id, customer_id=one.to.id, content=content, bucket=bucket)
+        rows.append(_row(one, actor, now))
+        bodies.append((one.id, bucket, one.gone_at, sealed.wrap, sealed.sealed))
+        if one.asked.send_at is None:
+            shot = _snapshot(
+                "message.sent", actor, one.to, one.id, "out", one.asked.category, now, one.gone_at, one.keep, content
+            )
+            snapshots.append((answer, shot))
+        else:
+            answer.draft.gone_at = one.gone_at
+            u.entry(answer.draft)
+            recipient.wake_at(u, one.asked.send_at)
+    bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
+    bulk.insert("messaging_body", BODY_COLUMNS, bodies)
+    drafts = record.keep(u, [shot for _, shot in snapshots])
+    for (answer, _), draft in zip(snapshots, drafts, strict=True):
+        answer.draft = draft
+    _answer_conversations(ready)
+    recipient.invite_newcomers(u, actor=actor, now=now, to=[one.to for one in ready])
+    push.arrived(u, [(shot.message_id, shot.customer_id) for _, shot in snapshots])
+
+
+def _row(one: _Ready, actor: Actor, now: datetime) -> tuple[object, ...]:
+    asked, waits = one.asked, one.asked.send_at is not None
+    return (
+        one.id, one.to.id, None, "out", actor.label, asked.category, asked.in_reply_to, asked.format,
+        asked.tap_to_reveal or asked.gone_after_read is not None, one.life, asked.gone_after_read, False,
+        now, asked.send_at, None if waits else now, None if waits else one.gone_at,
+        None if waits or not one.to.profile.email else now + NOTICE_DELAY, "", "", one.keep.until, one.keep.rule,
+    )  # fmt: skip
+
+
+def _received_row(
+    message_id: UUID, customer_id: UUID, talk: UUID, author: str, reply: UUID | None, now: datetime, keep: rules.Retention
+) -> tuple[object, ...]:
+    return (
+        message_id, customer_id, talk, "in", author, "", reply, "text", False, None, None, False, now, None, now, None,
+        None, "", "", keep.until, keep.rule,
+    )  # fmt: skip
+
+
+def _snapshot(
+    kind: str, actor: Actor, to: customers.Recipient, message_id: UUID, direction: str, category: str,
+    now: datetime, gone_at: datetime | None, keep: rules.Retention, content: body.Content,
+) -> record.Snapshot:  # fmt: skip
+    """The self-contained copy for the archive: words, names and addresses of both sides as known now."""
+    person = {"name": to.profile.name, "email": to.profile.email, "phone": to.profile.phone,
+              "reference": to.profile.reference, "customer": str(to.id)}  # fmt: skip
+    firm = {"name": tenancy.here().name, "by": actor.label}
+    sides = {"from": firm, "to": person} if direction == "out" else {"from": person, "to": firm}
+    return record.Snapshot(
+        message_id=message_id, customer_id=to.id, subject_id=to.subject_id, kind=kind, actor=actor.label,
+        direction=direction, category=category, sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule,
+        content={**content, **sides, "sent_at": clock.text(now)},
+    )  # fmt: skip
+
+
+def _answer_conversations(ready: list[_Ready]) -> None:
+    answered = [one.to.id for one in ready if one.asked.in_reply_to]
+    if answered:
+        Conversation.objects.filter(customer_id__in=answered, state="open").update(waiting_since=None)
+
+
+def _open_conversation(customer_id: UUID, now: datetime) -> Conversation:
+    talk, _ = Conversation.objects.get_or_create(
+        customer_id=customer_id, state="open", defaults={"opened_at": now, "last_at": now}
+    )
+    Conversation.objects.filter(id=talk.id).update(last_at=now)
+    Conversation.objects.filter(id=talk.id, waiting_since__isnull=True).update(waiting_since=now)
+    return talk
+
+
+def _locked(message_id: UUID) -> Message:
+    row = Message.objects.select_for_update().filter(id=message_id).first()
+    if row is None:
+        raise not_found("message")
+    return row
+
+
+def _move_end(row: Message, now: datetime, gone_at: datetime) -> None:
+    """Set a later end and move the key to its bucket."""
+    if row.gone_at is not None and gone_at <= row.gone_at:
+        raise Refusal("not_later", "That would not be later than the end it has.", Kind.CONFLICT, field="gone_after")
+    stored = Body.objects.select_for_update().filter(message_id=row.id).first()
+    if stored is None:
+        raise Refusal("already_ended", "This message has ended already.", Kind.CONFLICT)
+    bucket = body.bucket_for(now, gone_at)
+    stored.wrap = body.rewrap(message_id=row.id, wrap=stored.wrap, bucket=bucket)
+    stored.bucket, stored.gone_at, row.gone_at = bucket, gone_at, gone_at
+    row.archived_until = max(row.archived_until, gone_at) if row.archived_until else None
+    stored.save(update_fields=["wrap", "bucket", "gone_at"])
+    row.save(update_fields=["gone_at", "was_extended", "archived_until"])
+
+
+def _check_time_left(ready: list[_Ready]) -> None:
+    """The last look before the commit: what would end before it is committed is not sent (the guard of the bucket)."""
+    instant = clock.now()
+    if any(one.gone_at <= instant for one in ready):
+        raise Refusal("too_slow", "The message would have ended before it was sent. Try again.", Kind.UNAVAILABLE)

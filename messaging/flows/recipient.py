@@ -1,0 +1,85 @@
+"""From what a caller names to customers: found, or made and invited. Runs in the send's unit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from messaging.flows import customer, enrolment
+from messaging.models import Customer, Enrolment
+from messaging.queries import customers
+from messaging.rules import compose, contact
+from portal.kernel import tenancy, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal
+
+
+def resolve(
+    u: unit.Unit, *, actor: Actor, now: datetime, composed: list[compose.Compose], refused: list[object]
+) -> list[customers.Recipient | None]:  # fmt: skip
+    """One recipient a message, by position; where there is none, a refusal is put into `refused`."""
+    wanted = [None if refused[n] else _try_id(u, actor, now, asked, refused, n) for n, asked in enumerate(composed)]
+    _fill_references(composed, wanted, refused)
+    found = customers.get_recipients({pk for pk in wanted if pk is not None})
+    for n, pk in enumerate(wanted):
+        if refused[n] is None and (pk is None or pk not in found):
+            refused[n] = Refusal("unknown_customer", "There is no such customer.", Kind.NOT_FOUND, field="customer")
+    return [found.get(pk) if pk else None for pk in wanted]
+
+
+def _try_id(
+    u: unit.Unit, actor: Actor, now: datetime, asked: compose.Compose, refused: list[object], n: int
+) -> UUID | None:  # fmt: skip
+    try:
+        return asked.customer or (_by_address(u, actor, now, asked.to) if asked.to else None)
+    except Refusal as refusal:
+        refused[n] = refusal
+        return None
+
+
+def _by_address(u: unit.Unit, actor: Actor, now: datetime, to: str) -> UUID:
+    kind, address = contact.address(to)
+    found = customers.get_id_by_address(kind, address)
+    if found is None:
+        actor.require("customer.manage")
+        found = customer.add_within(u, actor=actor, now=now, kind=kind, address=address)
+    return found
+
+
+def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None], refused: list[object]) -> None:
+    references = {asked.reference for n, asked in enumerate(composed) if asked.reference and refused[n] is None}
+    if not references:
+        return
+    known = customers.get_ids_by_reference(references)
+    for n, asked in enumerate(composed):
+        if asked.reference and refused[n] is None:
+            wanted[n] = known.get(asked.reference)
+
+
+def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, to: Sequence[customers.Recipient]) -> None:
+    """First contact: who has no device and an e-mail address gets one link, unless one is on its way."""
+    newcomers = {one.id for one in to if not one.has_device and one.profile.email}
+    if not newcomers:
+        return
+    invited = set(
+        Enrolment.objects.filter(
+            customer_id__in=newcomers, kind="link", used_at__isnull=True, cancelled_at__isnull=True, expires_at__gt=now
+        ).values_list("customer_id", flat=True)
+    )
+    for customer_id in newcomers - invited:
+        enrolment.invite(u, actor=actor, now=now, customer_id=customer_id)
+
+
+def subject_of(customer_id: UUID) -> UUID | None:
+    return Customer.objects.filter(id=customer_id).values_list("subject_id", flat=True).first()
+
+
+def wake_at(u: unit.Unit, due_at: datetime) -> None:
+    """Tell the clock, which looks at one public row a business, that something is due."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO public.tenants_wakeup (business_id, due_at) VALUES (%s, %s) "
+            "ON CONFLICT (business_id) DO UPDATE SET due_at = LEAST(tenants_wakeup.due_at, EXCLUDED.due_at)",
+            [tenancy.here().id, due_at],
+        )

@@ -1,0 +1,81 @@
+"""Finding customers. `get_…_for(actor)` is the only way to one; absent and forbidden look the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from messaging.models import Customer, DeviceCustomer
+from messaging.queries import profiles
+from messaging.rules import contact
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal, not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A customer as a send needs them."""
+
+    id: UUID
+    subject_id: UUID
+    profile: profiles.Profile
+    language: str
+    has_device: bool
+
+
+def get_customer_for(actor: Actor, customer_id: UUID) -> Customer:
+    actor.require("customer.view")
+    found = Customer.objects.filter(id=customer_id).exclude(state=Customer.State.ERASED).first()
+    if found is None:
+        raise not_found("customer")
+    return found
+
+
+def get_customers_for(actor: Actor, *, reference: str = "", phone: str = "", email: str = "") -> QuerySet[Customer]:
+    """Filtered by exact address or reference, through the keyed hashes."""
+    actor.require("customer.view")
+    rows = Customer.objects.exclude(state=Customer.State.ERASED)
+    if reference:
+        rows = rows.filter(reference_hash=profiles.find_by("reference", reference))
+    if phone:
+        rows = rows.filter(phone_hash=profiles.find_by("phone", contact.phone(phone)))
+    if email:
+        rows = rows.filter(email_hash=profiles.find_by("email", contact.email(email)))
+    return rows
+
+
+def get_recipients(customer_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
+    """Those who can be written to, by id; the others are absent."""
+    return {row.id: _recipient(row) for row in _reachable().filter(id__in=list(customer_ids))}
+
+
+def get_ids_by_reference(references: Iterable[str]) -> dict[str, UUID]:
+    hashes = {profiles.find_by("reference", reference): reference for reference in references}
+    rows = Customer.objects.exclude(state=Customer.State.ERASED).filter(reference_hash__in=list(hashes))
+    return {hashes[bytes(found)]: pk for found, pk in rows.values_list("reference_hash", "id")}
+
+
+def get_id_by_address(kind: str, address: str) -> UUID | None:
+    """The one customer at an address, None when nobody is there; several are a refusal, not a guess."""
+    column = f"{kind}_hash"
+    rows = Customer.objects.filter(**{column: profiles.find_by(kind, address)}, state=Customer.State.ACTIVE)
+    found = list(rows.values_list("id", flat=True)[:2])
+    if len(found) > 1:
+        raise Refusal(
+            "ambiguous_recipient", "Several customers share this address. Name the customer instead.",
+            Kind.CONFLICT, field="to",
+        )  # fmt: skip
+    return found[0] if found else None
+
+
+def _reachable() -> QuerySet[Customer]:
+    device = DeviceCustomer.objects.filter(customer_id=OuterRef("id")).exclude(device__state="revoked")
+    return Customer.objects.filter(state=Customer.State.ACTIVE).annotate(has_device=Exists(device))
+
+
+def _recipient(row: Customer) -> Recipient:
+    return Recipient(
+        row.id, row.subject_id, profiles.open_(row.id, row.sealed_profile), row.language,
+        row.has_device,  # type: ignore[attr-defined]
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""The business's limits and categories, remembered for a moment in the process: every send asks."""
+
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from messaging.models import Category, Policy
+from messaging.rules import compose
+from portal.kernel import tenancy
+
+FRESH_FOR = 2.0
+
+
+@dataclass(frozen=True)
+class Current:
+    """`categories` maps a key to its usual life in seconds, or None."""
+
+    limits: compose.Limits
+    replies_live_days: int
+    time_zone: str
+    accent: str
+    categories: dict[str, int | None] = field(default_factory=dict)
+
+
+_known: dict[UUID, tuple[float, Current]] = {}
+
+
+def get_policy() -> Current:
+    place = tenancy.here()
+    known = _known.get(place.id)
+    if known is None or known[0] < time.monotonic():
+        known = _known[place.id] = (time.monotonic() + FRESH_FOR, _load())
+    return known[1]
+
+
+def forget() -> None:
+    _known.pop(tenancy.here().id, None)
+
+
+def _load() -> Current:
+    row = Policy.objects.filter(id=1).first() or Policy()
+    return Current(
+        compose.Limits(row.gone_after, row.maximum_gone_after),
+        row.replies_live_days,
+        row.time_zone,
+        row.accent,
+        dict(Category.objects.values_list("key", "gone_after")),
+    )
