@@ -1,0 +1,115 @@
+"""Finding devices. `get_…_for(actor)` for people and programs; `get_by_cookie` and `standing_of` for a device's own doors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from messaging.models import Device, DeviceCustomer, Wipe
+from messaging.rules import secrets
+from portal.kernel import actors, keys, tenancy
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal, not_found
+
+NAME = "device.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A device as its doors need it: may it speak, for whom, and which wipe waits for it."""
+
+    id: UUID
+    state: str
+    public_key: bytes
+    customers: frozenset[UUID]
+    wipe_id: UUID | None
+
+    @property
+    def actor(self) -> Actor:
+        return actors.device(self.id, self.customers)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == Device.State.ACTIVE
+
+    def require_active(self) -> None:
+        if not self.is_active:
+            raise refused(self.state)
+
+
+def refused(state: str) -> Refusal:
+    """Codes `device_locked`, `device_wiping`, `device_revoked`."""
+    return Refusal(f"device_{state}", "This device may not see messages now.", Kind.FORBIDDEN)
+
+
+def unknown() -> Refusal:
+    return Refusal("unknown_device", "This browser is not enrolled here.", Kind.UNAUTHENTICATED)
+
+
+def get_by_cookie(cookie: str, now: datetime) -> Standing | None:
+    """The device a cookie names, in whatever state. A cookie alone opens nothing: the key must sign."""
+    if not cookie or len(cookie) > 200:
+        return None
+    digest = secrets.digest(tenancy.here().id, secrets.COOKIE, cookie)
+    row = Device.objects.filter(cookie_hash=digest).first()
+    return _standing(row, now) if row else None
+
+
+def get_standing(device_id: UUID, now: datetime) -> Standing | None:
+    row = Device.objects.filter(id=device_id).first()
+    return _standing(row, now) if row else None
+
+
+def standings(device_ids: Iterable[UUID], now: datetime) -> dict[UUID, tuple[str, frozenset[UUID]]]:
+    """State and customers of many devices, in two queries: the minute's check of every open socket."""
+    wanted = list(device_ids)
+    states = dict(Device.objects.filter(id__in=wanted).values_list("id", "state"))
+    customers: dict[UUID, set[UUID]] = {device_id: set() for device_id in states}
+    for device_id, customer_id in _serving(now).filter(device_id__in=wanted).values_list("device_id", "customer_id"):
+        customers.setdefault(device_id, set()).add(customer_id)
+    return {device_id: (state, frozenset(customers[device_id])) for device_id, state in states.items()}
+
+
+def get_device_for(actor: Actor, device_id: UUID) -> Device:
+    """For staff and keys with `device.view`; a device finds itself only."""
+    if actor.kind == "device":
+        found = Device.objects.filter(id=device_id).first() if actor.id == device_id else None
+    else:
+        actor.require("device.view")
+        found = Device.objects.prefetch_related("serves", "wipes").filter(id=device_id).first()
+    if found is None:
+        raise not_found("device")
+    return found
+
+
+def get_devices_for(actor: Actor, *, customer: UUID | None = None) -> QuerySet[Device]:
+    """Newest first. A device sees the devices of the customers it serves."""
+    rows = Device.objects.prefetch_related("serves", "wipes").order_by("-id")
+    if actor.kind == "device":
+        rows = rows.filter(serves__customer_id__in=actor.customers).distinct()
+    else:
+        actor.require("device.view")
+    return rows.filter(serves__customer_id=customer).distinct() if customer else rows
+
+
+def name_of(row: Device) -> str:
+    return keys.open_field(NAME, row.id, row.sealed_name).decode()
+
+
+def wipes_of(row: Device) -> list[Wipe]:
+    """Newest first: a wipe is its own evidence."""
+    return sorted(row.wipes.all(), key=lambda wipe: wipe.id, reverse=True)
+
+
+def _serving(now: datetime) -> QuerySet[DeviceCustomer]:
+    return DeviceCustomer.objects.filter(Q(until__isnull=True) | Q(until__gt=now), customer__state="active")
+
+
+def _standing(row: Device, now: datetime) -> Standing:
+    customers = frozenset(_serving(now).filter(device_id=row.id).values_list("customer_id", flat=True))
+    wipe_id = None
+    if row.state == Device.State.WIPING:
+        wipe_id = Wipe.objects.filter(device_id=row.id, state__in=["requested", "sent"]).values_list("id", flat=True).first()
+    return Standing(row.id, row.state, bytes(row.public_key), customers, wipe_id)
