@@ -261,7 +261,7 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
         else:
             answer.draft.gone_at = one.gone_at
             u.entry(answer.draft)
-            recipient.wake_at(u, one.asked.send_at)
+            recipient.wake_at(one.asked.send_at)
     bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
     bulk.insert("messaging_body", BODY_COLUMNS, bodies)
     drafts = record.keep(u, [shot for _, shot in snapshots])

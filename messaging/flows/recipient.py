@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
 from messaging.flows import customer, enrolment
 from messaging.models import Customer, Enrolment
 from messaging.queries import customers
@@ -13,6 +11,7 @@ from messaging.rules import compose, contact
 from portal.kernel import tenancy, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
+from tenants.flows import wakeup
 
 
 def resolve(
@@ -75,11 +74,6 @@ def subject_of(customer_id: UUID) -> UUID | None:
     return Customer.objects.filter(id=customer_id).values_list("subject_id", flat=True).first()
 
 
-def wake_at(u: unit.Unit, due_at: datetime) -> None:
+def wake_at(due_at: datetime) -> None:
     """Tell the clock, which looks at one public row a business, that something is due."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO public.tenants_wakeup (business_id, due_at) VALUES (%s, %s) "
-            "ON CONFLICT (business_id) DO UPDATE SET due_at = LEAST(tenants_wakeup.due_at, EXCLUDED.due_at)",
-            [tenancy.here().id, due_at],
-        )
+    wakeup.lower(business_id=tenancy.here().id, due_at=due_at)

@@ -1,0 +1,145 @@
+"""What must happen on time, each in a loop of its own. State rows are the truth; several clocks at once are safe.
+
+A loop that fails says so and goes on: nothing here decides whether an ended message is shown (reads do, I1).
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import close_old_connections
+
+from archive.flows import tree
+from messaging.flows import device, expiry, notice, schedule, sweep
+from portal.kernel import clock, heartbeat, keys, tenancy, wake
+from portal.kernel.errors import Refusal
+from tenants.flows import wakeup
+
+log = logging.getLogger("ebb.clock")
+FULL_SWEEP = 30.0  # seconds: every business is looked at this often even when no wake-up told of it
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`act` is called every `every` seconds, with the instant."""
+
+    name: str
+    every: float
+    act: Callable[[datetime], None]
+
+
+def mark(now: datetime) -> None:
+    """Raise the keyring's high-water mark: time that was seen never comes back, not even after a restart."""
+    keys.keyring().live.mark(clock.wall().timestamp())
+
+
+def destroy(now: datetime) -> None:
+    expiry.destroy_over(now=now)
+
+
+def purge(now: datetime) -> None:
+    for place in tenancy.directory().all_ready():
+        with tenancy.tenant_scope(place):
+            while expiry.purge(now=now).bodies:
+                pass
+
+
+def send_due(now: datetime) -> None:
+    for business_id in wakeup.take_due(now=now):
+        place = tenancy.directory().by_id(business_id)
+        if place is not None:
+            with tenancy.tenant_scope(place):
+                while schedule.send_due(now=now):
+                    pass
+
+
+def sweep_all(now: datetime) -> None:
+    """What may be a little late: forgotten schedules, words without an end, used-up nonces and answers, dark devices."""
+    for place in tenancy.directory().all_ready():
+        with tenancy.tenant_scope(place):
+            while schedule.send_due(now=now):
+                pass
+            expiry.carry_forward(now=now)
+            sweep.used_up(now=now)
+            device.mark_all_dark(now=now)
+
+
+def notify(now: datetime) -> None:
+    for place in tenancy.directory().all_ready():
+        with tenancy.tenant_scope(place):
+            notice.queue_due(now=now)
+
+
+def watch(now: datetime) -> None:
+    """Say that the clock is alive; `/readyz` reads it, as it reads the age of the queue."""
+    heartbeat.beat("clock")
+
+
+LOOPS = (
+    Loop("mark", 1.0, mark),
+    Loop("destroy", 0.2, destroy),
+    Loop("purge", 1.0, purge),
+    Loop("due", 0.25, send_due),
+    Loop("notices", 5.0, notify),
+    Loop("sweep", FULL_SWEEP, sweep_all),
+    Loop("watch", 2.0, watch),
+)
+
+
+class Integrator:
+    """Integrates a business's ledger within a second of a wake-up, and every business now and then."""
+
+    def __init__(self) -> None:
+        self.dirty: set[str] = set()
+        self.swept_at = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def run(self, stop: threading.Event) -> None:
+        for event in wake.listen(timeout=1.0):
+            if stop.is_set():
+                return
+            if event is not None and event.kind == wake.RESYNC:
+                self.swept_at = datetime(1970, 1, 1, tzinfo=UTC)
+            elif event is not None:
+                self.dirty.add(event.schema)
+                continue
+            guarded("integrate", self.integrate)
+
+    def integrate(self, now: datetime) -> None:
+        places = tenancy.directory().all_ready()
+        if now - self.swept_at >= timedelta(seconds=FULL_SWEEP):
+            self.swept_at, self.dirty = now, {place.schema for place in places}
+        due, self.dirty = self.dirty, set()
+        for place in places:
+            if place.schema in due:
+                with tenancy.tenant_scope(place):
+                    guarded("integrate", lambda at: tree.integrate(now=at) and None)
+
+
+def guarded(name: str, act: Callable[[datetime], None]) -> None:
+    """Run one turn; a failure is told by name and code, never with content, and the loop lives on."""
+    try:
+        close_old_connections()
+        act(clock.now())
+    except Refusal as refusal:
+        log.error("clock loop refused", extra={"loop": name, "code": refusal.code})
+    except Exception as error:  # the clock must outlive any single failure
+        log.error("clock loop failed", extra={"loop": name, "error": type(error).__name__})
+
+
+def run_loop(loop: Loop, stop: threading.Event) -> None:
+    while not stop.wait(loop.every):
+        guarded(loop.name, loop.act)
+
+
+def run(stop: threading.Event) -> None:
+    """Run every loop until `stop` is set."""
+    keys.keyring()
+    threads = [threading.Thread(target=run_loop, args=(loop, stop), name=loop.name, daemon=True) for loop in LOOPS]
+    threads.append(threading.Thread(target=Integrator().run, args=(stop,), name="integrate", daemon=True))
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join(timeout=5)

@@ -1,0 +1,116 @@
+"""The end of messages. Irreversible by design.
+
+Nobody waits for this module to be safe: every read compares `gone_at` with the clock (I1). What it does:
+1. `destroy_over` destroys the keys of buckets that are over: one small write a bucket, for all businesses (I2);
+2. `purge` deletes the bodies that have ended, in slices, each its own transaction, skipping rows that others hold; sets
+   *expired unread* on what no device received (I3) and writes one mass entry a slice;
+3. `carry_forward` moves what has no end yet (customers' words in open conversations) to a later bucket before its own ends.
+
+Never done here: a key destroyed before its bucket's instant; a body kept because a device was slow; an archive touched.
+"""
+
+import hashlib
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+
+from messaging.flows import body
+from messaging.models import Body
+from messaging.queries import policy
+from portal.kernel import keys, unit
+from portal.kernel.actors import CLOCK
+from portal.kernel.errors import Refusal
+from portal.sealing import errors
+
+SLICE = 10_000  # rows a transaction: a few hundred milliseconds, so that senders are not blocked
+CARRY_AHEAD = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What one slice did: bodies deleted, messages that nobody received."""
+
+    bodies: int
+    unread: int
+
+
+def destroy_over(*, now: datetime) -> list[int]:
+    """Destroy the keys of all buckets that are over, for the whole installation. Returns them only once they are gone."""
+    try:
+        gone = keys.keyring().live.destroy_past(now.timestamp())
+    except errors.SealingError as error:
+        raise keys.unwritable(error) from error
+    body.forget_over(now)
+    return gone
+
+
+def purge(*, now: datetime, slice_rows: int = SLICE) -> Purged:
+    """Delete one slice of bodies that have ended; call again until it answers zero bodies."""
+    with unit.work() as u:
+        ended = _delete_slice(now, slice_rows)
+        if not ended:
+            return Purged(0, 0)
+        unread = _decide(ended, now)
+        u.entry(_mass_entry(ended, unread))
+    return Purged(len(ended), unread)
+
+
+def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:
+    """Move customers' words that have no end yet to a bucket a policy's days ahead. Returns how many were moved."""
+    bucket = body.bucket_for(now, now + timedelta(days=policy.get_policy().replies_live_days))
+    soon = int((now + CARRY_AHEAD).timestamp())
+    with unit.work():
+        rows = list(
+            Body.objects.select_for_update(skip_locked=True)
+            .filter(gone_at__isnull=True, bucket__lt=min(soon, bucket))
+            .order_by("bucket")[:slice_rows]
+        )
+        for row in rows:
+            _carry(row, bucket)
+    return len(rows)
+
+
+def _carry(row: Body, bucket: int) -> None:
+    try:
+        row.wrap = body.rewrap(message_id=row.message_id, wrap=row.wrap, bucket=bucket)
+    except Refusal:
+        row.delete()  # its bucket was over before anyone carried it: unreadable, and the archive has it
+        return
+    row.bucket = bucket
+    row.save(update_fields=["wrap", "bucket"])
+
+
+def _delete_slice(now: datetime, slice_rows: int) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM messaging_body WHERE message_id = ANY(ARRAY(SELECT message_id FROM messaging_body "
+            "WHERE gone_at <= %s ORDER BY gone_at LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING message_id",
+            [now, slice_rows],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _decide(ended: list[UUID], now: datetime) -> int:
+    """Outcomes are set once: only on what has none. A schedule that never fired failed: it was missed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_message SET outcome = CASE WHEN sent_at IS NULL THEN 'failed' ELSE 'expired_unread' END, "
+            "outcome_at = %s, notify_at = NULL, "
+            "ended_reason = CASE WHEN sent_at IS NULL THEN 'missed' ELSE ended_reason END, "
+            "ended_at = CASE WHEN sent_at IS NULL THEN %s ELSE ended_at END "
+            "WHERE id = ANY(%s) AND outcome = '' AND direction = 'out'",
+            [now, now, ended],
+        )
+        return cursor.rowcount
+
+
+def _mass_entry(ended: list[UUID], unread: int) -> unit.Draft:
+    """One leaf for many: their count and the hash of the sorted ids; the list itself is the sealed detail."""
+    listed = b"".join(sorted(pk.bytes for pk in ended))
+    return unit.Draft(
+        "messages.ended", CLOCK.label, count=len(ended), ids_sha256=hashlib.sha256(listed).hexdigest(),
+        codes={"unread": unread}, detail={"ids": b64encode(listed).decode()},
+    )  # fmt: skip

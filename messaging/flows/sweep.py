@@ -1,0 +1,11 @@
+"""What has no more use: nonces, answers kept for repeats, old enrolments. Deleted by the clock."""
+
+from datetime import datetime, timedelta
+
+from messaging.models import Enrolment, Idempotency, Nonce
+
+
+def used_up(*, now: datetime) -> None:
+    Nonce.objects.filter(expires_at__lte=now).delete()
+    Idempotency.objects.filter(expires_at__lte=now).delete()
+    Enrolment.objects.filter(expires_at__lte=now - timedelta(days=30)).delete()

@@ -1,0 +1,17 @@
+"""Every door of a business's host."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/inbox/"), name="home"),
+    path("inbox/", include("messaging.inbox_urls")),
+    path("console/", include("messaging.console_urls")),
+    path("console/", include("portal.accounts.urls")),
+    path("api/v1/", include("messaging.api.urls")),
+    path("api/v1/archive/", include("archive.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+]
+handler404 = "portal.web.pages.not_found"
