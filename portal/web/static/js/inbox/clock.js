@@ -1,28 +1,20 @@
-// The server's clock, carried on between two states.
+// The server's clock, carried on between two states. It is the one clock of the page (../clock.js, which the rings read).
 //
-// Never late (I1): the device's own clock may be wrong, may be set back, and `performance.now()` stands still in
-// some browsers while the phone sleeps. So the time since the last state is the longer of both clocks' answers, and
-// the time an answer may have been under way counts as already gone by. A message may leave a blink early, never late.
+// Never late (I1): the time an answer may have been under way counts as already gone by, so that a message may leave
+// a blink early, never late.
 
-let base = Date.now();
-let wall = Date.now();
-let steady = performance.now();
+import { now, sync } from "../clock.js";
+
+export { now };
 
 /** The server said `at` (RFC 3339) in answer to something that left here at `asked` (performance.now()). */
 export function set(at, asked) {
-  const said = Date.parse(at);
+  const said = typeof at === "number" ? at * 1000 : Date.parse(at);
   if (Number.isNaN(said)) return;
-  base = said + Math.min(Math.max(0, performance.now() - asked), 5000);
-  wall = Date.now();
-  steady = performance.now();
+  sync(said + Math.min(Math.max(0, performance.now() - asked), 5000));
 }
 
-/** Milliseconds since the epoch, as the server counts them. */
-export function now() {
-  return base + Math.max(performance.now() - steady, Date.now() - wall, 0);
-}
-
-/** How long since `mark()`, sleep included. */
+/** How long since `mark()`. The steady clock may stand still while the phone sleeps, the other may be set back. */
 export function since(mark) {
   return Math.max(performance.now() - mark.steady, Date.now() - mark.wall, 0);
 }

@@ -1,6 +1,6 @@
 // The page's own words in the customer's language; the business's words are never touched.
 //
-// The server may know the language (`<html data-lang>`); else the browser says. English stands behind every gap.
+// The server may know the language (`<meta name="ebb-language">`); else the browser says. English stands behind every gap.
 
 import de from "./words/de.js";
 import en from "./words/en.js";
@@ -11,18 +11,20 @@ import nl from "./words/nl.js";
 const BOOKS = { de, en, es, fr, nl };
 const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
 
+const BUSINESS = document.querySelector("[data-business]")?.dataset.business ?? "";
+
 export const language = choose();
 const book = BOOKS[language];
 
 function choose() {
-  const wished = [document.documentElement.dataset.lang, ...(navigator.languages ?? [])];
+  const wished = [document.querySelector("meta[name=ebb-language]")?.content, ...(navigator.languages ?? [])];
   const short = wished.filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
   return short.find((tag) => tag in BOOKS) ?? "en";
 }
 
 /** say("gone_at", {time}) → a sentence. `{business}` is known to every page. */
 export function say(key, values = {}) {
-  const all = { business: document.body.dataset.business ?? "", ...values };
+  const all = { ...values, business: BUSINESS, host: location.host };
   return (book[key] ?? en[key]).replace(/\{(\w+)\}/g, (_, name) => all[name] ?? "");
 }
 
@@ -42,10 +44,12 @@ export function speak(root = document) {
 
 // --- times, in the reader's zone and language ---
 
-const format = (options) => new Intl.DateTimeFormat(language, options);
-const clockFace = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+// Of the reader's own regions the one that fits the language: en-GB says 14:02 where en-US says 2:02 PM.
+const region = (navigator.languages ?? []).find((tag) => tag.toLowerCase().split("-")[0] === language) ?? language;
+const format = (options) => new Intl.DateTimeFormat(region, options);
+const clockFace = format({ hour: "2-digit", minute: "2-digit" });
 const dayFace = format({ day: "numeric", month: "long", year: "numeric" });
-const shortFace = format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const shortFace = format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const weekFace = format({ weekday: "long", day: "numeric", month: "long" });
 const exactFace = format({ dateStyle: "full", timeStyle: "long" });
 

@@ -1,5 +1,7 @@
 export default {
-  verified: "Geprüftes Unternehmen",
+  business_name: "{business}",
+  verified: "Geprüft · {host}",
+  verified_says: "Die Adresse {host} gehört {business}. Niemand sonst kann Ihnen hier schreiben.",
   menu: "Menü",
   what_is_kept: "Was {business} aufbewahrt",
   sign_out: "Auf diesem Gerät abmelden",
@@ -27,7 +29,6 @@ export default {
   expired_at: "Abgelaufen um {time}",
   recalled_at: "Von {business} zurückgenommen um {time}",
   yours_expired_at: "Ihre Nachricht, abgelaufen um {time}",
-  soon: "Eine Nachricht ist weg in: {time}.",
   extend: "Länger behalten",
   extending: "Bitte um mehr Zeit…",
   attachments: "Mit Anhängen: {names}",

@@ -1,6 +1,8 @@
 // Plain and short; no exclamation marks; an error says what happened, what it means and what to do.
 export default {
-  verified: "Verified business",
+  business_name: "{business}",
+  verified: "Verified · {host}",
+  verified_says: "The address {host} belongs to {business}. Nobody else can write to you here.",
   menu: "Menu",
   what_is_kept: "What {business} keeps",
   sign_out: "Sign out of this device",
@@ -28,7 +30,6 @@ export default {
   expired_at: "Expired at {time}",
   recalled_at: "Taken back by {business} at {time}",
   yours_expired_at: "Your message, expired at {time}",
-  soon: "A message is gone in {time}.",
   extend: "Keep it longer",
   extending: "Asking for more time…",
   attachments: "With attachments: {names}",

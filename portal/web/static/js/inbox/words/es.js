@@ -1,5 +1,7 @@
 export default {
-  verified: "Empresa verificada",
+  business_name: "{business}",
+  verified: "Verificado · {host}",
+  verified_says: "La dirección {host} es de {business}. Nadie más puede escribirle aquí.",
   menu: "Menú",
   what_is_kept: "Qué conserva {business}",
   sign_out: "Cerrar sesión en este dispositivo",
@@ -27,7 +29,6 @@ export default {
   expired_at: "Caducado a las {time}",
   recalled_at: "Retirado por {business} a las {time}",
   yours_expired_at: "Su mensaje, caducado a las {time}",
-  soon: "Un mensaje desaparece en {time}.",
   extend: "Conservar más tiempo",
   extending: "Pidiendo más tiempo…",
   attachments: "Con adjuntos: {names}",

@@ -1,5 +1,7 @@
 export default {
-  verified: "Entreprise vérifiée",
+  business_name: "{business}",
+  verified: "Vérifié · {host}",
+  verified_says: "L’adresse {host} appartient à {business}. Personne d’autre ne peut vous écrire ici.",
   menu: "Menu",
   what_is_kept: "Ce que {business} conserve",
   sign_out: "Se déconnecter de cet appareil",
@@ -27,7 +29,6 @@ export default {
   expired_at: "Expiré à {time}",
   recalled_at: "Repris par {business} à {time}",
   yours_expired_at: "Votre message, expiré à {time}",
-  soon: "Un message disparaît dans {time}.",
   extend: "Garder plus longtemps",
   extending: "Demande de temps…",
   attachments: "Avec pièces jointes : {names}",

@@ -1,5 +1,7 @@
 export default {
-  verified: "Geverifieerd bedrijf",
+  business_name: "{business}",
+  verified: "Geverifieerd · {host}",
+  verified_says: "Het adres {host} is van {business}. Niemand anders kan u hier schrijven.",
   menu: "Menu",
   what_is_kept: "Wat {business} bewaart",
   sign_out: "Afmelden op dit apparaat",
@@ -27,7 +29,6 @@ export default {
   expired_at: "Verlopen om {time}",
   recalled_at: "Door {business} teruggenomen om {time}",
   yours_expired_at: "Uw bericht, verlopen om {time}",
-  soon: "Een bericht is weg over {time}.",
   extend: "Langer houden",
   extending: "Meer tijd gevraagd…",
   attachments: "Met bijlagen: {names}",

@@ -1,0 +1,120 @@
+// One message on the screen: sealed, open, or the line that stays after its end.
+
+import { el, icon } from "./dom.js";
+import { fromBusiness } from "./store.js";
+import { day, duration, exact, moment, say, time } from "./words.js";
+
+/** acts: {open(id), extend(id), reply(message)}; `answered`: the message this one answers, if it is still here. */
+export function bubble(message, { acts, busy, answered, now }) {
+  const theirs = fromBusiness(message);
+  const sealed = theirs && message.body === null;
+  return el("article", { class: `bubble ${theirs ? "theirs" : "mine"}`, tabindex: "-1", "data-id": message.id },
+    theirs ? sender(message) : el("span", { class: "visually-hidden" }, say("you")),
+    message.in_reply_to && quote(answered),
+    message.subject && !sealed && el("h3", { class: "subject", dir: "auto" }, message.subject),
+    sealed ? seal(message, acts, busy) : words(message.body),
+    !sealed && files(message.attachments),
+    times(message, now, theirs),
+    theirs && !sealed && actions(message, acts, busy));
+}
+
+/** What stays: that there was a message and when it ended. Never a blank, never its words. */
+export function tombstone(one, now) {
+  const recalled = /recall/.test(one.reason ?? "");
+  const mine = one.direction && !fromBusiness(one);
+  const key = recalled ? "recalled_at" : mine ? "yours_expired_at" : "expired_at";
+  return el("p", { class: "tombstone", tabindex: "-1", "data-id": one.id, title: exact(one.ended_at) },
+    icon(recalled ? "recalled" : "gone"), el("span", {}, say(key, { time: moment(one.ended_at, now) })));
+}
+
+/** What was written and is not in a state yet. */
+export function draft(one, acts) {
+  const unsure = one.state === "unsure";
+  const key = { sending: "sending", accepted: "received", unsure: "unsure" }[one.state];
+  return el("article", { class: `bubble mine ${one.state}` },
+    el("span", { class: "visually-hidden" }, say("you")),
+    words(one.body),
+    el("p", { class: "times" }, say(key)),
+    unsure && el("p", { class: "acts" },
+      button("retry", () => acts.retry(one)), button("discard", () => acts.discard(one))));
+}
+
+// Byte for byte: no markup is read, no link is made; a direction override in it ends where the words end.
+function words(body) {
+  return el("p", { class: "words", dir: "auto" }, body ?? "");
+}
+
+// The business's name stands in the head of the page, from the server's own word. Whoever writes for it is named here
+// only when that is someone else, kept apart from the text around it.
+function sender(message) {
+  const business = say("business_name");
+  const name = message.from && message.from !== business ? message.from : null;
+  return el("p", { class: name ? "sender" : "visually-hidden" }, el("bdi", {}, name ?? business));
+}
+
+function quote(answered) {
+  const open = answered && answered.body !== null;
+  return el("p", { class: "quote" }, icon("reply"),
+    el("bdi", {}, open ? glimpse(answered) : say("answer_to", { what: say("a_message") })));
+}
+
+export function glimpse(message) {
+  const line = (message.subject || message.body || "").trim().split("\n", 1)[0];
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+}
+
+function seal(message, acts, busy) {
+  const opening = busy.has(message.id);
+  const lasts = message.gone_after_read;
+  const then = lasts ? say("tap_then", { time: duration(String(lasts)) }) : say("tap");
+  return el("button", {
+    class: "seal", type: "button", "data-act": "open", "aria-busy": opening ? "true" : null,
+    onclick: () => acts.open(message.id),
+  }, icon("sealed"), el("b", {}, say("sealed")), el("span", {}, opening ? say("opening") : then));
+}
+
+function files(attachments) {
+  if (!attachments?.length) return null;
+  const names = attachments.map((file) => file.name ?? file.type).join(", ");
+  return el("p", { class: "files", dir: "auto" }, say("attachments", { names }));
+}
+
+// Both clocks on every message (I10): when it leaves here, and at least until when the business keeps it.
+function times(message, now, theirs) {
+  const kept = message.archived_until ? say("kept_until", { date: day(message.archived_until) }) : say("kept");
+  const here = message.gone_at
+    ? say("gone_at", { time: moment(message.gone_at, now) }) : say("not_kept_here");
+  return el("footer", { class: "times" },
+    el("p", { class: "now" },
+      el("time", { datetime: message.sent_at, title: exact(message.sent_at) }, time(message.sent_at)),
+      !theirs && el("span", {}, say("received")),
+      message.gone_at && el("span", { class: "left", "aria-live": "off" }, ring(message, theirs))),
+    el("p", { class: "clocks-line" }, `${here} · ${kept}`));
+}
+
+function ring(message, theirs) {
+  return el("ebb-ring", {
+    "data-from": begin(message), "data-until": message.gone_at, "data-size": "small", "data-quiet": !theirs,
+    "data-gone-words": say("expired_at", { time: time(message.gone_at) }),
+  });
+}
+
+// Once opened, the ring counts the time since it was opened, not since it was sent.
+function begin(message) {
+  const sent = Date.parse(message.sent_at);
+  const read = message.gone_after_read && message.body !== null;
+  const from = read ? Date.parse(message.gone_at) - message.gone_after_read * 1000 : sent;
+  return new Date(Math.max(sent, from)).toISOString();
+}
+
+function actions(message, acts, busy) {
+  const asking = busy.has(message.id);
+  return el("p", { class: "acts" },
+    button("reply", () => acts.reply(message), "reply"),
+    message.can_extend && button(asking ? "extending" : "extend", () => acts.extend(message.id), null, asking));
+}
+
+function button(key, act, picture, pressed) {
+  return el("button", { class: "act", type: "button", "data-act": key, onclick: act, "aria-busy": pressed ? "true" : null },
+    picture && icon(picture), say(key));
+}

@@ -1,0 +1,72 @@
+// Where the customer writes: an answer to one message, or something new.
+
+import { glimpse } from "./bubble.js";
+import { el, icon, text } from "./dom.js";
+import { say } from "./words.js";
+
+const MOST = 48 * 1024; // bytes; a frame may have 64 KiB, and quoting adds to them
+
+/** write({body, in_reply_to}) takes it away; what is typed lives in the field and dies with the page. */
+export function create({ write, tooLong }) {
+  const what = el("bdi", {});
+  const drop = el("button", { class: "button bare", type: "button", "aria-label": say("cancel"), onclick: forget }, icon("close"));
+  const quote = el("p", { class: "answering", hidden: true }, icon("reply"), what, drop);
+  const field = el("textarea", {
+    class: "textarea", rows: "1", dir: "auto", "aria-label": say("write"), placeholder: say("write"),
+    autocomplete: "off", enterkeyhint: "enter", oninput: grow, onkeydown: keys,
+  });
+  const go = el("button", { class: "go", type: "submit", "aria-label": say("send"), disabled: true }, icon("send"));
+  const node = el("form", { class: "composer", onsubmit: send, hidden: true }, quote, field, go);
+  let answering = null;
+
+  function send(event) {
+    event?.preventDefault();
+    const body = field.value;
+    if (!body.trim()) return;
+    if (new TextEncoder().encode(JSON.stringify(body)).length > MOST) return tooLong();
+    write({ body, in_reply_to: answering?.id ?? null });
+    empty();
+    field.focus();
+  }
+
+  // On a phone Enter is a new line; with a keyboard Ctrl or Command and Enter sends.
+  function keys(event) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event);
+    if (event.key === "Escape" && answering) forget();
+  }
+
+  function grow() {
+    go.disabled = !field.value.trim();
+    field.style.blockSize = "auto";
+    field.style.blockSize = `${Math.min(field.scrollHeight + 2, 160)}px`;
+  }
+
+  function answer(message) {
+    answering = message;
+    text(what, say("answer_to", { what: glimpse(message) }));
+    quote.hidden = false;
+    field.focus();
+  }
+
+  function forget() {
+    answering = null;
+    quote.hidden = true;
+    what.textContent = "";
+  }
+
+  /** The words of a message that ended must not live on in the strip above the field. */
+  function ended(ids) {
+    if (answering && ids.includes(answering.id)) {
+      text(what, say("answer_to", { what: say("a_message") }));
+      answering = { id: answering.id };
+    }
+  }
+
+  function empty() {
+    field.value = "";
+    forget();
+    grow();
+  }
+
+  return { node, answer, ended, empty, show: (yes) => { node.hidden = !yes; } };
+}

@@ -1,0 +1,26 @@
+// Leaving nothing behind: the key, its database, the shell's caches and the service worker.
+
+import * as keystore from "./keystore.js";
+
+export async function shell() {
+  try {
+    await navigator.serviceWorker?.register("/inbox/sw.js", { scope: "/inbox/" });
+  } catch {
+    // The inbox works without it; only the calm page for "no network" is missing then.
+  }
+}
+
+/** The key first: without it nothing else here opens anything. */
+export async function forgetKey() {
+  await keystore.destroy();
+}
+
+export async function forgetShell() {
+  try {
+    const registrations = (await navigator.serviceWorker?.getRegistrations()) ?? [];
+    await Promise.all(registrations.map((one) => one.unregister()));
+    await Promise.all((await caches.keys()).map((name) => caches.delete(name)));
+  } catch {
+    // A browser without them has nothing to forget.
+  }
+}

@@ -1,0 +1,6 @@
+// The page /inbox/.
+import { open } from "./main.js";
+import { speak } from "./words.js";
+
+speak();
+open();

@@ -1,0 +1,223 @@
+// The inbox: wires the line to the server, what the page knows, and what it shows.
+//
+// One rule runs through it: whatever ends a message ends it here at once and for good; the server is asked afterwards.
+
+import "../ring.js";
+import { announce } from "../ring.js";
+import * as acting from "./acts.js";
+import { calm, sure } from "./calm.js";
+import * as clock from "./clock.js";
+import * as composing from "./composer.js";
+import * as device_ from "./device.js";
+import * as empty from "./empty.js";
+import * as http from "./http.js";
+import * as keystore from "./keystore.js";
+import * as outgoing from "./outbox.js";
+import * as proof from "./proof.js";
+import * as reading from "./seen.js";
+import * as socket from "./socket.js";
+import * as store from "./store.js";
+import { say } from "./words.js";
+import * as viewing from "./view.js";
+
+const LATER = 45_000; // how often a locked device asks whether it still is
+
+/** Runs the inbox of `device` ({id, key}) in the page's <main>. */
+export function start(device, { keep = true } = {}) {
+  const main = document.getElementById("main");
+  const line = viewing.banner();
+  const out = outgoing.create({
+    carry: (frame) => Boolean(link?.isOpen() && link.send(frame)),
+    post: (value) => http.ask(device, "POST", "/inbox/messages", value),
+    changed: () => render(),
+  });
+  const acts = acting.create({
+    device, out, line, link: () => link, changed: () => render(),
+    answer: (message) => composer.answer(message),
+  });
+  const view = viewing.create(acts);
+  const composer = composing.create({
+    write: (value) => out.add({ ...value, for: view.person() }),
+    tooLong: () => line.pass("too_long"),
+  });
+  const seen = reading.create(acts.read);
+  let link = null;
+  let mode = "live"; // live, silent, locked, and the ends: wiped, signed_out, revoked, unknown
+  let loaded = false;
+  let ending = 0;
+  let retry = 0;
+
+  main.replaceChildren(line.node, view.node, composer.node);
+  main.classList.add("live");
+  menu();
+  const unwatch = empty.watch({ empty: clear, back: connect, catchUp: expire });
+  if (keep) device_.shell();
+  connect();
+
+  function connect() {
+    clearTimeout(retry);
+    link?.stop();
+    link = socket.connect(device, { frame, state, refused, silent, line: online });
+  }
+
+  function online(kind) {
+    if (kind !== "open") out.broke();
+    if (mode === "live" || mode === "silent") line.show(kind === "open" ? "" : kind);
+  }
+
+  function state(told, asked, fresh) {
+    if (mode !== "live") show("live");
+    clock.set(told.now, asked);
+    store.apply(told, asked, fresh);
+    loaded = true;
+    out.settle(true);
+    if (fresh) acts.delivered(told.messages.filter((message) => message.state === "sent"));
+    render();
+  }
+
+  function frame(told) {
+    if (told.type === "message" || told.type === "revealed") {
+      store.put(told.message);
+      acts.settled(told.message.id);
+      if (told.type === "message") acts.delivered([told.message]);
+      out.settle();
+    } else if (told.type === "gone") gone(told.ids, () => store.gone(told.ids, told.reason));
+    else if (told.type === "accepted") out.accepted(told.id);
+    else if (told.type === "error") acts.refused(told.code);
+    else if (told.type === "lock") return show("locked");
+    else if (told.type === "wipe") return wipe(told.wipe);
+    render();
+  }
+
+  function render() {
+    if (mode !== "live") return;
+    const nodes = view.render({ busy: acts.busy, drafts: out.drafts(), loaded });
+    composer.show(loaded && Boolean(view.person()));
+    seen.watch(nodes.filter((node) => acts.unread(node.dataset.id)));
+    clearTimeout(ending);
+    const next = store.nextEnd();
+    if (next !== null) ending = setTimeout(expire, Math.min(next + 1, 3_600_000));
+  }
+
+  function expire() {
+    const passed = store.expire();
+    if (passed.length) gone(passed, () => {});
+    render();
+  }
+
+  function gone(ids, bury) {
+    bury();
+    composer.ended(ids);
+    ids.forEach(acts.settled);
+  }
+
+  // Nothing of any message survives this: not in memory, not in the tree, not half-typed in a field.
+  function clear() {
+    clearTimeout(ending);
+    loaded = false;
+    store.clear();
+    out.clear();
+    acts.clear();
+    seen.empty();
+    view.empty();
+    composer.empty();
+    composer.show(false);
+    announce("");
+  }
+
+  function show(next, way) {
+    if (mode === next) return;
+    mode = next;
+    clear();
+    main.querySelector(".calm")?.remove();
+    const live = mode === "live";
+    view.node.hidden = !live;
+    if (!live) {
+      line.show("");
+      main.append(calm(mode, way));
+    }
+    document.querySelector(".inbox-menu").hidden = !live;
+    clearTimeout(retry);
+    if (mode === "locked") retry = setTimeout(connect, LATER * (0.75 + Math.random() / 2));
+  }
+
+  function silent() {
+    if (mode === "live") show("silent", { key: "again", act: connect });
+  }
+
+  // The door was closed on us. Locked and wiped say so themselves first; else ask once more, over HTTP, why.
+  async function refused(why) {
+    link?.stop();
+    if (mode === "wiped" || mode === "signed_out") return;
+    if (mode === "locked" && why !== "unknown") return again();
+    if (why === "revoked") why = await reason();
+    if (why === "open") return again();
+    if (why === "locked") return mode === "locked" ? again() : show("locked");
+    show(why, { key: "recover", href: "/inbox/recover" });
+  }
+
+  function again() {
+    clearTimeout(retry);
+    retry = setTimeout(connect, LATER * (0.75 + Math.random() / 2));
+  }
+
+  async function reason() {
+    try {
+      await http.ask(device, "GET", "/inbox/state");
+      return "open";
+    } catch ({ status, code }) {
+      if (status === 0) return mode === "locked" ? "locked" : "revoked";
+      return code.includes("lock") ? "locked" : "revoked";
+    }
+  }
+
+  // Evidence in the order that makes it true: nothing on the page, no key on the disk, then the signature by the key
+  // that is left in memory only. The server waits a second for it.
+  async function wipe(id) {
+    show("wiped");
+    unwatch();
+    await device_.forgetKey();
+    link.send({ type: "wiped", wipe: id, signature: await proof.wiped(device, id) });
+    await device_.forgetShell();
+    setTimeout(() => link.stop(), 1500);
+  }
+
+  async function signOut() {
+    if (!(await sure("sign_out_ask", "sign_out_says", "sign_out"))) return;
+    try {
+      await http.ask(device, "POST", "/inbox/sign-out");
+    } catch ({ status }) {
+      if (status === 0 || status >= 500) return line.pass("not_done"); // the server must know: it stops trusting the key
+    }
+    link.stop();
+    show("signed_out");
+    unwatch();
+    await device_.forgetKey();
+    await device_.forgetShell();
+  }
+
+  function menu() {
+    const node = document.querySelector(".inbox-menu");
+    node.hidden = false;
+    node.querySelector("[data-sign-out]").addEventListener("click", () => {
+      node.open = false;
+      signOut();
+    });
+    addEventListener("click", (event) => node.contains(event.target) || (node.open = false));
+    node.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !node.open) return;
+      node.open = false;
+      node.querySelector("summary").focus();
+    });
+  }
+}
+
+/** What /inbox/ does: go on with the key this browser holds, or say how to get one. */
+export async function open() {
+  const main = document.getElementById("main");
+  if (!globalThis.crypto?.subtle || !globalThis.indexedDB) return main.replaceChildren(calm("old"));
+  const device = await keystore.load();
+  if (!device) return main.replaceChildren(calm("unknown", { key: "recover", href: "/inbox/recover" }));
+  document.title = say("messages");
+  start(device);
+}

@@ -1,0 +1,86 @@
+// What was written and is not yet in a state. In memory only.
+//
+// A socket answers `accepted` without saying to what, so one goes out at a time. When the line breaks before the
+// answer nobody can know: the next state shows whether it arrived, and if not the customer decides, because sending
+// twice to a clinic is worse than being asked.
+
+import * as clock from "./clock.js";
+import { fromBusiness } from "./store.js";
+import * as store from "./store.js";
+
+const WAIT = 15_000;
+
+/** carry(frame) → true when a socket took it; post(value) → {id} over HTTP; changed() after every change. */
+export function create({ carry, post, changed }) {
+  let drafts = []; // {key, for, body, in_reply_to, at, state: sending | accepted | unsure, id?}
+  let flying = null;
+  let timer = 0;
+  let count = 0;
+
+  function add(value) {
+    drafts.push({ ...value, key: `draft ${++count}`, at: clock.now(), state: "sending" });
+    changed();
+    next();
+  }
+
+  function next() {
+    if (flying) return;
+    flying = drafts.find((one) => one.state === "sending");
+    if (!flying) return;
+    const mine = flying;
+    timer = setTimeout(() => doubt(mine), WAIT);
+    const { body, in_reply_to } = mine;
+    const value = { for: mine.for, body, ...(in_reply_to && { in_reply_to }) };
+    if (carry({ type: "write", ...value })) return;
+    post(value).then((answer) => accepted(answer?.id ?? answer?.message?.id), () => doubt(mine));
+  }
+
+  function accepted(id) {
+    if (!flying) return;
+    land({ state: "accepted", id });
+  }
+
+  function doubt(one) {
+    if (flying === one) land({ state: "unsure" });
+  }
+
+  function land(change) {
+    clearTimeout(timer);
+    Object.assign(flying, change);
+    flying = null;
+    settle();
+    changed();
+    next();
+  }
+
+  /** A message or a state came: what it shows need not wait here any more. `whole`: what it lacks did not arrive. */
+  function settle(whole = false) {
+    const own = store.live().filter((message) => !fromBusiness(message));
+    drafts = drafts.filter((one) => {
+      if (one.state === "accepted") return !whole && !store.get(one.id);
+      const there = own.find((m) => m.body === one.body && m.for === one.for && Date.parse(m.sent_at) > one.at - 10_000);
+      return !(one.state === "unsure" && there);
+    });
+  }
+
+  return {
+    add, accepted, settle,
+    drafts: () => drafts,
+    /** The line broke, or the server refused: what was under way may or may not have arrived. */
+    broke: () => flying && doubt(flying),
+    retry(one) {
+      Object.assign(one, { state: "sending", at: clock.now() });
+      changed();
+      next();
+    },
+    discard(one) {
+      drafts = drafts.filter((other) => other !== one);
+      changed();
+    },
+    clear() {
+      clearTimeout(timer);
+      drafts = [];
+      flying = null;
+    },
+  };
+}

@@ -1,0 +1,4 @@
+// Pages of the inbox that only need their words.
+import { speak } from "./words.js";
+
+speak();
