@@ -35,13 +35,13 @@ class Child:
     due_at: float = field(default=0.0)
 
     def start(self) -> int:
+        self.started_at = time.monotonic()
         with ExitStack() as stack:
             output = stack.enter_context(_open_log(self.log)) if self.log else None
             self.process = subprocess.Popen(
                 self.argv, env=dict(self.env), cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True, preexec_fn=leash.die_with_parent(signal.SIGTERM),
             )  # fmt: skip
-        self.started_at = time.monotonic()
         return self.process.pid
 
     def has_died(self) -> bool:
