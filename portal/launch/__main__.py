@@ -1,19 +1,20 @@
-"""What `./run` calls once the environment of Python stands: `python -m portal.launch demo|bench|serve`."""
+"""What `./run` calls once the environment of Python stands: `python -m portal.launch demo|bench|serve|checks`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from portal.launch import bench, demo, serve
+from portal.launch import bench, checks, demo, serve
 from portal.launch.problem import LaunchError
 
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="./run", description="Ebb: messages ebb away; the record stays.")
-    commands = root.add_subparsers(dest="command", required=True, metavar="demo|bench|serve")
+    commands = root.add_subparsers(dest="command", required=True, metavar="demo|bench|serve|checks")
     _add_demo(commands.add_parser("demo", help="everything on this machine, with made-up customers"))
     _add_bench(commands.add_parser("bench", help="the benchmarks, each against a limit taken in the same run"))
     _add_serve(commands.add_parser("serve", help="one process of a real installation, configured by environment"))
+    commands.add_parser("checks", help="style, types, templates, migrations")
     return root
 
 
@@ -51,6 +52,8 @@ def dispatch(chosen: argparse.Namespace) -> int:
         return demo.run(data=chosen.data, port=chosen.port, customers=chosen.customers)
     if chosen.command == "bench":
         return bench.run(chosen.names, chosen.json)
+    if chosen.command == "checks":
+        return checks.run()
     if chosen.queue and chosen.process != "worker":
         raise LaunchError(f"`serve {chosen.process}` takes no queue; only `serve worker` does.")
     return serve.run(chosen.process, chosen.queue)
