@@ -63,7 +63,7 @@ def sweep_all(now: datetime) -> None:
                 pass
             expiry.carry_forward(now=now)
             sweep.used_up(now=now)
-            device.mark_all_dark(now=now)
+            device.mark_dark(now=now)
 
 
 def notify(now: datetime) -> None:

@@ -8,6 +8,10 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
+from pathlib import Path
+from wsgiref.headers import Headers
+
+import drf_spectacular_sidecar
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from servestatic import ServeStaticASGI
@@ -17,11 +21,21 @@ from portal.kernel import keys
 
 keys.keyring()  # opened now, so that a process that cannot use its keys does not start
 
-http = ServeStaticASGI(
-    django_application,
-    root=None,
-    autorefresh=settings.DEBUG,
-    max_age=60,
-    add_headers_function=None,
+
+def _add_headers(headers: Headers, path: str, url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
+def _with_static(inner: object) -> ServeStaticASGI:
+    """Static files of the house and of the API's pages, before any host or database is asked."""
+    served = ServeStaticASGI(inner, max_age=60, allow_all_origins=False, add_headers_function=_add_headers)
+    served.add_files(str(settings.BASE_DIR / "portal" / "web" / "static"), prefix="static/")
+    sidecar = Path(drf_spectacular_sidecar.__file__).parent / "static"
+    served.add_files(str(sidecar), prefix="static/")
+    return served
+
+
+application = ProtocolTypeRouter(
+    {"http": _with_static(django_application), "websocket": URLRouter(routes.websocket_urlpatterns)}
 )
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(routes.websocket_urlpatterns)})

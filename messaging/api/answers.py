@@ -1,0 +1,162 @@
+"""What the API answers, for its schema (OpenAPI 3.1) and its pages."""
+
+from rest_framework import serializers as s
+from rest_framework.request import Request
+
+from messaging.api.views import iso
+from messaging.flows import enrolment as enrolments
+
+
+class Consent(s.Serializer):  # type: ignore[type-arg]
+    purpose = s.CharField()
+    channel = s.CharField()
+    source = s.CharField()
+    at = s.DateTimeField()
+    given = s.BooleanField()
+    wording = s.CharField()
+
+
+class Customer(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    reference = s.CharField()
+    name = s.CharField()
+    email = s.CharField()
+    phone = s.CharField()
+    language = s.CharField()
+    time_zone = s.CharField()
+    fields = s.DictField()  # type: ignore[assignment]
+    state = s.CharField()
+    consent = Consent(many=True)
+    created_at = s.DateTimeField()
+
+
+class CustomerList(s.Serializer):  # type: ignore[type-arg]
+    results = Customer(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class Erasure(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    state = s.CharField()
+    live_messages_ended = s.IntegerField()
+    archive_keeps_records = s.BooleanField()
+    archive = s.CharField()
+
+
+class Enrolment(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    expires_at = s.DateTimeField()
+    url = s.CharField(required=False)
+    code = s.CharField(required=False)
+
+
+class EntryAt(s.Serializer):  # type: ignore[type-arg]
+    index = s.IntegerField()
+
+
+class Accepted(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    state = s.CharField()
+    customer = s.UUIDField()
+    gone_at = s.DateTimeField()
+    archived_until = s.DateTimeField(allow_null=True)
+    rule = s.CharField()
+    entry = EntryAt()
+
+
+class BatchInput(s.Serializer):  # type: ignore[type-arg]
+    messages = s.ListField(child=s.DictField(), max_length=1000)
+
+
+class BatchAnswer(s.Serializer):  # type: ignore[type-arg]
+    results = s.ListField(child=s.DictField())
+
+
+class Message(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    customer = s.UUIDField()
+    direction = s.CharField()
+    state = s.CharField()
+    outcome = s.CharField(allow_null=True)
+    reason = s.CharField(allow_null=True)
+    category = s.CharField()
+    in_reply_to = s.UUIDField(allow_null=True)
+    tap_to_reveal = s.BooleanField()
+    gone_after_read = s.IntegerField(allow_null=True)
+    composed_at = s.DateTimeField()
+    send_at = s.DateTimeField(allow_null=True)
+    sent_at = s.DateTimeField(allow_null=True)
+    delivered_at = s.DateTimeField(allow_null=True)
+    revealed_at = s.DateTimeField(allow_null=True)
+    read_at = s.DateTimeField(allow_null=True)
+    gone_at = s.DateTimeField(allow_null=True)
+    ended_at = s.DateTimeField(allow_null=True)
+    archived_until = s.DateTimeField(allow_null=True)
+    rule = s.CharField()
+
+
+class MessageList(s.Serializer):  # type: ignore[type-arg]
+    results = Message(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class Conversation(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    customer = s.UUIDField()
+    state = s.CharField()
+    assignee = s.UUIDField(allow_null=True)
+    opened_at = s.DateTimeField()
+    waiting_since = s.DateTimeField(allow_null=True)
+    last_at = s.DateTimeField()
+    closed_at = s.DateTimeField(allow_null=True)
+
+
+class ConversationList(s.Serializer):  # type: ignore[type-arg]
+    results = Conversation(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class Wipe(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    state = s.CharField()
+    requested_at = s.DateTimeField()
+    sent_at = s.DateTimeField(allow_null=True)
+    acknowledged_at = s.DateTimeField(allow_null=True)
+    dark_at = s.DateTimeField(allow_null=True)
+    signature = s.CharField(allow_null=True)
+
+
+class Device(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    name = s.CharField()
+    state = s.CharField()
+    customers = s.ListField(child=s.UUIDField())
+    created_at = s.DateTimeField()
+    seen_at = s.DateTimeField(allow_null=True)
+    revoked_at = s.DateTimeField(allow_null=True)
+    reason = s.CharField(allow_null=True)
+    wipes = Wipe(many=True)
+
+
+class DeviceList(s.Serializer):  # type: ignore[type-arg]
+    results = Device(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class Category(s.Serializer):  # type: ignore[type-arg]
+    key = s.CharField()
+    name = s.CharField()
+    purpose = s.CharField()
+    gone_after = s.IntegerField(allow_null=True)
+
+
+class CategoryList(s.Serializer):  # type: ignore[type-arg]
+    results = Category(many=True)
+    next = s.CharField(allow_null=True)
+
+
+def enrolment(issued: enrolments.Issued, request: Request) -> dict[str, object]:
+    """`url` and `code` only where they were to be shown."""
+    shown = {"id": str(issued.id), "expires_at": iso(issued.expires_at)}
+    extra = {"url": issued.url, "code": issued.code}
+    return {**shown, **{name: value for name, value in extra.items() if value}}

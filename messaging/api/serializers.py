@@ -1,0 +1,96 @@
+"""What the API takes. Unknown fields are refused, texts are kept byte for byte, every error has a code."""
+
+import re
+
+from rest_framework import serializers
+
+from portal.kernel.errors import Kind, Refusal
+
+DURATION_MAX = 10 * 366 * 86400
+
+
+class Strict(serializers.Serializer):  # type: ignore[type-arg]
+    """A body that must be an object with known fields only: a typing mistake is told, not ignored."""
+
+    def to_internal_value(self, data: object) -> object:
+        if not isinstance(data, dict):
+            raise Refusal("not_an_object", "The body must be a JSON object.", Kind.MALFORMED)
+        if unknown := sorted(set(data) - set(self.fields)):
+            raise Refusal("unknown_field", "The body has a field that this call does not know.", field=_plain(unknown[0]))
+        return super().to_internal_value(data)
+
+
+def _plain(name: str) -> str:
+    """A field's name as an error may repeat it: a stranger's text is not echoed."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,39}", name) else "?"
+
+
+class Text(serializers.CharField):
+    """Kept as it came: no trimming, blanks allowed (the flow says what is empty)."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(trim_whitespace=False, allow_blank=True, **options)  # type: ignore[arg-type]
+
+    def run_validation(self, data: object = serializers.empty) -> object:
+        """DRF's own check for control characters would answer first; the flow's answer has the code."""
+        if data is serializers.empty:
+            return super().run_validation(data)
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class ConsentInput(Strict):
+    purpose = serializers.ChoiceField(["service", "marketing"])
+    channel = Text()
+    source = Text()
+    at = serializers.DateTimeField(required=False)
+    wording = Text(required=False, default="")
+
+
+class CustomerInput(Strict):
+    reference = Text(required=False)
+    name = Text(required=False)
+    email = Text(required=False)
+    phone = Text(required=False)
+    language = Text(required=False)
+    time_zone = Text(required=False)
+    fields = serializers.DictField(required=False)  # type: ignore[assignment]
+    consent = ConsentInput(many=True, required=False)
+
+
+class EnrolmentInput(Strict):
+    send_by = serializers.ChoiceField(["email", "sms", "show"], required=False)
+
+
+class MessageInput(Strict):
+    to = Text(required=False, default="")
+    customer = serializers.UUIDField(required=False, default=None)
+    reference = Text(required=False, default="")
+    body = Text(required=False, default=None)
+    template = Text(required=False)
+    variables = serializers.DictField(required=False)
+    subject = Text(required=False, default="")
+    format = serializers.CharField(required=False, default="text")
+    gone_after = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
+    gone_after_read = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
+    tap_to_reveal = serializers.BooleanField(required=False, default=False)
+    category = serializers.CharField(required=False, default="", allow_blank=True)
+    send_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    in_reply_to = serializers.UUIDField(required=False, default=None, allow_null=True)
+    attachments = serializers.ListField(child=serializers.UUIDField(), required=False, default=list)
+
+
+class ExtendInput(Strict):
+    gone_after = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
+
+
+class AssignInput(Strict):
+    staff = serializers.UUIDField(allow_null=True)
+
+
+class CategoryInput(Strict):
+    key = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,39}$")
+    name = Text()
+    purpose = serializers.ChoiceField(["service", "marketing"])
+    gone_after = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)

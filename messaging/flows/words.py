@@ -1,0 +1,84 @@
+"""Staff reading live words. The author and the conversation's assignee simply read; anyone else's reading is an entry (I9).
+
+After its end nobody reads here: only the archive has it (I1, checked against the clock at the moment of reading)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from messaging.flows import body, message
+from messaging.models import Body, Conversation, Message
+from messaging.queries import conversations
+from messaging.rules import state
+from portal.kernel import clock, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import not_found
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message and its words; `body` is None where it has ended or may not be read by this actor."""
+
+    message: Message
+    subject: str | None
+    body: str | None
+
+
+def read(*, actor: Actor, now: datetime, message_id: UUID) -> Said:
+    """The words of one live message."""
+    with unit.work() as u:
+        row = Message.objects.filter(id=message_id).first()
+        if row is None:
+            raise not_found("message")
+        if not _may_read(actor, row):
+            actor.require("message.read_live")
+        said = _open([row])[0]
+        if said.body is not None and not _is_own(actor, row):
+            u.entry(message.draft_of("live.read", actor, row))
+    return said
+
+
+def read_conversation(*, actor: Actor, now: datetime, conversation_id: UUID) -> list[Said]:
+    """A conversation with the words that are live. The customer's are the business's own mail, and reading them is an entry
+    unless the reader is its assignee; what colleagues wrote opens only to who may read live words."""
+    with unit.work() as u:
+        talk = conversations.get_conversation_for(actor, conversation_id)
+        rows = conversations.get_messages_of(talk, now)
+        open_to_all = [row for row in rows if _may_read(actor, row) or actor.may("message.read_live")]
+        said = {one.message.id: one for one in _open(open_to_all)}
+        foreign = [row for row in open_to_all if said[row.id].body is not None and not _is_own(actor, row)]
+        if foreign and talk.assignee_id != actor.id:
+            u.entry(_read_draft(actor, talk, len(foreign)))
+    return [said.get(row.id, Said(row, None, None)) for row in rows]
+
+
+def _may_read(actor: Actor, row: Message) -> bool:
+    if row.direction == Message.Direction.IN:
+        return actor.may("conversation.view")
+    return _is_own(actor, row)
+
+
+def _is_own(actor: Actor, row: Message) -> bool:
+    if row.author == actor.label:
+        return True
+    assigned = Conversation.objects.filter(id=row.conversation_id, assignee_id=actor.id) if row.conversation_id else None
+    return assigned is not None and actor.id is not None and assigned.exists()
+
+
+def _open(rows: list[Message]) -> list[Said]:
+    live = {row.id: row for row in rows if not state.has_ended(row, clock.now())}
+    stored = Body.objects.filter(message_id__in=list(live))
+    opened = body.open_many(
+        body.Row(one.message_id, live[one.message_id].customer_id, one.wrap, one.sealed) for one in stored
+    )
+    return [_said(row, opened.get(row.id)) for row in rows]
+
+
+def _said(row: Message, content: body.Content | None) -> Said:
+    return Said(row, str(content["subject"]), str(content["body"])) if content else Said(row, None, None)
+
+
+def _read_draft(actor: Actor, talk: Conversation, count: int) -> unit.Draft:
+    draft = unit.Draft("live.read", actor.label, customer=talk.customer_id, codes={"conversation": str(talk.id)})
+    draft.count = count
+    return draft
