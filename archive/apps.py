@@ -5,7 +5,9 @@ class ArchiveConfig(AppConfig):
     name = "archive"
 
     def ready(self) -> None:
-        from archive.flows import ledger
+        from archive.flows import birth, ledger
         from portal.kernel import unit
+        from tenants.flows import provision
 
         unit.set_writer(ledger.append)
+        provision.register_step("archive", lambda place, now: birth.prepare(now=now))

@@ -33,6 +33,9 @@ class Entry(models.Model):
             models.Index(
                 fields=["customer_id", "index"], condition=models.Q(customer_id__isnull=False), name="entry_of_customer"
             ),
+            models.Index(fields=["run_id", "index"], condition=models.Q(run_id__isnull=False), name="entry_of_run"),
+            # Readers of a rare kind (openings, holds) must not walk millions of sent ones; the common kind stays out.
+            models.Index(fields=["kind", "index"], condition=~models.Q(kind="message.sent"), name="entry_of_rare_kind"),
         ]
 
 
@@ -53,6 +56,7 @@ class Epoch(models.Model):
 
     number = models.IntegerField(primary_key=True)
     origin = models.CharField(max_length=120)
+    vkey = models.CharField(max_length=200)
     started_at = models.DateTimeField()
     first_index = models.BigIntegerField()
 
@@ -66,3 +70,8 @@ class Checkpoint(models.Model):
     root = models.BinaryField(max_length=32)
     note = models.TextField()
     signed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["epoch", "size"], name="an_epoch_signs_one_tree_of_a_size")
+        ]

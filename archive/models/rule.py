@@ -11,6 +11,7 @@ class Rule(models.Model):
         RETIRED = "retired"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    code = models.CharField(max_length=64, unique=True)  # what leaves call it: a code, never words
     name = models.CharField(max_length=60)
     is_default = models.BooleanField(default=False)
     keep_months = models.PositiveIntegerField()

@@ -1,0 +1,98 @@
+"""The writer of the ledger: gives a unit's entries their place, as the last thing before COMMIT.
+
+Lock the head row, read the last index in the NEXT statement (a statement that waits for a lock keeps the snapshot from
+before its wait), number densely, never go back in time, insert. Whoever holds the head commits before anyone else
+reads it: order of index = order of time = order of commit, and a rollback leaves no gap (I5, I6). The head is never
+updated: an updated row decays while old snapshots are open.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from django.db import connection, transaction
+
+from archive.flows import batch, detail
+from archive.ledger import LedgerError, entry
+from portal.kernel import bulk, clock, tenancy, unit, wake
+from portal.kernel.errors import Kind, Refusal
+
+LOCK = "SELECT id FROM archive_head WHERE id = 1 FOR UPDATE"
+LAST = 'SELECT "index", "time" FROM archive_entry ORDER BY "index" DESC LIMIT 1'
+TABLE = "archive_entry"
+COLUMNS = (
+    "index", "id", "kind", "time", "actor", "subject_id", "customer_id", "message_id", "run_id", "leaf", "detail",
+)  # fmt: skip
+
+
+def append(drafts: list[unit.Draft]) -> None:
+    """Write the entries of one transaction, in order, and tell each draft its index and time. The caller's transaction."""
+    details = detail.seal(drafts)
+    batch.save(_batches(drafts, details))
+    index, time = _take_place()
+    stamp = entry.format_time(time)
+    rows = []
+    for draft, sealed in zip(drafts, details, strict=True):
+        index += 1
+        draft.index, draft.time = index, time
+        rows.append(_row(draft, sealed, stamp))
+    bulk.insert(TABLE, COLUMNS, rows)
+    _announce()
+
+
+def _batches(drafts: Sequence[unit.Draft], details: Sequence[detail.Sealed | None]) -> list[str]:
+    named = [draft.batch_sha256 for draft in drafts if draft.batch_sha256]
+    return named + [sealed.batch_sha256 for sealed in details if sealed]
+
+
+def _take_place() -> tuple[int, datetime]:
+    """(last index, this transaction's time) with the head locked until COMMIT. One round trip: each statement of a pipeline
+    has its own snapshot, taken when it runs."""
+    with connection.cursor():
+        # For its effect: it sets the search path when it must be set.
+        raw = connection.connection
+    with raw.pipeline(), psycopg.Cursor(raw) as lock, psycopg.Cursor(raw) as last:
+        lock.execute(LOCK)
+        last.execute(LAST)
+        locked, found = lock.fetchone(), last.fetchone()
+    if locked is None:
+        raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
+    now = clock.now()
+    return (found[0], max(now, found[1])) if found else (-1, now)
+
+
+def _row(draft: unit.Draft, sealed: detail.Sealed | None, stamp: str) -> tuple[object, ...]:
+    leaf = encode(draft, stamp, sealed.commitment if sealed else None)
+    return (
+        draft.index, draft.id, draft.kind, draft.time, draft.actor, draft.subject, draft.customer, draft.message, draft.run,
+        leaf, sealed.box if sealed else None,
+    )  # fmt: skip
+
+
+def encode(draft: unit.Draft, stamp: str, detail_commitment: str | None) -> bytes:
+    """The exact bytes of a draft's leaf. A flow that hands in words instead of codes is refused here."""
+    try:
+        return entry.encode(_leaf(draft, stamp, detail_commitment))
+    except LedgerError as error:
+        raise Refusal("entry_invalid", f"This cannot be written to the archive: {error}.", entry=draft.kind) from error
+
+
+def _leaf(draft: unit.Draft, stamp: str, detail_commitment: str | None) -> entry.Leaf:
+    return entry.Leaf(
+        id=str(draft.id), kind=draft.kind, time=stamp, actor=draft.actor,
+        subject=_text(draft.subject), message=_text(draft.message), run=_text(draft.run),
+        retention=draft.retention or None, gone_at=entry.format_time(draft.gone_at) if draft.gone_at else None,
+        codes=draft.codes or None, commitment=draft.commitment or None, sealed_sha256=draft.sealed_sha256 or None,
+        wrap_sha256=draft.wrap_sha256 or None, batch_sha256=draft.batch_sha256 or None,
+        detail_commitment=detail_commitment, count=draft.count, ids_sha256=draft.ids_sha256 or None,
+    )  # fmt: skip
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value else None
+
+
+def _announce() -> None:
+    schema = tenancy.here().schema
+    transaction.on_commit(lambda: wake.publish(schema, "entries"))

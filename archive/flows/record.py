@@ -1,0 +1,123 @@
+"""Keeping what was said: seals snapshots in three layers and hands their entries to the same transaction (I5).
+
+    content → record key → batch key (forgotten within a minute) → disposal bucket of the month in which retention ends
+
+The portal can close these boxes and not open them: batch keys are sealed to the officers' and the recovery key. This is
+the hot path of every send, so it works on whole chunks: keys once, one COPY.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from archive.flows import batch, monthkey, wordindex
+from archive.ledger import LedgerError, canonical
+from archive.rules import retention
+from portal.kernel import bulk, clock, ids, tenancy, unit
+from portal.kernel.errors import Kind, Refusal
+from portal.sealing import record as sealing
+
+TABLE = "archive_record"
+COLUMNS = (
+    "message_id", "entry_id", "customer_id", "kind", "category", "direction", "sent_at", "gone_at", "archived_until",
+    "batch_id", "disposal_bucket", "sealed", "outer_wrap", "index_month", "words",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One message as it is kept: self-contained. `content` is JSON without floats: subject, body, attachments, names and
+    addresses of both sides as known then. `kind` is message.sent or message.received; `direction` out or in; `actor` a
+    label; `rule` the code of the retention rule; `archived_until` None for an end nobody knows yet."""
+
+    message_id: UUID
+    customer_id: UUID
+    subject_id: UUID
+    kind: str
+    actor: str
+    direction: str
+    category: str
+    sent_at: datetime
+    gone_at: datetime | None
+    archived_until: datetime | None
+    rule: str
+    content: Mapping[str, Any]
+    run: UUID | None = None
+    codes: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What a chunk shares: the business, the month's index key and the disposal keys met so far."""
+
+    business: UUID
+    month: str
+    index: bytes
+    disposal: dict[str, bytes]
+
+    def of_bucket(self, bucket: str) -> bytes:
+        key = self.disposal.get(bucket)
+        if key is None:
+            key = self.disposal[bucket] = monthkey.disposal(bucket)
+        return key
+
+
+def keep(u: unit.Unit, snapshots: Sequence[Snapshot]) -> list[unit.Draft]:
+    """Seal and write the records, hand their entries to `u`, and return these in the same order. Runs in the unit of `u`;
+    each draft knows its index after the unit's exit."""
+    if not snapshots:
+        return []
+    now = clock.now()
+    month = retention.month_of(now)
+    shared = _Keys(tenancy.here().id, month, monthkey.index(month), {})
+    rows, drafts = [], []
+    for snapshot, taken in _with_batches(snapshots, now):
+        row, draft = _keep_one(snapshot, taken, shared)
+        rows.append(row)
+        drafts.append(u.entry(draft))
+    bulk.insert(TABLE, COLUMNS, rows)
+    return drafts
+
+
+def _with_batches(snapshots: Sequence[Snapshot], now: datetime) -> Iterator[tuple[Snapshot, batch.Batch]]:
+    waiting = iter(snapshots)
+    for taken, granted in batch.take(count=len(snapshots), now=now):
+        for _ in range(granted):
+            yield next(waiting), taken
+
+
+def _keep_one(snapshot: Snapshot, taken: batch.Batch, shared: _Keys) -> tuple[tuple[object, ...], unit.Draft]:
+    until = snapshot.archived_until
+    if until and snapshot.gone_at and until < snapshot.gone_at:
+        until = snapshot.gone_at  # never disposed of while it lives
+    bucket = retention.bucket_of(until)
+    sealed = sealing.seal(
+        taken.key, shared.of_bucket(bucket), encode(snapshot.content),
+        business=shared.business, record=snapshot.message_id, batch=taken.id, disposal_bucket=bucket,
+    )  # fmt: skip
+    words = wordindex.hash_content(snapshot.content, business=shared.business, month=shared.month, key=shared.index)
+    entry_id = ids.uuid7()
+    row = (
+        snapshot.message_id, entry_id, snapshot.customer_id, snapshot.kind, snapshot.category, snapshot.direction,
+        snapshot.sent_at, snapshot.gone_at, until, taken.id, bucket, sealed.sealed, sealed.outer_wrap, shared.month, words,
+    )  # fmt: skip
+    return row, _draft(snapshot, entry_id, taken, sealed)
+
+
+def _draft(snapshot: Snapshot, entry_id: UUID, taken: batch.Batch, sealed: sealing.SealedRecord) -> unit.Draft:
+    return unit.Draft(
+        kind=snapshot.kind, actor=snapshot.actor, id=entry_id, subject=snapshot.subject_id, customer=snapshot.customer_id,
+        message=snapshot.message_id, run=snapshot.run, retention=snapshot.rule, gone_at=snapshot.gone_at,
+        codes=dict(snapshot.codes), commitment=sealed.commitment.hex(), sealed_sha256=sealed.sealed_sha256.hex(),
+        wrap_sha256=sealed.inner_sha256.hex(), batch_sha256=taken.sha256,
+    )  # fmt: skip
+
+
+def encode(content: Mapping[str, Any]) -> bytes:
+    """The bytes that are sealed and committed to: canonical JSON, every character kept."""
+    try:
+        return canonical.encode(dict(content))
+    except LedgerError as error:
+        raise Refusal("not_text", "The text holds something that is not Unicode text.", Kind.MALFORMED) from error
