@@ -34,11 +34,11 @@ def test_a_read_only_folder_is_one_sentence_and_status_1(capsys):
 
 
 def test_two_demos_on_one_folder_is_one_sentence(tmp_path):
+    refused = pytest.raises(LaunchError, match="already; stop it")
+    with demo.one_at_a_time(tmp_path), refused, demo.one_at_a_time(tmp_path):
+        pytest.fail("a second demo was let in")
     with demo.one_at_a_time(tmp_path):
-        with pytest.raises(LaunchError, match="runs in .* already"), demo.one_at_a_time(tmp_path):
-            pass
-    with demo.one_at_a_time(tmp_path):
-        pass
+        assert (tmp_path / "demo.lock").exists()
 
 
 @pytest.mark.parametrize(
