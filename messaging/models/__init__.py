@@ -1,9 +1,9 @@
 from messaging.models.conversation import Category, Conversation, Policy
 from messaging.models.customer import Consent, Customer, Enrolment
-from messaging.models.device import Device, DeviceCustomer, Nonce, Wipe
+from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.message import Body, Idempotency, Message
 
 __all__ = [
-    "Body", "Category", "Consent", "Conversation", "Customer", "Device", "DeviceCustomer", "Enrolment",
+    "Attempt", "Body", "Category", "Consent", "Conversation", "Customer", "Device", "DeviceCustomer", "Enrolment",
     "Idempotency", "Message", "Nonce", "Policy", "Wipe",
 ]  # fmt: skip

@@ -87,3 +87,12 @@ class Nonce(models.Model):
     device_id = models.UUIDField()
     secret_hash = models.BinaryField(max_length=32, unique=True)
     expires_at = models.DateTimeField(db_index=True)
+
+
+class Attempt(models.Model):
+    """A count of guesses from one source in one window of time: a row, not a cache, so that parallel calls cannot slip by.
+    Swept by the clock after `expires_at`."""
+
+    digest = models.BinaryField(max_length=32, primary_key=True)  # hash of business, use, source and window
+    count = models.PositiveIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)

@@ -5,6 +5,7 @@ Every M is opened and compared with the clock here; whoever sends one later comp
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q
 
-from messaging.flows import body
+from messaging.flows import body, message
 from messaging.models import Body, DeviceCustomer, Message
 from messaging.rules import state
 from portal.kernel import clock, tenancy
@@ -54,14 +55,20 @@ def _with_devices(message_ids: list[UUID], now: datetime) -> Iterable[Message]:
         Q(until__isnull=True) | Q(until__gt=now),
         customer_id=OuterRef("customer_id"), device__state="active", customer__state="active",
     )  # fmt: skip
-    return Message.objects.live(now).filter(id__in=message_ids).annotate(devices=ArraySubquery(allowed.values("device_id")))
+    rows = Message.objects.filter(is_live(now), id__in=message_ids)
+    return rows.annotate(devices=ArraySubquery(allowed.values("device_id")))
+
+
+def is_live(now: datetime) -> Q:
+    """What a device may show: before its end; a customer's own words have none while their conversation is open."""
+    endless = Q(gone_at__isnull=True, direction=Message.Direction.IN)
+    return Q(sent_at__isnull=False, ended_at__isnull=True) & (Q(gone_at__gt=now) | endless)
 
 
 def _push(row: Message, m: M) -> Push:
-    assert row.gone_at is not None
     text = json.dumps({"type": "message", "message": m}, ensure_ascii=False, separators=(",", ":"))
     devices: list[UUID] = row.devices  # type: ignore[attr-defined]
-    return Push(row.id, row.customer_id, frozenset(devices), row.gone_at.timestamp(), text)
+    return Push(row.id, row.customer_id, frozenset(devices), row.gone_at.timestamp() if row.gone_at else math.inf, text)
 
 
 def _bodies(rows: list[Message]) -> Iterable[body.Row]:
@@ -96,13 +103,8 @@ def _m(row: Message, content: body.Content, now: datetime) -> M:
         "revealed_at": _time(row.revealed_at),
         "body": None if covered else content.get("body", ""),
         "attachments": [] if covered else content.get("attachments", []),
-        "can_extend": can_extend(row),
+        "can_extend": message.may_extend(row),
     }
-
-
-def can_extend(row: Message) -> bool:
-    """Once, by the customer, and not where a read timer runs: the business wanted that one short."""
-    return row.direction == Message.Direction.OUT and not row.was_extended and row.gone_after_read is None
 
 
 def _time(at: datetime | None) -> str | None:

@@ -69,7 +69,7 @@ def kept(actor: Actor, now: datetime, cursor: str | None = None) -> dict[str, ob
 
 
 def _live(actor: Actor, now: datetime, after: Place | None) -> QuerySet[Message]:
-    rows = Message.objects.live(now).filter(customer_id__in=actor.customers).order_by("-sent_at", "-id")
+    rows = Message.objects.filter(frames.is_live(now), customer_id__in=actor.customers).order_by("-sent_at", "-id")
     return rows.filter(_before(after)) if after else rows
 
 

@@ -1,0 +1,41 @@
+"""Counting guesses. Each is counted in a transaction of its own before it is looked at, so a refused guess stays counted
+and a thousand parallel ones are a thousand."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from messaging.models import Attempt
+from messaging.rules import secrets
+from portal.kernel import tenancy
+from portal.kernel.errors import Kind, Refusal
+
+_COUNT = """
+    INSERT INTO messaging_attempt (digest, count, expires_at) VALUES (%s, 1, %s)
+    ON CONFLICT (digest) DO UPDATE SET count = messaging_attempt.count + 1 RETURNING count
+"""
+
+
+def too_many(retry_after: int) -> Refusal:
+    return Refusal("too_many", "Too many tries. Wait a while and try again.", Kind.TOO_MANY, retry_after=retry_after)
+
+
+def count(*, now: datetime, use: str, source: str, limit: int, window: timedelta) -> None:
+    """Count one try by `source`; refuse it when it is past `limit` in this window."""
+    if add(now=now, use=use, source=source, window=window) > limit:
+        raise too_many(int(window.total_seconds()))
+
+
+def add(*, now: datetime, use: str, source: str, window: timedelta) -> int:
+    """Count one try. → how many there were in this window, this one too."""
+    seconds = int(window.total_seconds())
+    begins = int(now.timestamp()) // seconds * seconds
+    name = secrets.digest(tenancy.here().id, secrets.ATTEMPT, f"{use}|{source}|{begins}")
+    expires_at = datetime.fromtimestamp(begins + seconds, UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [name, expires_at])
+        return int(cursor.fetchone()[0])
+
+
+def sweep(*, now: datetime) -> int:
+    return Attempt.objects.filter(expires_at__lt=now).delete()[0]

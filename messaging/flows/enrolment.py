@@ -1,0 +1,260 @@
+"""Ways in: a one-time link (7 days) or a code (15 minutes, one at a time). Only hashes are kept; staff see the secret only
+where they asked to show it, else a job sends it and empties it.
+
+A GET uses nothing up. Redeeming is single use under a row lock and needs a proof of the key that is being bound.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from messaging import push
+from messaging.flows import attempt
+from messaging.models import Customer, Device, DeviceCustomer, Enrolment
+from messaging.queries import devices, inbox, profiles
+from messaging.rules import contact, proof, secrets
+from portal.kernel import actors, ids, jobs, keys, tenancy, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal, not_found
+
+LINK_LIVES_FOR = timedelta(days=7)
+CODE_LIVES_FOR = timedelta(minutes=15)
+RECOVERY_PAUSE = timedelta(days=1)  # after contact data changed: whoever changed it may not be the customer
+WINDOW = timedelta(minutes=15)
+GUESSES = 20  # of one source in a window
+GUESSES_OF_ALL = 2_000  # of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
+RECOVERIES = 5
+SECRET = "enrolment.secret"
+NAME_LIMIT = 60
+
+
+@dataclass(frozen=True)
+class Issued:
+    """`url` and `code` only where they are to be shown."""
+
+    id: UUID
+    expires_at: datetime
+    url: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """`cookie` is None when the browser keeps the one it has."""
+
+    device_id: UUID
+    cookie: str | None
+    customers: list[dict[str, str]]
+
+
+def spent() -> Refusal:
+    """Wrong, used, cancelled and expired look the same."""
+    return Refusal("enrolment_spent", "This link or code does not work any more. Ask for a new one.", Kind.UNAUTHENTICATED)
+
+
+def no_channel() -> Refusal:
+    return Refusal(
+        "no_channel", "This customer has no address on that channel. Show the link instead.", field="send_by"
+    )
+
+
+# ── issuing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def issue(*, actor: Actor, now: datetime, customer_id: UUID, send_by: str | None = None) -> Issued:
+    """A link by the customer's own channel, or a link and a code to show."""
+    actor.require("customer.invite")
+    if send_by is not None and send_by not in Enrolment.SendBy.values:
+        raise Refusal("unknown_channel", "A link goes by email, by sms, or is shown.", field="send_by")
+    with unit.work() as u:
+        customer = _locked_customer(customer_id)
+        channel = send_by or "email"
+        if channel == Enrolment.SendBy.SHOW:
+            return _show(u, actor, now, customer)
+        return _send(u, actor, now, customer, channel)
+
+
+def invite(u: unit.Unit, *, actor: Actor, now: datetime, customer_id: UUID) -> Issued:
+    """First contact: a link by e-mail. Runs in the caller's unit."""
+    return _send(u, actor, now, _locked_customer(customer_id), Enrolment.SendBy.EMAIL)
+
+
+def recover(*, now: datetime, to: str, source: str) -> None:
+    """A customer lets themself in again. The answer is the same whoever asks and whatever is known; a link goes to the
+    address only if it is a customer's, was not changed within a day, and not too often."""
+    attempt.count(now=now, use="recover", source=source, limit=GUESSES, window=WINDOW)
+    try:
+        kind, address = contact.address(to)
+    except Refusal:
+        return
+    if attempt.add(now=now, use="recover.to", source=address, window=timedelta(days=1)) > RECOVERIES:
+        return
+    with unit.work() as u:
+        for customer in _recoverable(kind, address, now):
+            _send(u, actors.SYSTEM, now, customer, Enrolment.SendBy.EMAIL, is_recovery=True)
+
+
+def _recoverable(kind: str, address: str, now: datetime) -> list[Customer]:
+    """Families share an address: each customer there gets a link. Only channels that can be written to count."""
+    rows = Customer.objects.filter(**{f"{kind}_hash": profiles.find_by(kind, address)}, state=Customer.State.ACTIVE)
+    settled = [row for row in rows[:5] if not row.contact_changed_at or row.contact_changed_at <= now - RECOVERY_PAUSE]
+    return [row for row in settled if profiles.open_(row.id, row.sealed_profile).email]
+
+
+def _show(u: unit.Unit, actor: Actor, now: datetime, customer: Customer) -> Issued:
+    Enrolment.objects.filter(customer=customer, kind="code", used_at__isnull=True, cancelled_at__isnull=True).update(
+        cancelled_at=now
+    )
+    link, token = _add(customer, now, Enrolment.Kind.LINK, Enrolment.SendBy.SHOW)
+    _, code = _add(customer, now, Enrolment.Kind.CODE, Enrolment.SendBy.SHOW)
+    _note(u, actor, customer, Enrolment.SendBy.SHOW)
+    return Issued(link.id, link.expires_at, url_of(token), code)
+
+
+def _send(
+    u: unit.Unit, actor: Actor, now: datetime, customer: Customer, channel: str, *, is_recovery: bool = False
+) -> Issued:
+    profile = profiles.open_(customer.id, customer.sealed_profile)
+    if channel != Enrolment.SendBy.EMAIL or not profile.email:
+        raise no_channel()
+    row, token = _add(customer, now, Enrolment.Kind.LINK, channel, is_recovery=is_recovery)
+    row.sealed_secret = keys.seal_field(SECRET, row.id, token.encode())
+    row.save(update_fields=["sealed_secret"])
+    _note(u, actor, customer, channel)
+    jobs.enqueue("messaging.jobs.send_enrolment", row.id)
+    return Issued(row.id, row.expires_at)
+
+
+def _add(
+    customer: Customer, now: datetime, kind: str, channel: str, *, is_recovery: bool = False
+) -> tuple[Enrolment, str]:
+    secret = ids.code() if kind == Enrolment.Kind.CODE else ids.token()
+    lives_for = CODE_LIVES_FOR if kind == Enrolment.Kind.CODE else LINK_LIVES_FOR
+    row = Enrolment.objects.create(
+        customer=customer, kind=kind, send_by=channel, is_recovery=is_recovery, secret_hash=_digest(secret),
+        created_at=now, expires_at=now + lives_for,
+    )  # fmt: skip
+    return row, secret
+
+
+def _note(u: unit.Unit, actor: Actor, customer: Customer, channel: str) -> None:
+    u.entry(unit.Draft(
+        "enrolment.issued", actor.label, subject=customer.subject_id, customer=customer.id, codes={"send_by": channel}
+    ))  # fmt: skip
+
+
+def url_of(token: str) -> str:
+    return f"{base_url()}/inbox/enrol/{token}"
+
+
+def base_url() -> str:
+    """Where this business is reached; its own domain where the place names one."""
+    place = tenancy.here()
+    return f"{settings.EBB_SCHEME}://{place.host or f'{place.slug}.{settings.EBB_BASE_HOST}'}"
+
+
+def mark_sent(*, now: datetime, enrolment_id: UUID) -> None:
+    """The link left the house: its secret is emptied."""
+    Enrolment.objects.filter(id=enrolment_id).update(sealed_secret=None, sent_at=now)
+
+
+# ── redeeming ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def redeem(
+    *, now: datetime, host: str, secret: str, public_key: object, name: str, signature: object, source: str,
+    cookie: str = "",
+) -> Redeemed:  # fmt: skip
+    """Bind a key. `secret` is the token or code exactly as it was signed. A known device (same cookie, same key) gets one
+    more customer; any other key is a new device."""
+    attempt.count(now=now, use="enrol", source=source, limit=GUESSES, window=WINDOW)
+    attempt.count(now=now, use="enrol", source="*", limit=GUESSES_OF_ALL, window=WINDOW)
+    public = proof.point(public_key)
+    proof.verify(public, proof.enrol(host, secret), signature)
+    with unit.work() as u:
+        row = _locked_enrolment(secret, now)
+        known = devices.get_by_cookie(cookie, now)
+        if known and known.is_active and known.public_key == public:
+            device_id, fresh = known.id, None
+        else:
+            device_id, fresh = _add_device(public, name, now)
+            _replace(u, row, known, now)
+        _use_up(row, device_id, now)
+        _serve(u, row.customer, device_id, now)
+    customers = inbox.customers(actors.device(device_id, _served(device_id)))
+    return Redeemed(device_id, fresh, customers)
+
+
+def is_open(*, now: datetime, token: str) -> bool:
+    """Whether a link would still work: for its page. Uses nothing up."""
+    return Enrolment.objects.filter(secret_hash=_digest(token)).filter(
+        used_at__isnull=True, cancelled_at__isnull=True, expires_at__gt=now
+    ).exists()  # fmt: skip
+
+
+def _locked_enrolment(secret: str, now: datetime) -> Enrolment:
+    hashes = [_digest(secret), _digest(ids.normalise_code(secret))]
+    row = Enrolment.objects.select_for_update().filter(secret_hash__in=hashes).first()
+    if row is None or row.used_at or row.cancelled_at or row.expires_at <= now:
+        raise spent()
+    if Customer.objects.filter(id=row.customer_id, state=Customer.State.ACTIVE).first() is None:
+        raise spent()
+    return row
+
+
+def _add_device(public: bytes, name: str, now: datetime) -> tuple[UUID, str]:
+    device_id, cookie = ids.uuid7(), ids.token()
+    label = " ".join(name.split())[:NAME_LIMIT] or "Browser"
+    Device.objects.create(
+        id=device_id, public_key=public, sealed_name=keys.seal_field(devices.NAME, device_id, label.encode()),
+        cookie_hash=secrets.digest(tenancy.here().id, secrets.COOKIE, cookie), created_at=now, seen_at=now,
+    )  # fmt: skip
+    return device_id, cookie
+
+
+def _replace(u: unit.Unit, row: Enrolment, known: devices.Standing | None, now: datetime) -> None:
+    """A browser that lost its key comes back with the old cookie: that device has no key any more and is ended, if it
+    serves this very customer (a cookie alone must not end another's device)."""
+    if known is None or known.customers != {row.customer_id}:
+        return
+    changed = Device.objects.filter(id=known.id).exclude(state="revoked").update(
+        state="revoked", revoked_reason="replaced", revoked_at=now
+    )  # fmt: skip
+    if changed:
+        u.entry(unit.Draft("device.revoked", "system", subject=row.customer.subject_id, customer=row.customer_id,
+                           codes={"device": str(known.id), "reason": "replaced"}))  # fmt: skip
+        push.device(u, known.id, "revoke")
+
+
+def _use_up(row: Enrolment, device_id: UUID, now: datetime) -> None:
+    """Single use; the code or link that was shown beside it goes with it."""
+    row.used_at, row.device_id, row.sealed_secret = now, device_id, None
+    row.save(update_fields=["used_at", "device_id", "sealed_secret"])
+    Enrolment.objects.filter(
+        customer_id=row.customer_id, created_at=row.created_at, send_by=Enrolment.SendBy.SHOW,
+        used_at__isnull=True, cancelled_at__isnull=True,
+    ).update(cancelled_at=now)  # fmt: skip
+
+
+def _serve(u: unit.Unit, customer: Customer, device_id: UUID, now: datetime) -> None:
+    actor = actors.device(device_id, frozenset())
+    DeviceCustomer.objects.get_or_create(
+        device_id=device_id, customer=customer, defaults={"granted_by": actor.label, "granted_at": now}
+    )
+    u.entry(unit.Draft("device.enrolled", actor.label, subject=customer.subject_id, customer=customer.id,
+                       codes={"device": str(device_id)}))  # fmt: skip
+    push.device(u, device_id, "refresh")
+    jobs.enqueue("messaging.jobs.tell_of_device", device_id, customer.id)
+
+
+def _served(device_id: UUID) -> frozenset[UUID]:
+    return frozenset(DeviceCustomer.objects.filter(device_id=device_id).values_list("customer_id", flat=True))
+
+
+def _locked_customer(customer_id: UUID) -> Customer:
+    row = Customer.objects.select_for_update().filter(id=customer_id, state=Customer.State.ACTIVE).first()
+    if row is None:
+        raise not_found("customer")
+    return row
+
+
+def _digest(secret: str) -> bytes:
+    return secrets.digest(tenancy.here().id, secrets.ENROLMENT, secret)
