@@ -24,12 +24,27 @@ def index(business_key: bytes, label: str, value: str) -> bytes:
 
 def words(index_key: bytes, words: Iterable[str]) -> list[int]:
     """Sorted, unique, signed 64-bit integers, as a `bigint[]` under a GIN index takes them."""
-    return sorted({_word(index_key, word) for word in words})
+    return WordIndex(index_key).hash(words)
 
 
-def _word(index_key: bytes, word: str) -> int:
-    digest = hmac.digest(index_key, WORD_LABEL + word.encode(), "sha256")
-    return int.from_bytes(digest[:8], "big", signed=True)
+class WordIndex(dict[str, int]):
+    """`words` for many texts in a row: remembers what it hashed, since a campaign says the same words again and again.
+
+    It holds plain words in memory: make one for a chunk and drop it with the chunk.
+    """
+
+    def __init__(self, index_key: bytes) -> None:
+        super().__init__()
+        self._index_key = index_key
+
+    def hash(self, words: Iterable[str]) -> list[int]:
+        """As `words`: about 2 µs for a new word, 0.1 µs for a known one."""
+        return sorted({self[word] for word in words})
+
+    def __missing__(self, word: str) -> int:
+        digest = hmac.digest(self._index_key, WORD_LABEL + word.encode(), "sha256")
+        self[word] = hashed = int.from_bytes(digest[:8], "big", signed=True)
+        return hashed
 
 
 @lru_cache(maxsize=1024)

@@ -65,12 +65,18 @@ def _entries(envelope: bytes) -> Iterator[tuple[str, bytes]]:
 def _parse(rest: memoryview) -> Iterator[tuple[str, bytes]]:
     count, rest = rest[0], rest[1:]
     for _ in range(count):
-        name, rest = rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
+        name, rest = _cut(rest[1:], rest[0])
         (length,) = _LENGTH.unpack_from(rest)
-        box, rest = rest[_LENGTH.size : _LENGTH.size + length], rest[_LENGTH.size + length :]
-        yield bytes(name).decode(), bytes(box)
+        box, rest = _cut(rest[_LENGTH.size :], length)
+        yield name.decode(), box
     if rest:
         raise IndexError("bytes to spare")
+
+
+def _cut(rest: memoryview, length: int) -> tuple[bytes, memoryview]:
+    if len(rest) < length:
+        raise IndexError("bytes missing")
+    return bytes(rest[:length]), rest[length:]
 
 
 def _info(purpose: str, business: UUID, subject: UUID, key_id: str) -> bytes:

@@ -1,8 +1,8 @@
 """Fields that live as long as their row: profiles, device names. Sealed under the business key, bound to their owner.
 
-    sealed = version u8 = 1 || nonce (12) || ciphertext || tag (16)
-             key = HKDF-SHA256(business key, info = "ebb/v1/field")
-             AAD = version || context (UTF-8) || owner (16)       the owner is of fixed length: no two contexts collide
+sealed = version u8 = 1 || nonce (12) || ciphertext || tag (16)
+         key = HKDF-SHA256(business key, info = "ebb/v1/field")
+         AAD = version || context (UTF-8) || owner (16)       the owner is of fixed length: no two contexts collide
 """
 
 from functools import lru_cache

@@ -58,7 +58,8 @@ def seal(
     business: UUID, record: UUID, batch: UUID, disposal_bucket: str,
 ) -> SealedRecord:  # fmt: skip
     """Seal a record and everything its leaf needs."""
-    record_key, nonce = os.urandom(aead.KEY_BYTES), os.urandom(COMMITMENT_NONCE_BYTES)
+    record_key = os.urandom(aead.KEY_BYTES)
+    nonce = os.urandom(COMMITMENT_NONCE_BYTES)
     place = _place(business, record, batch)
     sealed = _box(record_key, nonce + content, CONTENT_LABEL + place)
     inner = _box(batch_key, record_key, INNER_LABEL + place)

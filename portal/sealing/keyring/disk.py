@@ -80,7 +80,7 @@ def place_new(path: Path, content: bytes, disk: Disk) -> None:
         return  # another process was first; its file counts
     finally:
         os.close(fd)
-        os.unlink(draft)
+        draft.unlink()
     sync_folder(path.parent, disk)
 
 

@@ -69,9 +69,7 @@ def file_bytes(capacity: int) -> int:
 
 def pack_header(header: Header) -> bytes:
     """One sector, with its checksum at the end."""
-    fields = _HEADER.pack(
-        HEADER_MAGIC, header.generation, header.mark, header.capacity, header.length, header.active
-    )
+    fields = _HEADER.pack(HEADER_MAGIC, header.generation, header.mark, header.capacity, header.length, header.active)
     body = fields.ljust(SECTOR_BYTES - _DIGEST_BYTES, b"\0")
     return body + hashlib.sha256(body).digest()
 

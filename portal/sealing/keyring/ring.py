@@ -2,6 +2,8 @@
 
     <root>/live.ring                 live buckets; no long-lived backup
     <root>/business/<uuid hex>.ring  keys of one business; backed up, sealed to its recovery recipient
+
+`slots` says how a file is written, `live` and `business` what it means.
 """
 
 import os
