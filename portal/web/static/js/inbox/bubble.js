@@ -101,10 +101,9 @@ function ring(message, theirs) {
 
 // Once opened, the ring counts the time since it was opened, not since it was sent.
 function begin(message) {
-  const sent = Date.parse(message.sent_at);
-  const read = message.gone_after_read && message.body !== null;
-  const from = read ? Date.parse(message.gone_at) - message.gone_after_read * 1000 : sent;
-  return new Date(Math.max(sent, from)).toISOString();
+  if (!message.gone_after_read || message.body === null) return message.sent_at;
+  const timed = new Date(Date.parse(message.gone_at) - message.gone_after_read * 1000).toISOString();
+  return message.revealed_at ?? (timed > message.sent_at ? timed : message.sent_at);
 }
 
 function actions(message, acts, busy) {

@@ -27,14 +27,14 @@ export function apply(state, asked, fresh) {
   }
   if (state.customers) customers = state.customers;
   if (!messages.size || !state.more) more = state.more ?? null;
-  for (const one of state.ended ?? []) end(one.id, one.ended_at, one.reason);
+  for (const one of state.ended ?? []) end(one.id, one.ended_at, one.reason, one);
   for (const message of state.messages) put(message, asked);
 }
 
 /** An older page of the same state. */
 export function extend(page) {
   more = page.more ?? null;
-  for (const one of page.ended ?? []) end(one.id, one.ended_at, one.reason);
+  for (const one of page.ended ?? []) end(one.id, one.ended_at, one.reason, one);
   for (const message of page.messages) if (!messages.has(message.id)) put(message, 0);
 }
 
@@ -84,8 +84,8 @@ function over(message) {
 }
 
 // Keeps the line, not the message: where it stood and when it ended.
-function end(id, at, reason) {
-  const known = messages.get(id) ?? ended.get(id) ?? {};
+function end(id, at, reason, told = {}) {
+  const known = { ...(messages.get(id) ?? ended.get(id)), ...told };
   const when = Math.min(at ? Date.parse(at) : Infinity, clock.now());
   messages.delete(id);
   ended.set(id, {

@@ -130,6 +130,11 @@ export function create(acts) {
     toEnd();
   }
 
+  // A keyboard, a banner or a longer draft takes room from below: whoever was at the end stays there.
+  let atEnd = true;
+  room.addEventListener("scroll", () => { atEnd = nearEnd(); }, { passive: true });
+  new ResizeObserver(() => atEnd && toEnd()).observe(room);
+
   const nearEnd = () => room.scrollHeight - room.scrollTop - room.clientHeight < 120;
   const toEnd = () => { room.scrollTop = room.scrollHeight; };
 

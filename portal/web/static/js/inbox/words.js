@@ -78,13 +78,14 @@ export function heading(at, now) {
 const count = (n, unit) =>
   new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(n);
 
-/** Milliseconds in one or two words, rounded down: what is promised is really left. */
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+/** Milliseconds in words, rounded down, so that what is promised is really left: "24 hours" and "90 seconds" rather than
+ *  "1 day" and "1 minute", unless it is exactly that. */
 export function span(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return count(seconds, "second");
-  if (seconds < 3600) return count(Math.floor(seconds / 60), "minute");
-  if (seconds < 172_800) return count(Math.floor(seconds / 3600), "hour");
-  return count(Math.floor(seconds / 86_400), "day");
+  const [unit, size] = UNITS.find(([, each]) => seconds >= 2 * each || seconds === each) ?? UNITS.at(-1);
+  return count(Math.floor(seconds / size), unit);
 }
 
 /** Seconds ("300") or an ISO 8601 duration of whole parts ("P7Y", "P1M", "PT12H"). */

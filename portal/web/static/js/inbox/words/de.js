@@ -25,7 +25,7 @@ export default {
   gone_at: "Hier weg um {time}",
   kept_until: "bei {business} aufbewahrt mindestens bis {date}",
   kept: "bei {business} aufbewahrt, ohne festes Ende",
-  not_kept_here: "Bleibt hier, bis {business} sie beendet",
+  not_kept_here: "Hier, bis {business} das Gespräch schließt",
   expired_at: "Abgelaufen um {time}",
   recalled_at: "Von {business} zurückgenommen um {time}",
   yours_expired_at: "Ihre Nachricht, abgelaufen um {time}",

@@ -26,7 +26,7 @@ export default {
   gone_at: "Gone from here at {time}",
   kept_until: "kept by {business} until at least {date}",
   kept: "kept by {business}, no end set",
-  not_kept_here: "Stays here until {business} ends it",
+  not_kept_here: "Here until {business} closes the conversation",
   expired_at: "Expired at {time}",
   recalled_at: "Taken back by {business} at {time}",
   yours_expired_at: "Your message, expired at {time}",

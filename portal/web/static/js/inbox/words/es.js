@@ -25,7 +25,7 @@ export default {
   gone_at: "Desaparece de aquí a las {time}",
   kept_until: "{business} lo conserva al menos hasta el {date}",
   kept: "{business} lo conserva, sin fin fijado",
-  not_kept_here: "Queda aquí hasta que {business} lo termine",
+  not_kept_here: "Aquí hasta que {business} cierre la conversación",
   expired_at: "Caducado a las {time}",
   recalled_at: "Retirado por {business} a las {time}",
   yours_expired_at: "Su mensaje, caducado a las {time}",

@@ -25,7 +25,7 @@ export default {
   gone_at: "Disparaît d’ici à {time}",
   kept_until: "conservé par {business} au moins jusqu’au {date}",
   kept: "conservé par {business}, sans fin fixée",
-  not_kept_here: "Reste ici jusqu’à ce que {business} y mette fin",
+  not_kept_here: "Ici jusqu’à ce que {business} close la conversation",
   expired_at: "Expiré à {time}",
   recalled_at: "Repris par {business} à {time}",
   yours_expired_at: "Votre message, expiré à {time}",

@@ -25,7 +25,7 @@ export default {
   gone_at: "Hier weg om {time}",
   kept_until: "door {business} bewaard tot ten minste {date}",
   kept: "door {business} bewaard, zonder vast einde",
-  not_kept_here: "Blijft hier tot {business} het beëindigt",
+  not_kept_here: "Hier tot {business} het gesprek sluit",
   expired_at: "Verlopen om {time}",
   recalled_at: "Door {business} teruggenomen om {time}",
   yours_expired_at: "Uw bericht, verlopen om {time}",
