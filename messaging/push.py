@@ -13,6 +13,7 @@ Act = Literal["lock", "wipe", "revoke", "refresh"]
 ARRIVED = "arrived"
 GONE = "gone"
 DEVICE = "device"
+CLOSED = "closed"  # the business is no longer served: whoever closes it publishes this for its schema
 
 
 def arrived(u: unit.Unit, pairs: Sequence[Pair]) -> None:

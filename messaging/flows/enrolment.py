@@ -13,7 +13,7 @@ from django.conf import settings
 from messaging import push
 from messaging.flows import attempt
 from messaging.models import Customer, Device, DeviceCustomer, Enrolment
-from messaging.queries import devices, inbox, profiles
+from messaging.queries import devices, profiles, served
 from messaging.rules import contact, proof, secrets
 from portal.kernel import actors, ids, jobs, keys, tenancy, unit
 from portal.kernel.actors import Actor
@@ -179,7 +179,7 @@ def redeem(
             _replace(u, row, known, now)
         _use_up(row, device_id, now)
         _serve(u, row.customer, device_id, now)
-    customers = inbox.customers(actors.device(device_id, _served(device_id)))
+    customers = served.customers(actors.device(device_id, _served(device_id)))
     return Redeemed(device_id, fresh, customers)
 
 

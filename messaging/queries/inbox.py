@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from messaging.models import Customer, Message
-from messaging.queries import frames, profiles
+from messaging.models import Message
+from messaging.queries import frames, served
 from messaging.rules import state as states
 from portal.kernel import clock, ids
 from portal.kernel.actors import Actor
@@ -33,7 +33,7 @@ def state(actor: Actor, now: datetime, cursor: str | None = None) -> dict[str, o
     page = rows[:PAGE]
     found: dict[str, object] = {
         "now": clock.text(now),
-        "customers": customers(actor),
+        "customers": served.customers(actor),
         "messages": frames.messages(page, now),
         "ended": [] if cursor else _ended(actor, now),
     }
@@ -48,12 +48,6 @@ def get_message_for(actor: Actor, message_id: UUID, now: datetime) -> frames.M:
     if not found:
         raise not_found("message")
     return found[0]
-
-
-def customers(actor: Actor) -> list[dict[str, str]]:
-    """Whom this device serves: [{"id", "name"}]."""
-    rows = Customer.objects.filter(id__in=actor.customers, state=Customer.State.ACTIVE).order_by("id")
-    return [{"id": str(row.id), "name": profiles.open_(row.id, row.sealed_profile).name} for row in rows]
 
 
 def kept(actor: Actor, now: datetime, cursor: str | None = None) -> dict[str, object]:
@@ -131,3 +125,8 @@ def _parse(cursor: str) -> Place:
 
 def bad_cursor() -> Refusal:
     return Refusal("bad_cursor", "That place in the list is not known. Begin again.", Kind.MALFORMED)
+
+
+def instant(text: object) -> float:
+    """The seconds of a time as M carries it."""
+    return datetime.fromisoformat(str(text)).timestamp()

@@ -1,0 +1,147 @@
+"""This web process's sockets, and what they are told.
+
+One subscription a business with a socket here. An event names ids; the hub loads what its own sockets need, once, checking
+device, customer, business and liveness in that same query, and writes to the sockets directly. What arrives while a load is
+under way waits for the next, so a storm of sends becomes a few large loads. One task looks after all sockets: time-outs,
+pings, and every minute whether each device may still be here.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from messaging.room import Room
+from messaging.sockets import line as lines
+from messaging.sockets.line import Line
+from messaging.sockets.receipts import Receipts
+from portal.kernel import tenancy, wake
+
+log = logging.getLogger("ebb.hub")
+
+PROVE_WITHIN = 10.0
+PING_EVERY = 20.0
+SILENT_FOR = 60.0
+SLOW_FOR = 20.0
+CHECK_EVERY = 60.0
+LINES_A_DEVICE = 8
+PING = '{"type":"ping"}'
+
+NOT_PROVED, NOT_ALLOWED, TIMED_OUT, TOO_MANY = 4401, 4403, 4408, 4429
+
+
+class Hub:
+    """`steady` is a clock that only runs forward; tests give their own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, steady: Callable[[], float] = time.monotonic) -> None:
+        self.loop = loop
+        self.steady = steady
+        self.lines: set[Line] = set()
+        self.rooms: dict[str, Room] = {}
+        self.receipts = Receipts()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._checked = steady()
+
+    def start(self) -> None:
+        """Hear the other processes and look after the sockets, once a process."""
+        if not self._tasks:
+            self._tasks = [self.loop.create_task(wake.run()), self.loop.create_task(self._look_after())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self.receipts.flush_all()
+        for room in list(self.rooms.values()):
+            room.end()
+        self.rooms.clear()
+
+    def challenge(self, line: Line) -> None:
+        self.start()
+        line.due = self.steady() + PROVE_WITHIN
+        self.lines.add(line)
+
+    def join(self, line: Line) -> bool:
+        """Proved: from here on events reach it, held back until its state is written. → False: too many of one device."""
+        room = self.rooms.get(line.place.schema)
+        if room is None:
+            room = self.rooms[line.place.schema] = Room(line.place, self.loop)
+        if len(room.devices.get(line.device, ())) >= LINES_A_DEVICE:
+            return False
+        line.stage = lines.HELD
+        self.heard(line)
+        line.ping_due = self.steady() + PING_EVERY
+        room.add(line)
+        return True
+
+    def leave(self, line: Line) -> None:
+        self.lines.discard(line)
+        line.stage = lines.CLOSED
+        line.queue = None
+        room = self.rooms.get(line.place.schema)
+        if room is not None:
+            room.remove(line)
+            if not room.devices:
+                room.end()
+                del self.rooms[line.place.schema]
+
+    def heard(self, line: Line) -> None:
+        line.due = self.steady() + SILENT_FOR
+
+    # ── looking after ─────────────────────────────────────────────────────────────────────────────────────────
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                self.tick()
+                if self.steady() - self._checked >= CHECK_EVERY:
+                    self._checked = self.steady()
+                    await self.check()
+            except Exception:  # one bad second must not leave a thousand sockets alone
+                log.exception("looking after the sockets failed once")
+
+    def tick(self) -> None:
+        """Every socket, once a second: late, silent and slow ones are closed, quiet ones are asked for a word."""
+        now, loop_now = self.steady(), self.loop.time()
+        for line in list(self.lines):
+            if now >= line.due:
+                line.close(NOT_PROVED if line.stage == lines.CHALLENGED else TIMED_OUT)
+            elif loop_now - line.slow_since > SLOW_FOR:
+                line.close(TIMED_OUT)
+            elif line.stage == lines.OPEN and now >= line.ping_due:
+                line.ping_due = now + PING_EVERY
+                line.write(PING)
+
+    async def check(self) -> None:
+        """May each device still be here, and for whom? One query a business."""
+        await asyncio.gather(*(room.check() for room in list(self.rooms.values())), return_exceptions=True)
+
+
+_hub: Hub | None = None
+
+
+def current() -> Hub:
+    """The hub of the running loop; a process has one loop."""
+    global _hub
+    loop = asyncio.get_running_loop()
+    if _hub is None or _hub.loop is not loop:
+        _hub = Hub(loop)
+    return _hub
+
+
+def use(hub: Hub | None) -> None:
+    """For tests: a hub with a clock of its own."""
+    global _hub
+    _hub = hub
+
+
+def frame(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def sockets_of(place: tenancy.Place, device: UUID) -> int:
+    room = _hub.rooms.get(place.schema) if _hub else None
+    return len(room.devices.get(device, ())) if room else 0

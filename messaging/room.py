@@ -1,0 +1,235 @@
+"""One business's sockets in this process: found by customer and by device, told of its events. Lives in the event loop."""
+
+import asyncio
+import json
+import logging
+import random
+from uuid import UUID
+
+from messaging import push
+from messaging.flows import device as devices_flow
+from messaging.queries import devices, frames
+from messaging.sockets import line as lines
+from messaging.sockets.line import Line
+from portal.kernel import clock, tenancy, wake
+
+log = logging.getLogger("ebb.hub")
+
+LOAD_LIMIT = 500
+SPREAD = 3.0  # seconds over which a resync of everyone is spread
+WIPE_WAIT = 1.0
+NOT_ALLOWED = 4403
+LOCK = '{"type":"lock"}'
+
+
+class Room:
+    """`customers` and `devices` map an id to the sockets that serve it."""
+
+    def __init__(self, place: tenancy.Place, loop: asyncio.AbstractEventLoop) -> None:
+        self.place = place
+        self.loop = loop
+        self.customers: dict[UUID, list[Line]] = {}
+        self.devices: dict[UUID, list[Line]] = {}
+        self._wanted: dict[UUID, None] = {}  # an ordered set: loaded in the order of arrival
+        self._buried: set[UUID] = set()  # called gone while a load was under way
+        self._loading: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsubscribe = wake.subscribe(place.schema, self._hear)
+
+    def end(self) -> None:
+        self._unsubscribe()
+        if self._loading is not None:
+            self._loading.cancel()
+
+    def add(self, line: Line) -> None:
+        self.devices.setdefault(line.device, []).append(line)
+        for customer in line.customers:
+            self.customers.setdefault(customer, []).append(line)
+
+    def remove(self, line: Line) -> None:
+        _take(self.devices, line.device, line)
+        for customer in line.customers:
+            _take(self.customers, customer, line)
+
+    # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
+    def _hear(self, event: wake.Event) -> None:
+        """From any thread. A loop that has ended hears nothing more."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._take_event, event)
+
+    def _take_event(self, event: wake.Event) -> None:
+        if event.kind == push.ARRIVED:
+            self._arrived(event)
+        elif event.kind == push.GONE:
+            self._gone(event)
+        elif event.kind == push.DEVICE:
+            self._about_device(event)
+        elif event.kind == push.CLOSED:
+            self.close_all()
+        elif event.kind == wake.RESYNC:
+            self._resync_all()
+
+    def _arrived(self, event: wake.Event) -> None:
+        here = self.customers
+        self._wanted.update((message, None) for message, customer in _pairs(event) if customer in here)
+        if self._wanted and self._loading is None:
+            self._loading = self.loop.create_task(self._load())
+
+    def _gone(self, event: wake.Event) -> None:
+        ended: dict[UUID, list[str]] = {}
+        for message, customer in _pairs(event):
+            if customer in self.customers:
+                ended.setdefault(customer, []).append(str(message))
+                self._wanted.pop(message, None)
+                if self._loading is not None:
+                    self._buried.add(message)
+        for customer, ids in ended.items():
+            text = json.dumps({"type": "gone", "ids": ids, "reason": event.ids.get("reason", "expired")})
+            for line in self.customers.get(customer, ()):
+                line.bury(text)
+
+    def _about_device(self, event: wake.Event) -> None:
+        device, act = event.ids.get("device"), event.ids.get("act")
+        here = list(self.devices.get(device, ())) if isinstance(device, UUID) else []
+        if not here or not isinstance(device, UUID):
+            return
+        if act == "lock":
+            self.lock(here)
+        elif act == "revoke":
+            self.dismiss(here)
+        else:  # a wipe has an id and a refresh new customers: look first, and show nothing more meanwhile
+            self._spawn(self._refresh(device, here))
+
+    def lock(self, here: list[Line]) -> None:
+        for line in here:
+            line.bury(LOCK)
+        self.dismiss(here)
+
+    def dismiss(self, here: list[Line]) -> None:
+        for line in here:
+            self.remove(line)
+            line.close(NOT_ALLOWED)
+
+    def close_all(self) -> None:
+        self.dismiss([line for of_device in list(self.devices.values()) for line in of_device])
+
+    def wipe(self, here: list[Line], wipe_id: UUID) -> None:
+        """From here on the socket gets nothing but this; it has a second to sign that it is empty."""
+        for line in here:
+            self.remove(line)
+            line.wipe = wipe_id
+            line.bury(json.dumps({"type": "wipe", "wipe": str(wipe_id)}))
+            line.stage = lines.WIPING if line.stage != lines.CLOSED else line.stage
+            self.loop.call_later(WIPE_WAIT, line.close, NOT_ALLOWED)
+
+    def _resync_all(self) -> None:
+        """Everyone asks again: spread, so that a reconnection is not a storm."""
+        for of_device in self.devices.values():
+            for line in of_device:
+                self.loop.call_later(random.random() * SPREAD, line.write, lines.RESYNC)
+
+    # ── loading ───────────────────────────────────────────────────────────────────────────────────────────────
+    async def _load(self) -> None:
+        try:
+            while self._wanted:
+                batch = list(self._wanted)[:LOAD_LIMIT]
+                for message in batch:
+                    del self._wanted[message]
+                for ready in await tenancy.run_in_tenant(self.place, _frames, batch):
+                    self._write(ready)
+                self._buried.clear()
+        except Exception:  # the database is away: state will be asked for again
+            log.exception("a load for the sockets of a business failed")
+            self._resync_all()
+        finally:
+            self._loading = None
+            self._buried.clear()
+            if self._wanted:
+                self._loading = self.loop.create_task(self._load())
+
+    def _write(self, ready: frames.Push) -> None:
+        if ready.id in self._buried:
+            return
+        for line in self.customers.get(ready.customer, ()):
+            if line.device in ready.devices:
+                line.write(ready.text, ready.gone_at)
+
+    # ── standing ──────────────────────────────────────────────────────────────────────────────────────────────
+    async def check(self) -> None:
+        """Devices that may no longer be here go; those that serve others now are told to ask again."""
+        wanted = list(self.devices)
+        found = await tenancy.run_in_tenant(self.place, _standings, wanted)
+        if found is None:
+            self.close_all()
+            return
+        for device in wanted:
+            self._apply(device, *found.get(device, ("revoked", frozenset())))
+
+    async def _refresh(self, device: UUID, here: list[Line]) -> None:
+        standing = await tenancy.run_in_tenant(self.place, _standing, device)
+        if standing is not None and standing.wipe_id is not None:
+            self.wipe(here, standing.wipe_id)
+            await tenancy.run_in_tenant(self.place, _sent, standing.wipe_id)
+        elif standing is None:
+            self.dismiss(here)
+        else:
+            self._apply(device, standing.state, standing.customers)
+
+    def _apply(self, device: UUID, state: str, customers: frozenset[UUID]) -> None:
+        here = list(self.devices.get(device, ()))
+        if state == "locked":
+            self.lock(here)
+        elif state == "wiping":
+            self._spawn(self._refresh(device, here))
+        elif state != "active":
+            self.dismiss(here)
+        else:
+            self._move(here, customers)
+
+    def _move(self, here: list[Line], customers: frozenset[UUID]) -> None:
+        for line in here:
+            if line.customers == customers:
+                continue
+            self.remove(line)
+            line.customers = customers
+            self.add(line)
+            line.bury(lines.RESYNC)
+
+    def _spawn(self, work) -> None:  # type: ignore[no-untyped-def]
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _frames(batch: list[UUID]) -> list[frames.Push]:
+    return frames.for_push(batch, clock.now())
+
+
+def _standings(wanted: list[UUID]) -> dict[UUID, tuple[str, frozenset[UUID]]] | None:
+    """None: the business itself is no longer served."""
+    if tenancy.directory().by_id(tenancy.here().id) is None:
+        return None
+    now = clock.now()
+    devices_flow.see(now=now, device_ids=wanted)
+    return devices.standings(wanted, now)
+
+
+def _standing(device: UUID) -> devices.Standing | None:
+    return devices.get_standing(device, clock.now())
+
+
+def _sent(wipe_id: UUID) -> None:
+    devices_flow.mark_wipe_sent(now=clock.now(), wipe_id=wipe_id)
+
+
+def _pairs(event: wake.Event) -> zip[tuple[UUID, UUID]]:
+    messages, customers = event.ids.get("messages", []), event.ids.get("customers", [])
+    return zip(messages, customers, strict=False)  # type: ignore[arg-type]
+
+
+def _take(shelf: dict[UUID, list[Line]], key: UUID, line: Line) -> None:
+    found = shelf.get(key)
+    if found is not None and line in found:
+        found.remove(line)
+        if not found:
+            del shelf[key]

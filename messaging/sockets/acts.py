@@ -1,0 +1,92 @@
+"""What a frame asks for, done in a thread inside the business. Each looks first whether the device may still act."""
+
+import json
+from collections.abc import Callable
+from uuid import UUID
+
+from messaging.flows import device, message, receipt
+from messaging.queries import devices, inbox
+from messaging.rules import proof
+from messaging.sockets.protocol import Frame
+from portal.kernel import clock
+from portal.kernel.actors import Actor
+
+Answer = tuple[str, float] | None  # text of a frame, and when its content is over
+
+
+def find(cookie: str) -> devices.Standing | None:
+    return devices.get_by_cookie(cookie, clock.now())
+
+
+def prove(host: str, device_id: UUID, nonce: str, signature: str) -> devices.Standing:
+    """The device as it stands now, once its key has signed the challenge; or a refusal."""
+    standing = devices.get_standing(device_id, clock.now())
+    if standing is None:
+        raise proof.not_proved()
+    proof.verify(standing.public_key, proof.socket(host, device_id, nonce), signature)
+    return standing
+
+
+def state(actor: Actor) -> tuple[str, float]:
+    """The first frame, and the first end among what it tells."""
+    found = inbox.state(actor, clock.now())
+    return _dump("state", **found), _first_end(found["messages"])
+
+
+def acknowledge(host: str, actor: Actor, wipe_id: UUID, signature: str) -> None:
+    device.acknowledge_wipe(actor=actor, now=clock.now(), host=host, wipe_id=wipe_id, signature=signature)
+
+
+def sent(wipe_id: UUID) -> None:
+    device.mark_wipe_sent(now=clock.now(), wipe_id=wipe_id)
+
+
+def act(device_id: UUID, frame: Frame) -> Answer:
+    """One of reveal, read, extend, write."""
+    standing = devices.get_standing(device_id, clock.now())
+    if standing is None:
+        raise devices.unknown()
+    standing.require_active()
+    return _ACTS[frame.kind](standing.actor, frame)
+
+
+def _reveal(actor: Actor, frame: Frame) -> Answer:
+    assert frame.id is not None
+    receipt.reveal(actor=actor, now=clock.now(), message_id=frame.id)
+    shown = inbox.get_message_for(actor, frame.id, clock.now())
+    return _dump("revealed", message=shown), _first_end([shown])
+
+
+def _read(actor: Actor, frame: Frame) -> Answer:
+    assert frame.id is not None
+    receipt.read(actor=actor, now=clock.now(), message_id=frame.id)
+    return None
+
+
+def _extend(actor: Actor, frame: Frame) -> Answer:
+    assert frame.id is not None
+    receipt.extend(actor=actor, now=clock.now(), message_id=frame.id)
+    return None  # the longer life reaches every device of the customer as `message`
+
+
+def _write(actor: Actor, frame: Frame) -> Answer:
+    assert frame.id is not None
+    written = message.receive(
+        actor=actor, now=clock.now(), customer_id=frame.id, text=frame.text, in_reply_to=frame.reply
+    )
+    return _dump("accepted", id=str(written)), float("inf")
+
+
+_ACTS: dict[str, Callable[[Actor, Frame], Answer]] = {
+    "reveal": _reveal, "read": _read, "extend": _extend, "write": _write,
+}  # fmt: skip
+
+
+def _first_end(messages: object) -> float:
+    assert isinstance(messages, list)
+    ends = [inbox.instant(m["gone_at"]) for m in messages if m["gone_at"] and m["body"] is not None]
+    return min(ends, default=float("inf"))
+
+
+def _dump(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))

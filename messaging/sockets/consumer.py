@@ -1,0 +1,145 @@
+"""A device's socket: challenge → prove → state → events. Translates frames into one act each; the hub writes the rest."""
+
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+
+from messaging import hub
+from messaging.sockets import acts, protocol
+from messaging.sockets import line as lines
+from messaging.sockets.line import Line
+from portal.kernel import actors, ids, tenancy
+from portal.kernel.errors import Kind, Refusal
+
+MALFORMED, TOO_LARGE, TOO_MANY = 4400, 1009, 4429
+
+
+class InboxConsumer(AsyncConsumer):
+    """One receive loop and no task of its own: a thousand idle sockets should be cheap."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()  # websocket.connect
+        place, host, cookie = scope["place"], scope["host"], scope["cookie"]
+        await send({"type": "websocket.accept"})
+        standing = await tenancy.run_in_tenant(place, acts.find, cookie)
+        if standing is None:
+            await send({"type": "websocket.close", "code": hub.NOT_PROVED})
+            return
+        self.hub = hub.current()
+        self.line = Line(send, place, host, standing.id, ids.token())
+        self.hub.challenge(self.line)
+        try:
+            self.line.write(hub.frame("challenge", nonce=self.line.nonce, device=str(standing.id)))
+            await self.listen(receive)
+        finally:
+            self.hub.leave(self.line)
+
+    async def listen(self, receive: Any) -> None:
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            if self.line.stage != lines.CLOSED:
+                await self.take(event.get("text"))
+
+    async def take(self, text: str | None) -> None:
+        """One frame. Malformed ones are answered; ten in a row, or too many of any, end the socket."""
+        if text is not None and len(text) > protocol.FRAME_LIMIT // 4 and len(text.encode()) > protocol.FRAME_LIMIT:
+            self.line.close(TOO_LARGE)
+            return
+        try:
+            frame = protocol.parse(text)
+        except protocol.Malformed:
+            self.count_malformed()
+            return
+        self.line.malformed = 0
+        if not self.afford(protocol.cost(frame.kind)):
+            self.line.close(TOO_MANY)
+            return
+        await self.handle(frame)
+
+    def count_malformed(self) -> None:
+        self.line.malformed += 1
+        if self.line.malformed >= protocol.MALFORMED_LIMIT:
+            self.line.close(MALFORMED)
+        else:
+            self.error("malformed")
+
+    def afford(self, cost: float) -> bool:
+        """A bucket of tokens that fills again: bursts are fine, floods are not."""
+        now, line = self.hub.steady(), self.line
+        if not line.refilled:
+            line.tokens = protocol.BURST
+        line.tokens = min(protocol.BURST, line.tokens + max(0.0, now - line.refilled) * protocol.A_SECOND) - cost
+        line.refilled = now
+        return line.tokens >= 0
+
+    async def handle(self, frame: protocol.Frame) -> None:
+        if self.line.stage == lines.CHALLENGED:
+            await self.prove(frame)
+            return
+        self.hub.heard(self.line)
+        try:
+            await self.act(frame)
+        except Refusal as refusal:
+            self.error(refusal.code, **({"id": str(frame.id)} if frame.id else {}))
+
+    async def prove(self, frame: protocol.Frame) -> None:
+        line = self.line
+        if frame.kind != "prove" or self.hub.steady() >= line.due:
+            line.close(hub.NOT_PROVED)
+            return
+        try:
+            standing = await tenancy.run_in_tenant(
+                line.place, acts.prove, line.host, line.device, line.nonce, frame.signature
+            )
+        except Refusal as refusal:
+            line.close(hub.NOT_PROVED if refusal.kind is Kind.UNAUTHENTICATED else hub.NOT_ALLOWED)
+            return
+        line.nonce = ""
+        if line.stage == lines.CHALLENGED:
+            await self.enter(standing)
+
+    async def enter(self, standing: acts.devices.Standing) -> None:
+        """Subscribe first, load the state second: what comes meanwhile is sent after it."""
+        line = self.line
+        line.customers = standing.customers
+        if not standing.is_active:
+            await self.turn_away(standing)
+        elif not self.hub.join(line):
+            line.close(TOO_MANY)
+        else:
+            actor = standing.actor
+            line.release(*await tenancy.run_in_tenant(line.place, acts.state, actor))
+
+    async def turn_away(self, standing: acts.devices.Standing) -> None:
+        line = self.line
+        if standing.wipe_id is not None:
+            line.stage, line.wipe = lines.WIPING, standing.wipe_id
+            line.write(hub.frame("wipe", wipe=str(standing.wipe_id)))
+            self.hub.loop.call_later(1.0, line.close, hub.NOT_ALLOWED)
+            await tenancy.run_in_tenant(line.place, acts.sent, standing.wipe_id)
+            return
+        if standing.state == "locked":
+            line.write(hub.frame("lock"))
+        line.close(hub.NOT_ALLOWED)
+
+    async def act(self, frame: protocol.Frame) -> None:
+        line = self.line
+        if frame.kind == "wiped" and line.wipe is not None and frame.id is not None:
+            actor = actors.device(line.device, line.customers)
+            await tenancy.run_in_tenant(line.place, acts.acknowledge, line.host, actor, frame.id, frame.signature)
+            line.close(hub.NOT_ALLOWED)
+        elif line.stage != lines.OPEN:
+            return
+        elif frame.kind == "delivered":
+            self.hub.receipts.add(line.place, line.device, frame.ids)
+        elif frame.kind in {"prove", "wiped"}:
+            self.error("out_of_place")
+        elif frame.kind != "pong":
+            answer = await tenancy.run_in_tenant(line.place, acts.act, line.device, frame)
+            if answer:
+                line.write(*answer)
+
+    def error(self, code: str, **fields: str) -> None:
+        self.line.write(hub.frame("error", code=code, **fields))

@@ -1,0 +1,95 @@
+"""What a device may say on its socket. A frame is parsed into plain values here; everything else is malformed."""
+
+import json
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from portal.kernel import ids
+
+FRAME_LIMIT = 64 * 1024
+IDS_LIMIT = 1_000
+MALFORMED_LIMIT = 10
+
+COSTS = {"pong": 0.2, "delivered": 0.2, "read": 0.5, "reveal": 1.0, "extend": 2.0, "write": 5.0, "wiped": 1.0, "prove": 1.0}
+BURST = 60.0
+A_SECOND = 10.0
+
+_NEEDS = {
+    "prove": ("signature",), "delivered": ("ids",), "reveal": ("id",), "read": ("id",), "extend": ("id",),
+    "write": ("for", "body"), "wiped": ("wipe", "signature"), "pong": (),
+}  # fmt: skip
+
+
+class Malformed(Exception):
+    """Not a frame of this protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    kind: str
+    id: UUID | None = None
+    ids: list[UUID] = field(default_factory=list)
+    text: str = ""
+    signature: str = ""
+    reply: UUID | None = None
+
+
+def parse(text: object) -> Frame:
+    try:
+        raw = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError) as error:
+        raise Malformed from error
+    kind = raw.get("type") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(kind, str) or kind not in _NEEDS:
+        raise Malformed
+    if any(name not in raw for name in _NEEDS[kind]):
+        raise Malformed
+    return _FRAMES[kind](kind, raw)
+
+
+def cost(kind: str) -> float:
+    return COSTS[kind]
+
+
+def _plain(kind: str, raw: dict[str, object]) -> Frame:
+    return Frame(kind)
+
+
+def _named(kind: str, raw: dict[str, object]) -> Frame:
+    return Frame(kind, id=_uuid(raw["id"]))
+
+
+def _list(kind: str, raw: dict[str, object]) -> Frame:
+    listed = raw["ids"]
+    if not isinstance(listed, list) or len(listed) > IDS_LIMIT:
+        raise Malformed
+    return Frame(kind, ids=[_uuid(one) for one in listed])
+
+
+def _signed(kind: str, raw: dict[str, object]) -> Frame:
+    wipe = _uuid(raw["wipe"]) if "wipe" in raw else None
+    return Frame(kind, id=wipe, signature=_text(raw["signature"]))
+
+
+def _written(kind: str, raw: dict[str, object]) -> Frame:
+    reply = raw.get("in_reply_to")
+    return Frame(kind, id=_uuid(raw["for"]), text=_text(raw["body"]), reply=_uuid(reply) if reply else None)
+
+
+_FRAMES = {
+    "pong": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _signed,
+    "wiped": _signed, "write": _written,
+}  # fmt: skip
+
+
+def _uuid(raw: object) -> UUID:
+    found = ids.parse_uuid(raw) if isinstance(raw, str) else None
+    if found is None:
+        raise Malformed
+    return found
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise Malformed
+    return raw
