@@ -186,7 +186,7 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
         to = found.get(row.customer_id)
         if to is None:
             end_early(row, now, "failed", outcome="suppressed")
-            u.entry(draft_of("message.refused", _author(row), row))
+            u.entry(draft_of("message.suppressed", _author(row), row))
             continue
         snapshots.append(_dispatch_one(row, stored, to, now))
     record.keep(u, snapshots)

@@ -60,3 +60,8 @@ def _only_public() -> None:
     """The list of businesses stands in `public`, which every search path ends with; no tenant schema has such a table."""
     if not tenancy.is_anywhere():
         connection.set_schema_to_public()
+
+
+def get_ready_by_slug(slug: str) -> tenancy.Place | None:
+    found = _ready().filter(slug=slug).first()
+    return found.place if found else None

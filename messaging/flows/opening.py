@@ -1,0 +1,57 @@
+"""Opening a business in one go: address, schema, keys, staff, the officers' ceremony, and `ready` last.
+
+For the command line and the demo. Each step may be taken again; a business that stopped half-way is not served."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from archive.flows import birth
+from portal.accounts.flows import staff
+from portal.kernel import actors, tenancy
+from tenants.flows import provision
+
+
+@dataclass(frozen=True)
+class Person:
+    """A first member of staff."""
+
+    email: str
+    name: str
+    role: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """`recovery_text` is shown once and kept nowhere."""
+
+    place: tenancy.Place
+    recovery_text: str = field(repr=False)
+    staff: dict[str, UUID] = field(default_factory=dict)
+
+
+def begin(*, now: datetime, slug: str, name: str, people: list[Person], passphrase: str) -> Opened:
+    """Everything up to the proof that the recovery key was kept. Not yet served."""
+    host = f"{slug}.{settings.BASE_NAME}"
+    business_id = provision.create(slug=slug, name=name, hosts=[host], now=now)
+    place = provision.build(business_id=business_id, now=now)
+    with tenancy.tenant_scope(place):
+        offer = birth.offer(now=now, passphrase=passphrase)
+        added = {one.email: _add(one, now) for one in people}
+    return Opened(place, offer.recovery_text, added)
+
+
+def finish(*, now: datetime, place: tenancy.Place, recovery_text: str) -> None:
+    """The recovery key given back once; then ready."""
+    with tenancy.tenant_scope(place):
+        birth.prove(now=now, recovery_text=recovery_text)
+    provision.mark_ready(business_id=place.id, now=now)
+
+
+def _add(one: Person, now: datetime) -> UUID:
+    return staff.add(
+        actor=actors.SYSTEM, now=now, email=one.email, name=one.name, role=one.role, password=one.password
+    )
