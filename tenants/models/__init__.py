@@ -1,4 +1,4 @@
 from tenants.models.business import Business, Domain
-from tenants.models.platform import PlatformEvent, Wakeup
+from tenants.models.platform import CacheRow, PlatformEvent, Wakeup
 
-__all__ = ["Business", "Domain", "PlatformEvent", "Wakeup"]
+__all__ = ["Business", "CacheRow", "Domain", "PlatformEvent", "Wakeup"]

@@ -18,3 +18,14 @@ class PlatformEvent(models.Model):
     kind = models.CharField(max_length=40)
     at = models.DateTimeField()
     codes = models.JSONField(default=dict)
+
+
+class CacheRow(models.Model):
+    """Django's database cache, for counters that all processes share (rate limits, heartbeats). Rows expire by themselves."""
+
+    cache_key = models.CharField(primary_key=True, max_length=255)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "tenants_cache"
