@@ -1,4 +1,4 @@
-"""API keys: made, shown once, revoked. Only a key's SHA-256 is stored."""
+"""API keys: made, shown once, revoked, and marked with the day of their last use."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -10,35 +10,37 @@ from portal.kernel import ids, roles, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal, not_found
 
-PREFIX = "ebb_"
+MARK = "ebb_"  # lets scanners of leaked secrets recognise one
+PREFIX_LENGTH = 12
 
 
 @dataclass(frozen=True)
 class Created:
-    """The secret is in this answer and nowhere else."""
+    """`secret` exists here and in the caller's hands only."""
 
     id: UUID
     secret: str = field(repr=False)
 
 
-def create(*, actor: Actor, now: datetime, name: str, scopes: list[str], expires_at: datetime | None = None) -> Created:
-    """A key may do what its scopes say and nothing its maker may not."""
+def create(
+    *, actor: Actor, now: datetime, name: str, scopes: list[str], expires_at: datetime | None = None
+) -> Created:  # fmt: skip
+    """A key for a program. It can do what its scopes say and never what only people may."""
     actor.require("key.manage")
-    if not 1 <= len(name.strip()) <= 100:
-        raise Refusal("bad_name", "A key's name has 1 to 100 characters.", field="name")
-    if unknown := sorted(set(scopes) - roles.SCOPES):
-        raise Refusal("unknown_scope", "There is no such scope for keys.", field="scopes", scopes=unknown)
-    secret = PREFIX + ids.token()
+    _check(name, scopes)
+    secret = MARK + ids.token()
+    row = ApiKey(
+        name=name.strip(), prefix=secret[:PREFIX_LENGTH], digest=digest(secret), scopes=sorted(set(scopes)),
+        created_at=now, created_by=actor.id, expires_at=expires_at,
+    )  # fmt: skip
     with unit.work() as u:
-        row = ApiKey.objects.create(
-            name=name.strip(), prefix=secret[:12], digest=digest_of(secret), scopes=sorted(set(scopes)), created_at=now,
-            created_by=actor.id, expires_at=expires_at,
-        )  # fmt: skip
-        u.entry(unit.Draft("key.created", actor.label, codes={"key": str(row.id), "scopes": len(set(scopes))}))
+        row.save(force_insert=True)
+        u.entry(unit.Draft("key.created", actor.label, codes={"key": str(row.id)}))
     return Created(row.id, secret)
 
 
 def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
+    """It opens nothing any more within two seconds, the time an answer about it may be remembered."""
     actor.require("key.manage")
     with unit.work() as u:
         if not ApiKey.objects.filter(id=key_id, revoked_at__isnull=True).update(revoked_at=now):
@@ -46,6 +48,20 @@ def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
         u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(key_id)}))
 
 
-def digest_of(secret: str) -> bytes:
-    """A key is 256 random bits, so a plain hash hides it as well as a slow one."""
-    return hashlib.sha256(secret.encode()).digest()
+def mark_used(*, key_id: UUID, now: datetime) -> None:
+    """By day only, so that a busy key costs one write a day."""
+    ApiKey.objects.filter(id=key_id).exclude(used_on=now.date()).update(used_on=now.date())
+
+
+def digest(secret: str) -> bytes:
+    """A plain hash is enough: the secret has 256 random bits."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _check(name: str, scopes: list[str]) -> None:
+    if not 0 < len(name.strip()) <= 100:
+        raise Refusal("name_missing", "Give the key a name of up to 100 characters.", field="name")
+    if not scopes:
+        raise Refusal("scope_missing", "Give the key at least one scope.", field="scopes")
+    if unknown := sorted(set(scopes) - roles.SCOPES):
+        raise Refusal("unknown_scope", "A key cannot have that scope.", field="scopes", scopes=unknown)

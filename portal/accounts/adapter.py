@@ -1,0 +1,55 @@
+"""How allauth treats staff: nobody signs themselves up, every try is counted, every sign-in is an entry first."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
+
+from portal.accounts.flows import attempt, session
+from portal.kernel import clock
+from portal.kernel.errors import Refusal
+
+
+class StaffAdapter(DefaultAccountAdapter):
+    """allauth checks the password (in constant time for people who do not exist); the rest is ours."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """No toast for what the page itself shows."""
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Our counter instead of allauth's: a row and an atomic statement, where allauth's cache may be raced."""
+        try:
+            attempt.take(email=credentials.get("email", ""), address=_address(request), now=clock.now())
+        except Refusal:
+            raise self.validation_error("too_many_login_attempts") from None
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Somebody who left looks like somebody who never was."""
+        user = super().authenticate(request, **credentials)
+        if user is not None and not user.is_active:
+            self.authentication_failed(request, **credentials)
+            return None
+        if user is not None:
+            attempt.forgive(email=credentials.get("email", ""))
+        return user
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        session.failed(email=credentials.get("email", ""), now=clock.now())
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        by = getattr(request, "signed_in_by", "password")
+        session.signed_in(actor=session.actor_of(user), now=clock.now(), by=by)
+        super().login(request, user)
+
+    def logout(self, request: HttpRequest) -> None:
+        session.signed_out(actor=session.actor_of(request.user), now=clock.now())
+        super().logout(request)
+
+
+def _address(request: HttpRequest) -> str:
+    """As the server in front reports it (uvicorn's proxy settings): no header that the caller chose is believed."""
+    return str(request.META.get("REMOTE_ADDR", ""))

@@ -1,0 +1,54 @@
+"""Limits on guessing passwords. A try is counted before the password is looked at, by one atomic statement: a thousand
+parallel tries count as a thousand."""
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from portal.accounts.models import Attempt
+from portal.kernel import keys
+from portal.kernel.errors import Kind, Refusal
+from portal.sealing import blind
+
+WINDOW = timedelta(minutes=15)
+AT_ONE_PERSON = 10
+FROM_ONE_ADDRESS = 60
+
+# No volatile function and one statement: it runs the same on a sharded database.
+COUNT = """
+INSERT INTO accounts_attempt AS a (digest, started_at, count) VALUES (%s, %s, 1)
+ON CONFLICT (digest) DO UPDATE SET
+    count = CASE WHEN a.started_at <= %s THEN 1 ELSE a.count + 1 END,
+    started_at = CASE WHEN a.started_at <= %s THEN excluded.started_at ELSE a.started_at END
+RETURNING count
+"""
+
+
+def take(*, email: str, address: str, now: datetime) -> None:
+    """Count a try, or refuse it: too many at this person or from this address of the network."""
+    Attempt.objects.filter(started_at__lte=now - WINDOW).delete()
+    over = [
+        _count("sign-in/network", address, now) > FROM_ONE_ADDRESS,
+        _count("sign-in/person", email, now) > AT_ONE_PERSON,
+    ]
+    if any(over):
+        raise Refusal(
+            "too_many_tries", "Too many tries. Wait a quarter of an hour, then try again.", Kind.TOO_MANY,
+            retry_after=int(WINDOW.total_seconds()),
+        )  # fmt: skip
+
+
+def forgive(*, email: str) -> None:
+    """They knew the password: the tries before it were theirs."""
+    Attempt.objects.filter(digest=_digest("sign-in/person", email)).delete()
+
+
+def _count(label: str, value: str, now: datetime) -> int:
+    since = now - WINDOW
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, [_digest(label, value), now, since, since])
+        return int(cursor.fetchone()[0])
+
+
+def _digest(label: str, value: str) -> bytes:
+    return blind.index(keys.business_key(), label, value.strip().lower())

@@ -1,0 +1,29 @@
+"""Signing in and out, as the ledger sees it."""
+
+from datetime import datetime
+
+from portal.accounts.models import User
+from portal.kernel import actors, unit
+from portal.kernel.actors import Actor
+
+
+def signed_in(*, actor: Actor, now: datetime, by: str = "password") -> None:
+    """Written before the session exists: nobody is signed in without an entry that says so."""
+    with unit.work() as u:
+        u.entry(unit.Draft("staff.signed_in", actor.label, codes={"by": by}))
+
+
+def signed_out(*, actor: Actor, now: datetime) -> None:
+    with unit.work() as u:
+        u.entry(unit.Draft("staff.signed_out", actor.label))
+
+
+def failed(*, email: str, now: datetime) -> None:
+    """A wrong password, or nobody of that name. The entry names whom it was tried at, if anybody, never what was typed."""
+    found = User.objects.filter(email__iexact=email).values_list("id", flat=True).first()
+    with unit.work() as u:
+        u.entry(unit.Draft("staff.sign_in_failed", Actor("staff", found).label, codes={"known": found is not None}))
+
+
+def actor_of(user: User) -> Actor:
+    return actors.staff(user.id, user.role)

@@ -1,0 +1,52 @@
+"""Signing in and out of the console. A GET never signs anybody in: link scanners open every link."""
+
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import LoginForm
+from allauth.account.utils import get_next_redirect_url
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.accounts import demo as links
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponseBase:
+    """context of account/login.html: form, next"""
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
+    form = LoginForm(request.POST or None, request=request)
+    back = get_next_redirect_url(request)
+    if request.method == "POST" and form.is_valid():
+        return form.login(request, redirect_url=back)
+    status = 422 if request.method == "POST" else 200
+    context = {"form": form, "next": back or "", "redirect_field_name": "next", "redirect_field_value": back or ""}
+    return render(request, "account/login.html", context, status=status)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponseBase:
+    if request.user.is_authenticated:
+        get_adapter(request).logout(request)
+    response = HttpResponseRedirect(settings.ACCOUNT_LOGOUT_REDIRECT_URL)
+    response["Clear-Site-Data"] = '"storage"'
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def demo(request: HttpRequest, token: str) -> HttpResponseBase:
+    """A demo's one-click link: one click on the page it opens. context of demo/continue.html: person {name, role}"""
+    user = links.get_user_for(token)
+    if request.method == "GET":
+        return _demo_page(request, user)
+    request.signed_in_by = "demo"  # type: ignore[attr-defined]
+    get_adapter(request).login(request, user)
+    return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
+
+
+def _demo_page(request: HttpRequest, user) -> HttpResponse:  # type: ignore[no-untyped-def]
+    person = {"name": user.name, "email": user.email, "role": user.role, "role_label": user.get_role_display()}
+    return render(request, "demo/continue.html", {"person": person})

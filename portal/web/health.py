@@ -1,0 +1,169 @@
+"""Health, answered before any host or business is looked at: it must work when nothing else does.
+
+/healthz   this process answers
+/readyz    database, migrations, keys, wake-ups, workers and clock, queue, clock skew; 503 while one of them fails
+/metrics   the same figures for Prometheus, for whoever holds EBB_METRICS_KEY
+"""
+
+import hmac
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+
+from portal.kernel import heartbeat, keys, wake
+from portal.kernel.errors import Kind, Refusal
+from portal.web import headers, problems
+
+log = logging.getLogger("ebb.health")
+SKEW_LIMIT = 2.0  # seconds between this host and PostgreSQL
+LAG_LIMIT = 60.0  # seconds that the oldest waiting job may be old
+Next = Callable[[HttpRequest], HttpResponseBase]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found. `value` is a number for Prometheus; a warning does not make the process unready."""
+
+    state: str = "ok"  # ok, warning or failing
+    about: str = ""
+    value: float | None = None
+
+
+class HealthMiddleware:
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+        self.doors = {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        door = self.doors.get(request.path)
+        return self.get_response(request) if door is None else headers.dress(door(request))
+
+
+def alive(request: HttpRequest) -> HttpResponseBase:
+    return JsonResponse({"state": "ok"})
+
+
+def ready(request: HttpRequest) -> HttpResponseBase:
+    found = findings()
+    failing = any(finding.state == "failing" for finding in found.values())
+    checks = {name: _told(finding) for name, finding in found.items()}
+    state = "failing" if failing else "ok"
+    return JsonResponse({"state": state, "checks": checks}, status=503 if failing else 200)
+
+
+def metrics(request: HttpRequest) -> HttpResponseBase:
+    wanted = settings.EBB_METRICS_KEY
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        return problems.problem(Refusal("unauthenticated", "Metrics need their key.", Kind.UNAUTHENTICATED))
+    return HttpResponse(_prometheus(findings()), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def findings() -> dict[str, Finding]:
+    """Every check, each on its own: one that breaks is a finding, not the end of the others."""
+    return {name: _run(name, check) for name, check in CHECKS.items()}
+
+
+def _run(name: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:
+        log.warning("check_failed", extra={"name_of": name}, exc_info=error)
+        return Finding("failing", "This check could not be made; the log names why.")
+
+
+def _database() -> Finding:
+    started = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return Finding(value=time.perf_counter() - started)
+
+
+def _migrations() -> Finding:
+    """`public` only; each business carries a fingerprint that provisioning compares."""
+    loader = MigrationLoader(connection)
+    shared = {app.split(".")[-1] for app in settings.SHARED_APPS}
+    missing = [key for key in loader.disk_migrations if key[0] in shared and key not in loader.applied_migrations]
+    if missing:
+        return Finding("failing", "Migrations are missing: run manage.py migrate_schemas --shared.", len(missing))
+    return Finding(value=0)
+
+
+def _keyring() -> Finding:
+    keys.keyring().probe()
+    return Finding()
+
+
+def _wake() -> Finding:
+    return Finding(value=wake.health(timeout=2.0).round_trip)
+
+
+def _process(name: str) -> Callable[[], Finding]:
+    def check() -> Finding:
+        age = heartbeat.ages()[name]
+        if heartbeat.is_fresh(age):
+            return Finding(value=age)
+        return Finding("failing", f"No sign of life from the {name}: start it, or see its log.", age)
+
+    return check
+
+
+def _queue() -> Finding:
+    """How long the oldest job has waited; jobs in work are locked into the future."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), coalesce(extract(epoch FROM now() - min(lock)), 0) FROM django_q_ormq WHERE lock <= now()"
+        )
+        _, lag = cursor.fetchone()
+    about = "" if lag < LAG_LIMIT else "Jobs wait too long: are enough workers running?"
+    return Finding("warning" if about else "ok", about, float(lag))
+
+
+def _skew() -> Finding:
+    started = time.time()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        theirs = float(cursor.fetchone()[0])
+    skew = theirs - (started + time.time()) / 2
+    about = "" if abs(skew) < SKEW_LIMIT else "This host and PostgreSQL disagree about the time: set up NTP on both."
+    return Finding("failing" if about else "ok", about, skew)
+
+
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "keyring": _keyring,
+    "wake": _wake,
+    "worker": _process("worker"),
+    "clock": _process("clock"),
+    "queue": _queue,
+    "skew": _skew,
+}
+
+
+def register(name: str, check: Callable[[], Finding]) -> None:
+    """For apps: a check of their own (an app knows what of its keys has a backup; the floor does not)."""
+    CHECKS[name] = check
+
+
+def _told(finding: Finding) -> dict[str, object]:
+    told: dict[str, object] = {"state": finding.state}
+    if finding.value is not None:
+        told["value"] = round(finding.value, 6)
+    if finding.about:
+        told["about"] = finding.about
+    return told
+
+
+def _prometheus(found: dict[str, Finding]) -> str:
+    lines = ["# HELP ebb_check_ok 1 unless the check fails.", "# TYPE ebb_check_ok gauge"]
+    lines += [f'ebb_check_ok{{check="{name}"}} {int(one.state != "failing")}' for name, one in found.items()]
+    lines += ["# HELP ebb_check_value Seconds, or a count, as the check measures.", "# TYPE ebb_check_value gauge"]
+    lines += [f'ebb_check_value{{check="{name}"}} {one.value}' for name, one in found.items() if one.value is not None]
+    return "\n".join(lines) + "\n"
