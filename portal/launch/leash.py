@@ -30,9 +30,9 @@ def die_with_parent(number: int) -> Callable[[], None] | None:
 class Leash:
     """The guard, seen from the supervisor: tell it of each process group, and let go of those that ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float = GRACE_SECONDS) -> None:
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "portal.launch.leash"], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-m", "portal.launch.leash", str(grace)], stdin=subprocess.PIPE, start_new_session=True
         )
 
     def hold(self, group: int) -> None:
@@ -78,7 +78,7 @@ def group_lives(group: int) -> bool:
     return signal_group(group, 0)
 
 
-def watch() -> None:
+def watch(grace: float) -> None:
     """The guard itself: reads until the pipe closes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -86,8 +86,8 @@ def watch() -> None:
     for line in sys.stdin:
         act = groups.add if line.startswith("+") else groups.discard
         act(int(line[1:]))
-    end_groups(groups, GRACE_SECONDS)
+    end_groups(groups, grace)
 
 
 if __name__ == "__main__":
-    watch()
+    watch(float(sys.argv[1]))

@@ -29,6 +29,7 @@ from portal.launch.problem import LaunchError
 DATABASE = "ebb"
 ROLE = "ebb"
 ADMIN = "ebb_admin"
+SOCKET_NOTE = "postgres.socket"
 PORT = 5432
 NEEDED_SPACE = 200 * 1024 * 1024
 START_SECONDS = 120
@@ -91,9 +92,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             self._process.wait(STOP_SECONDS)
             self._process = None
-        if self.socket_folder is not None:
-            _remove_socket_folder(self.socket_folder)
-            self.socket_folder = None
+        self._forget_socket_folder()
 
     def destroy(self) -> None:
         """Stop, and remove the cluster with everything in it (tests)."""
@@ -169,7 +168,8 @@ class EmbeddedPostgres:
             raise LaunchError(f"PostgreSQL could not make its cluster in {folder.parent}: {reason}")
 
     def _launch(self) -> None:
-        self.socket_folder = self._clear_stale_lock() or self._make_socket_folder()
+        self._clear_stale_lock()
+        self.socket_folder = self._socket_folder_again() or self._make_socket_folder()
         self._write_access_rules()
         chosen = cluster_settings.server(self.socket_folder, self._settings)
         with self.log.open("ab") as log:
@@ -193,36 +193,38 @@ class EmbeddedPostgres:
             time.sleep(0.02)
         raise LaunchError(f"PostgreSQL did not start: {_last_complaint(self.log)}")
 
-    def _clear_stale_lock(self) -> Path | None:
-        """After a kill, the number in the lock file may be another process's by now; PostgreSQL would then refuse.
+    def _clear_stale_lock(self) -> None:
+        """After a kill, the number in the lock file may be another process's by now; PostgreSQL would then refuse."""
+        if self._lock_file():
+            _await_children_gone(self.cluster)
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
-        Returns the killed server's socket folder: whoever knows its URL finds the new server in the same place.
-        """
-        lines = self._lock_file()
-        if not lines:
-            return None
-        _await_children_gone(self.cluster)
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-        folder = Path(lines[4]) if len(lines) > 4 else None
-        return folder if folder and self._clear_socket_folder(folder) else None
-
-    def _clear_socket_folder(self, folder: Path) -> bool:
-        """Only one that is still ours: `/tmp` is everybody's, and its name may have been taken since."""
-        try:
-            found = folder.lstat()
-        except FileNotFoundError:
-            return False
+    def _socket_folder_again(self) -> Path | None:
+        """The last start's, noted in the data folder: whoever knows its URL finds a restarted server there."""
         owner = os.geteuid() if self._user.uid is None else self._user.uid
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-            return False
+        folder = self._noted_socket_folder()
+        if folder is None or not _is_private(folder, owner):
+            return None
         for leftover in folder.glob(".s.PGSQL.*"):
             leftover.unlink(missing_ok=True)
-        return True
+        return folder
+
+    def _noted_socket_folder(self) -> Path | None:
+        note = self.data / SOCKET_NOTE
+        return Path(note.read_text(encoding="utf-8").strip()) if note.exists() else None
 
     def _make_socket_folder(self) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="ebb-pg-", dir="/tmp"))  # short: a socket's path has 107 bytes
+        (self.data / SOCKET_NOTE).write_text(f"{folder}\n", encoding="utf-8")
         self._user.give(folder)
         return folder
+
+    def _forget_socket_folder(self) -> None:
+        folder = self._noted_socket_folder()
+        if folder is not None and folder.name.startswith("ebb-pg-") and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+        (self.data / SOCKET_NOTE).unlink(missing_ok=True)
+        self.socket_folder = None
 
     def _write_access_rules(self) -> None:
         """Only root and the server's own user may call; written at each start, since who we are may change."""
@@ -316,10 +318,13 @@ def _await_children_gone(cluster: Path) -> None:
         time.sleep(0.05)
 
 
-def _remove_socket_folder(folder: Path) -> None:
-    """Only ever one that we made: its name says so."""
-    if folder.name.startswith("ebb-pg-"):
-        shutil.rmtree(folder, ignore_errors=True)
+def _is_private(folder: Path, owner: int) -> bool:
+    """`/tmp` is everybody's: a folder that was ours may be somebody else's by now."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o077
 
 
 def _last_complaint(log: Path) -> str:

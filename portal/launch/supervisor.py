@@ -58,11 +58,13 @@ class Child:
 class Supervisor:
     """`say` hears of every death and restart. Call `tick` often, or `run` until a signal asks to stop."""
 
-    def __init__(self, children: Sequence[Child], *, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, children: Sequence[Child], *, say: Callable[[str], None], grace: float = leash.GRACE_SECONDS
+    ) -> None:
         self.children = list(children)
         self._say = say
         self._stopping = False
-        self._leash = leash.Leash()
+        self._leash = leash.Leash(grace)
 
     @property
     def stopping(self) -> bool:

@@ -25,11 +25,12 @@ signal.pause()
 SUPERVISING = """
 import os, sys
 from portal.launch.supervisor import Child, Supervisor
-supervisor = Supervisor([Child("forking", [sys.executable, "-c", sys.argv[1], sys.argv[2]], os.environ)], say=print)
+child = Child("forking", [sys.executable, "-c", sys.argv[1], sys.argv[2]], os.environ)
+supervisor = Supervisor([child], say=print, grace=1)
 supervisor.listen_to_signals()
 supervisor.start()
 supervisor.run()
-supervisor.stop(2)
+supervisor.stop(1)
 """
 
 
