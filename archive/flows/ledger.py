@@ -8,9 +8,9 @@ updated: an updated row decays while old snapshots are open.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
-import psycopg
 from django.db import connection, transaction
 
 from archive.flows import batch, detail
@@ -46,18 +46,19 @@ def _batches(drafts: Sequence[unit.Draft], details: Sequence[detail.Sealed | Non
     return named + [sealed.batch_sha256 for sealed in details if sealed]
 
 
+def lock_head() -> int:
+    """Hold the ledger until COMMIT: the last index, -1 for none. For a flow that must know its place before it writes."""
+    return _take_place()[0]
+
+
 def _take_place() -> tuple[int, datetime]:
-    """(last index, this transaction's time) with the head locked until COMMIT. One round trip: each statement of a pipeline
-    has its own snapshot, taken when it runs."""
-    with connection.cursor():
-        # For its effect: it sets the search path when it must be set.
-        raw = connection.connection
-    with raw.pipeline(), psycopg.Cursor(raw) as lock, psycopg.Cursor(raw) as last:
-        lock.execute(LOCK)
-        last.execute(LAST)
-        locked, found = lock.fetchone(), last.fetchone()
-    if locked is None:
-        raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
+    """(last index, this transaction's time) with the head locked until COMMIT."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK)
+        if cursor.fetchone() is None:
+            raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
+        cursor.execute(LAST)
+        found = cursor.fetchone()
     now = clock.now()
     return (found[0], max(now, found[1])) if found else (-1, now)
 
@@ -82,11 +83,17 @@ def _leaf(draft: unit.Draft, stamp: str, detail_commitment: str | None) -> entry
     return entry.Leaf(
         id=str(draft.id), kind=draft.kind, time=stamp, actor=draft.actor,
         subject=_text(draft.subject), message=_text(draft.message), run=_text(draft.run),
-        retention=draft.retention or None, gone_at=entry.format_time(draft.gone_at) if draft.gone_at else None,
+        retention=draft.retention or None, gone_at=_stamp(draft.gone_at) if draft.gone_at else None,
         codes=draft.codes or None, commitment=draft.commitment or None, sealed_sha256=draft.sealed_sha256 or None,
         wrap_sha256=draft.wrap_sha256 or None, batch_sha256=draft.batch_sha256 or None,
         detail_commitment=detail_commitment, count=draft.count, ids_sha256=draft.ids_sha256 or None,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _stamp(at: datetime) -> str:
+    """A campaign's messages share their end."""
+    return entry.format_time(at)
 
 
 def _text(value: UUID | None) -> str | None:

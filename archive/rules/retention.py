@@ -54,9 +54,10 @@ def latest(*ends: datetime | None) -> datetime | None:
 
 def bucket_of(end: datetime | None) -> str:
     """The disposal bucket, a month of UTC: `2033-11`; `keep` for an end nobody knows."""
-    return end.astimezone(UTC).strftime("%Y-%m") if end else KEEP
+    return month_of(end) if end else KEEP
 
 
 def month_of(at: datetime) -> str:
     """The month of UTC whose index key hashes the words of what is written `at`."""
-    return at.astimezone(UTC).strftime("%Y-%m")
+    utc = at.astimezone(UTC)
+    return f"{utc.year:04}-{utc.month:02}"

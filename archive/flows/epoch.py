@@ -1,0 +1,109 @@
+"""A new epoch: how the log goes on after it refused to sign (a restored backup, a fork). Irreversible, and an officer's act.
+
+The entries stay one tree with one numbering: the new epoch signs them under another name and another key, and its first
+leaf, `epoch.opened`, commits to the last checkpoint the keyring knows and names the gap. Whoever holds an old checkpoint
+can show what was lost; nobody can say that nothing was.
+
+Order: rows and leaf commit first, the keyring's checkpoint is swapped after. A row alone must not move the keyring
+(whoever can write the database would have a fork signed), so what died in between is finished by an officer who begins
+again, not by the clock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from archive.flows import ledger, signing, tree
+from archive.models import Checkpoint, Epoch
+from archive.queries import tree as stored
+from portal.kernel import unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What the last promise covers and this database cannot show: entries `lost_from` to `lost_to`, both included (lost_to
+    below lost_from: none). `trusted` is the largest published size whose root still holds."""
+
+    trusted: int
+    lost_from: int
+    lost_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The epoch in force now."""
+
+    number: int
+    origin: str
+    first_index: int
+
+
+def begin(*, actor: Actor, now: datetime) -> Begun:
+    """Open a new epoch, or finish one that was opened half-way. Refuses while the log is whole."""
+    actor.require("archive.open")
+    tree.grow()
+    held = signing.held()
+    if held is None:
+        raise _whole()
+    epoch = tree.current_epoch()
+    if held.epoch >= epoch.number:
+        epoch = _open(actor, now, epoch, held)
+    _swap(epoch, held)
+    return Begun(epoch.number, epoch.origin, epoch.first_index)
+
+
+def measure(epoch: Epoch, size: int, held: signing.Held) -> Gap:
+    """What is missing in this tree of `size` entries against what was promised."""
+    trusted = _trusted(epoch, size, held)
+    lost_from = size if size < held.size else trusted
+    return Gap(trusted, lost_from, held.size - 1)
+
+
+def _open(actor: Actor, now: datetime, epoch: Epoch, held: signing.Held) -> Epoch:
+    number = held.epoch + 1
+    origin = f"{epoch.origin.rpartition('/')[0]}/{number}"
+    vkey = signing.make_key(number, origin).verifier.encode()
+    with unit.work() as u:
+        first = ledger.lock_head() + 1 + len(u.drafts)
+        size = stored.size()
+        _check_broken(epoch, size, held)
+        opened = Epoch.objects.create(number=number, origin=origin, vkey=vkey, started_at=now, first_index=first)
+        u.entry(_leaf(actor, opened, held, measure(epoch, size, held)))
+    return opened
+
+
+def _leaf(actor: Actor, opened: Epoch, held: signing.Held, gap: Gap) -> unit.Draft:
+    codes: dict[str, str | int | bool] = {
+        "epoch": opened.number, "origin": opened.origin, "previous_epoch": held.epoch, "previous_size": held.size,
+        "previous_root": held.root.hex(), "trusted_size": gap.trusted, "lost_from": gap.lost_from, "lost_to": gap.lost_to,
+    }  # fmt: skip
+    return unit.Draft("epoch.opened", actor.label, codes=codes)
+
+
+def _swap(epoch: Epoch, held: signing.Held) -> None:
+    """From here on the keyring promises the tree as it stood before `epoch.opened`, in the new epoch, with no note yet."""
+    size = epoch.first_index
+    if not signing.swap(held, signing.Held(epoch.number, size, stored.root_at(size), "")):
+        raise Refusal("signed_elsewhere", "Somebody else opened the epoch at the same moment.", Kind.CONFLICT)
+
+
+def _check_broken(epoch: Epoch, size: int, held: signing.Held) -> None:
+    try:
+        tree.compare(epoch, size, held)
+    except Refusal:
+        return
+    raise _whole()
+
+
+def _trusted(epoch: Epoch, size: int, held: signing.Held) -> int:
+    if held.epoch == epoch.number and held.size <= size and stored.root_at(held.size) == held.root:
+        return held.size
+    for row in Checkpoint.objects.filter(size__lte=size).order_by("-size"):
+        if stored.root_at(row.size) == bytes(row.root):
+            return int(row.size)
+    return 0
+
+
+def _whole() -> Refusal:
+    return Refusal("log_is_whole", "The log agrees with its last checkpoint, so there is nothing to begin anew.", Kind.CONFLICT)

@@ -1,0 +1,168 @@
+"""Unlocking the archive: passphrase → the officers' private key, which then lives in two halves.
+
+One half in the session's row, one in a `__Host-` cookie of that browser; either alone is random. It times out after
+fifteen idle minutes. Nothing of the key or the passphrase is ever written, logged or put into a message.
+
+Guessing: every try is a row that commits BEFORE the passphrase is tried, counted under a lock, so that parallel tries and
+killed requests count too. At most five wrong ones in a quarter of an hour for one member of staff.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from archive.flows import birth
+from archive.models import Recipient, Unlock, UnlockAttempt
+from portal.kernel import keys, tenancy, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal
+from portal.sealing import errors, hpke, passphrase
+
+IDLE_FOR = timedelta(minutes=15)
+MOST_TRIES = 5
+TRIES_WITHIN = timedelta(minutes=15)
+ATTEMPTS_KEPT_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """`half` (base64url) goes into the cookie and nowhere else."""
+
+    half: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An unlocked archive in use: the officers' private key and which recipient it belongs to."""
+
+    private: bytes = field(repr=False)
+    recipient_id: UUID
+    expires_at: datetime
+
+
+def open_(*, actor: Actor, now: datetime, passphrase: str, session_key: str) -> Unlocked:
+    """Unlock for one session. `session_key` is whatever names the browser's session; only its hash is kept."""
+    actor.require("archive.open")
+    attempt, recipient = _count_try(actor, now)
+    private = _try(recipient, passphrase)
+    if private is None:
+        with unit.work() as u:
+            u.entry(unit.Draft("archive.unlock_failed", actor.label))
+        raise Refusal("wrong_passphrase", "That is not the archive's passphrase.", field="passphrase")
+    return _remember(actor, now, attempt, recipient, private, session_key)
+
+
+def close(*, actor: Actor, now: datetime, session_key: str) -> bool:
+    """Lock again. True if it was unlocked."""
+    with unit.work() as u:
+        gone, _ = Unlock.objects.filter(session_digest=_digest(session_key), staff_id=actor.id).delete()
+        if gone:
+            u.entry(unit.Draft("archive.locked", actor.label, codes={"by": "officer"}))
+    return bool(gone)
+
+
+def close_all(*, actor: Actor, now: datetime, staff_id: UUID) -> int:
+    """Lock every session of one member of staff: signed out everywhere, removed, another role."""
+    with unit.work() as u:
+        gone, _ = Unlock.objects.filter(staff_id=staff_id).delete()
+        if gone:
+            u.entry(unit.Draft("archive.locked", actor.label, codes={"by": "admin", "staff": str(staff_id)}))
+    return gone
+
+
+def is_open(*, actor: Actor, now: datetime, session_key: str) -> datetime | None:
+    """Until when this session is unlocked, if it is. For pages; does not prolong it."""
+    row = Unlock.objects.filter(session_digest=_digest(session_key), staff_id=actor.id, expires_at__gt=now).first()
+    return row.expires_at if row else None
+
+
+def use(*, actor: Actor, now: datetime, session_key: str, half: str) -> Session:
+    """The private key for one act, in the caller's unit. Each use begins the idle time anew."""
+    actor.require("archive.open")
+    row = Unlock.objects.filter(session_digest=_digest(session_key), staff_id=actor.id, expires_at__gt=now).first()
+    if row is None:
+        raise _locked()
+    private = _join(row, half)
+    until = now + IDLE_FOR
+    Unlock.objects.filter(id=row.id).update(expires_at=until)
+    return Session(private, row.recipient_id, until)
+
+
+def sweep(*, now: datetime) -> int:
+    """Timed-out halves go, each with an entry; tries older than a day go without. For the clock."""
+    with unit.work() as u:
+        rows = list(Unlock.objects.select_for_update(skip_locked=True).filter(expires_at__lte=now))
+        for row in rows:
+            u.entry(unit.Draft("archive.locked", f"staff:{row.staff_id}", codes={"by": "timeout"}))
+        Unlock.objects.filter(id__in=[row.id for row in rows]).delete()
+        UnlockAttempt.objects.filter(at__lt=now - ATTEMPTS_KEPT_FOR).delete()
+    return len(rows)
+
+
+def _count_try(actor: Actor, now: datetime) -> tuple[UnlockAttempt, Recipient]:
+    """Its own transaction, committed before the passphrase is tried; the recipient's row is the lock."""
+    if actor.id is None:
+        raise Refusal("not_allowed", "Only a member of staff can unlock the archive.", Kind.FORBIDDEN)
+    with transaction.atomic():
+        live = Recipient.objects.select_for_update().filter(kind=Recipient.Kind.OFFICERS, retired_at=None)
+        recipient = live.first()
+        if recipient is None:
+            raise Refusal("archive_not_ready", "This archive has no keys yet.", Kind.UNAVAILABLE)
+        wrong = UnlockAttempt.objects.filter(staff_id=actor.id, was_right=False, at__gt=now - TRIES_WITHIN)
+        if wrong.count() >= MOST_TRIES:
+            raise Refusal(
+                "too_many_tries", "Too many wrong passphrases. Wait a quarter of an hour.", Kind.TOO_MANY,
+                retry_after=int(TRIES_WITHIN.total_seconds()),
+            )  # fmt: skip
+        return UnlockAttempt.objects.create(staff_id=actor.id, at=now), recipient
+
+
+def _try(recipient: Recipient, words: str) -> bytes | None:
+    """The private key, or None for a wrong passphrase. Half a second and 128 MiB: outside any transaction."""
+    try:
+        secret = keys.business().get(birth.OFFICERS_SECRET)
+    except errors.SealingError as error:
+        raise keys.unwritable(error) from error
+    try:
+        return passphrase.unlock(bytes(recipient.locked_private), words, secret, aad=birth.lock_aad(recipient.id))
+    except errors.Unsealable:
+        return None
+
+
+def _remember(
+    actor: Actor, now: datetime, attempt: UnlockAttempt, recipient: Recipient, private: bytes, session_key: str
+) -> Unlocked:
+    kept, given = passphrase.split(private)
+    until = now + IDLE_FOR
+    values = {"staff_id": actor.id, "half": kept, "recipient_id": recipient.id, "opened_at": now, "expires_at": until}
+    with unit.work() as u:
+        UnlockAttempt.objects.filter(id=attempt.id).update(was_right=True)
+        Unlock.objects.update_or_create(session_digest=_digest(session_key), defaults=values)
+        u.entry(unit.Draft("archive.unlocked", actor.label))
+    return Unlocked(base64.urlsafe_b64encode(given).decode().rstrip("="), until)
+
+
+def _join(row: Unlock, half: str) -> bytes:
+    try:
+        given = base64.b64decode(half + "=" * (-len(half) % 4), altchars=b"-_", validate=True)
+        private = passphrase.join(bytes(row.half), given)
+    except (ValueError, binascii.Error, errors.Unsealable):
+        raise _locked() from None
+    public = Recipient.objects.filter(id=row.recipient_id).values_list("public", flat=True).first()
+    if public is None or hpke.public_of(private) != bytes(public):
+        raise _locked()
+    return private
+
+
+def _digest(session_key: str) -> bytes:
+    return hashlib.sha256(tenancy.here().id.bytes + session_key.encode()).digest()
+
+
+def _locked() -> Refusal:
+    return Refusal("archive_locked", "The archive is locked. Give the passphrase.", Kind.FORBIDDEN)

@@ -1,0 +1,97 @@
+"""A record as it is sealed, and the checks that bind it to its leaf. Needs no archive key: a mirror runs the same ones."""
+
+import base64
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from archive.ledger import entry
+from archive.models import Batch, Entry, Record
+from portal.kernel import errors, keys, tenancy
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal
+from portal.sealing import errors as sealing_errors
+from portal.sealing import record as sealing
+
+FORMAT = "ebb-sealed-record@v1"
+MISSING = "The sealed copy of this record is not here any more."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A record without its outer layer. `inner_wrap` opens with the batch key, which `envelope` holds for the recipients."""
+
+    index: int
+    entry_id: UUID
+    message_id: UUID
+    batch_id: UUID
+    leaf: bytes
+    sealed: bytes
+    inner_wrap: bytes
+    envelope: bytes
+
+
+def get_sealed_for(actor: Actor, index: int) -> Parts:
+    """The parts for a mirror (`archive.mirror`). Refuses `record_altered` for one that does not match its leaf."""
+    actor.require("archive.mirror")
+    return load(index)
+
+
+def load(index: int) -> Parts:
+    """The parts of the record of an entry, checked against its leaf. For callers that have checked the actor."""
+    found = Entry.objects.filter(index=index).first()
+    row = Record.objects.filter(entry_id=found.id).first() if found else None
+    if found is None or row is None:
+        raise errors.not_found("record")
+    envelope = Batch.objects.filter(id=row.batch_id).values_list("envelope", flat=True).first()
+    parts = Parts(
+        found.index, found.id, row.message_id, row.batch_id, bytes(found.leaf), bytes(row.sealed), peel(row),
+        bytes(envelope or b""),
+    )  # fmt: skip
+    if faults(parts):
+        raise altered(index)
+    return parts
+
+
+def peel(row: Record) -> bytes:
+    """The inner wrap, by the disposal bucket's key. Refuses `record_disposed` once that key is destroyed."""
+    try:
+        return sealing.peel(
+            keys.business().get(f"disposal/{row.disposal_bucket}"), bytes(row.outer_wrap), business=tenancy.here().id,
+            record=row.message_id, batch=row.batch_id, disposal_bucket=row.disposal_bucket,
+        )  # fmt: skip
+    except sealing_errors.KeyGone as error:
+        raise Refusal("record_disposed", MISSING, Kind.GONE) from error
+    except sealing_errors.Unsealable as error:
+        raise altered(row.message_id) from error
+
+
+def faults(parts: Parts) -> list[str]:
+    """Which of the leaf's hashes do not fit."""
+    leaf = entry.decode(parts.leaf)
+    stated = {"sealed": leaf.sealed_sha256, "wrap": leaf.wrap_sha256, "batch": leaf.batch_sha256}
+    found = {"sealed": parts.sealed, "wrap": parts.inner_wrap, "batch": parts.envelope}
+    wrong = [name for name, value in found.items() if sha256(value).hexdigest() != stated[name]]
+    return wrong + (["id"] if leaf.id != str(parts.entry_id) or leaf.message != str(parts.message_id) else [])
+
+
+def to_json(parts: Parts) -> dict[str, Any]:
+    """What `GET …/sealed` answers; bytes in base64. A mirror checks SHA-256 of `sealed`, `wrap` and `batch.envelope` against
+    the leaf, and opens: envelope → batch key → `wrap` → record key → `sealed` = nonce (32) || content."""
+    return {
+        "format": FORMAT, "business": str(tenancy.here().id), "index": parts.index, "entry": str(parts.entry_id),
+        "message": str(parts.message_id), "leaf": _base64(parts.leaf), "sealed": _base64(parts.sealed),
+        "wrap": _base64(parts.inner_wrap), "batch": {"id": str(parts.batch_id), "envelope": _base64(parts.envelope)},
+    }  # fmt: skip
+
+
+def altered(which: object) -> Refusal:
+    return Refusal(
+        "record_altered", "This record does not match its entry. It was changed after it was archived.", Kind.CONFLICT,
+        record=str(which),
+    )  # fmt: skip
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
