@@ -1,9 +1,9 @@
 """This web process's sockets, and what they are told.
 
-One subscription a business with a socket here. An event names ids; the hub loads what its own sockets need, once, checking
-device, customer, business and liveness in that same query, and writes to the sockets directly. What arrives while a load is
-under way waits for the next, so a storm of sends becomes a few large loads. One task looks after all sockets: time-outs,
-pings, and every minute whether each device may still be here.
+One subscription a business with a socket here. An event names ids; the hub loads what its own sockets need, once,
+checking device, customer, business and liveness in that same query, and writes to the sockets directly. What arrives
+while a load is under way waits for the next, so a storm of sends becomes a few large loads. One task looks after all
+sockets: time-outs, pings, and every minute whether each device may still be here.
 """
 
 import asyncio
@@ -65,7 +65,8 @@ class Hub:
         self.lines.add(line)
 
     def join(self, line: Line) -> bool:
-        """Proved: from here on events reach it, held back until its state is written. → False: too many of one device."""
+        """Proved: from here on events reach it, held back until its state is written. → False: too many of one
+        device."""
         room = self.rooms.get(line.place.schema)
         if room is None:
             room = self.rooms[line.place.schema] = Room(line.place, self.loop)

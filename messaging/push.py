@@ -1,5 +1,5 @@
-"""The only speaker to the wake-up layer. Everything is told after the unit's commit, by ids and codes; a wake-up that is
-lost only delays."""
+"""The only speaker to the wake-up layer. Everything is told after the unit's commit, by ids and codes; a wake-up that
+is lost only delays."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -1,4 +1,5 @@
-"""One business's sockets in this process: found by customer and by device, told of its events. Lives in the event loop."""
+"""One business's sockets in this process: found by customer and by device, told of its events. Lives in the event
+loop."""
 
 import asyncio
 import json
@@ -126,7 +127,7 @@ class Room:
         """Everyone asks again: spread, so that a reconnection is not a storm."""
         for of_device in self.devices.values():
             for line in of_device:
-                self.loop.call_later(random.random() * SPREAD, line.write, lines.RESYNC)
+                self.loop.call_later(random.uniform(0, SPREAD), line.write, lines.RESYNC)  # noqa: S311 - jitter
 
     # ── loading ───────────────────────────────────────────────────────────────────────────────────────────────
     async def _load(self) -> None:
@@ -222,7 +223,7 @@ def _sent(wipe_id: UUID) -> None:
     devices_flow.mark_wipe_sent(now=clock.now(), wipe_id=wipe_id)
 
 
-def _pairs(event: wake.Event) -> zip[tuple[UUID, UUID]]:
+def _pairs(event: wake.Event) -> "zip[tuple[UUID, UUID]]":
     messages, customers = event.ids.get("messages", []), event.ids.get("customers", [])
     return zip(messages, customers, strict=False)  # type: ignore[arg-type]
 

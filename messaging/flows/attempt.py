@@ -1,5 +1,5 @@
-"""Counting guesses. Each is counted in a transaction of its own before it is looked at, so a refused guess stays counted
-and a thousand parallel ones are a thousand."""
+"""Counting guesses. Each is counted in a transaction of its own before it is looked at, so a refused guess stays
+counted and a thousand parallel ones are a thousand."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,8 +1,9 @@
 """What is done to a device from afar, and the evidence of it.
 
-A wipe is requested → sent → acknowledged (signed by the device's key) or dark (it never came back: its key is revoked, and
-without the server it shows nothing). The words are *acknowledged*, never *erased*: what a browser did nobody can see.
-A locked, wiping or revoked device gets no content from the moment of the commit; its sockets close within a second.
+A wipe is requested → sent → acknowledged (signed by the device's key) or dark (it never came back: its key is revoked,
+and without the server it shows nothing). The words are *acknowledged*, never *erased*: what a browser did nobody can
+see. A locked, wiping or revoked device gets no content from the moment of the commit; its sockets close within a
+second.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ def wrong_state(state: str) -> Refusal:
 
 
 def lock(*, actor: Actor, now: datetime, device_id: UUID) -> None:
-    """Nothing is shown until it is unlocked. A device may lock itself or another of the same customers (\"I lost this one\")."""
+    """Nothing is shown until it is unlocked. A device may lock itself or another of the same customers (\"I lost this
+    one\")."""
     _change(actor, device_id, {"active"}, Device.State.LOCKED, "device.locked", "lock")
 
 
@@ -142,7 +144,8 @@ def _retire(row: Device, now: datetime, reason: str) -> None:
 
 
 def _locked(actor: Actor, device_id: UUID) -> Device:
-    """The device, for staff who may manage it or for a device of the same customers. Absent and forbidden look the same."""
+    """The device, for staff who may manage it or for a device of the same customers. Absent and forbidden look the
+    same."""
     row = Device.objects.select_for_update().filter(id=device_id).first()
     if actor.kind == "device":
         served = DeviceCustomer.objects.filter(device_id=device_id).values_list("customer_id", flat=True)
@@ -171,7 +174,8 @@ def _wiping(wipe: Wipe) -> Wiping:
 
 
 def _note(u: unit.Unit, actor: Actor, row: Device, kind: str, **codes: str) -> None:
-    """One entry for each customer it serves, so that each one's history is whole; one without a customer if it serves none."""
+    """One entry for each customer it serves, so that each one's history is whole; one without a customer if it serves
+    none."""
     served = Customer.objects.filter(devices__device_id=row.id).values_list("id", "subject_id")
     for customer_id, subject_id in list(served) or [(None, None)]:
         u.entry(unit.Draft(

@@ -1,5 +1,5 @@
-"""Ways in: a one-time link (7 days) or a code (15 minutes, one at a time). Only hashes are kept; staff see the secret only
-where they asked to show it, else a job sends it and empties it.
+"""Ways in: a one-time link (7 days) or a code (15 minutes, one at a time). Only hashes are kept; staff see the secret
+only where they asked to show it, else a job sends it and empties it.
 
 A GET uses nothing up. Redeeming is single use under a row lock and needs a proof of the key that is being bound.
 """
@@ -26,7 +26,7 @@ WINDOW = timedelta(minutes=15)
 GUESSES = 20  # of one source in a window
 GUESSES_OF_ALL = 2_000  # of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
 RECOVERIES = 5
-SECRET = "enrolment.secret"
+SECRET = "enrolment.secret"  # noqa: S105 - the context of a sealed field, no secret
 NAME_LIMIT = 60
 
 
@@ -51,7 +51,9 @@ class Redeemed:
 
 def spent() -> Refusal:
     """Wrong, used, cancelled and expired look the same."""
-    return Refusal("enrolment_spent", "This link or code does not work any more. Ask for a new one.", Kind.UNAUTHENTICATED)
+    return Refusal(
+        "enrolment_spent", "This link or code does not work any more. Ask for a new one.", Kind.UNAUTHENTICATED
+    )
 
 
 def no_channel() -> Refusal:
@@ -163,8 +165,8 @@ def redeem(
     *, now: datetime, host: str, secret: str, public_key: object, name: str, signature: object, source: str,
     cookie: str = "",
 ) -> Redeemed:  # fmt: skip
-    """Bind a key. `secret` is the token or code exactly as it was signed. A known device (same cookie, same key) gets one
-    more customer; any other key is a new device."""
+    """Bind a key. `secret` is the token or code exactly as it was signed. A known device (same cookie, same key) gets
+    one more customer; any other key is a new device."""
     attempt.count(now=now, use="enrol", source=source, limit=GUESSES, window=WINDOW)
     attempt.count(now=now, use="enrol", source="*", limit=GUESSES_OF_ALL, window=WINDOW)
     public = proof.point(public_key)

@@ -1,4 +1,5 @@
-"""Nonces of HTTP proofs: single use, 60 seconds. Spending one is one DELETE, so two calls with the same one cannot both win."""
+"""Nonces of HTTP proofs: single use, 60 seconds. Spending one is one DELETE, so two calls with the same one cannot
+both win."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +15,8 @@ OPEN_LIMIT = 64  # of one device: more than any page asks for at once
 
 
 def issue(*, now: datetime, cookie: str) -> str:
-    """A nonce for the device that the cookie names, in whatever state: what it may do with it is decided when it is spent."""
+    """A nonce for the device that the cookie names, in whatever state: what it may do with it is decided when it is
+    spent."""
     standing = devices.get_by_cookie(cookie, now)
     if standing is None:
         raise devices.unknown()

@@ -1,6 +1,7 @@
 """What devices tell about messages. *Delivered* is an outcome and set once (I3); *revealed* and *read* are times.
 
-Deliveries come in floods, so they are written in batches: one UPDATE, one mass entry with the count and the hash of the ids.
+Deliveries come in floods, so they are written in batches: one UPDATE, one mass entry with the count and the hash of
+the ids.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,8 @@ class Ack:
 
 
 def delivered(*, acks: Sequence[Ack]) -> int:
-    """Set the outcome of each message that had none. Unknown, foreign, ended and repeated ones are left alone. → how many."""
+    """Set the outcome of each message that had none. Unknown, foreign, ended and repeated ones are left alone. → how
+    many."""
     first = {ack.message_id: ack for ack in reversed(acks)}
     ordered = [first[key] for key in sorted(first)]  # one order for all, so that two batches cannot wait for each other
     if not ordered:

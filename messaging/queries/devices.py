@@ -1,4 +1,5 @@
-"""Finding devices. `get_…_for(actor)` for people and programs; `get_by_cookie` and `standing_of` for a device's own doors."""
+"""Finding devices. `get_…_for(actor)` for people and programs; `get_by_cookie` and `standing_of` for a device's own
+doors."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -111,5 +112,7 @@ def _standing(row: Device, now: datetime) -> Standing:
     customers = frozenset(_serving(now).filter(device_id=row.id).values_list("customer_id", flat=True))
     wipe_id = None
     if row.state == Device.State.WIPING:
-        wipe_id = Wipe.objects.filter(device_id=row.id, state__in=["requested", "sent"]).values_list("id", flat=True).first()
+        wipe_id = (
+            Wipe.objects.filter(device_id=row.id, state__in=["requested", "sent"]).values_list("id", flat=True).first()
+        )
     return Standing(row.id, row.state, bytes(row.public_key), customers, wipe_id)

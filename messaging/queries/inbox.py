@@ -9,7 +9,6 @@ from django.db.models import Q, QuerySet
 
 from messaging.models import Message
 from messaging.queries import frames, served
-from messaging.rules import state as states
 from portal.kernel import clock, ids
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
@@ -50,18 +49,6 @@ def get_message_for(actor: Actor, message_id: UUID, now: datetime) -> frames.M:
     return found[0]
 
 
-def kept(actor: Actor, now: datetime, cursor: str | None = None) -> dict[str, object]:
-    """What the business keeps of each message and until when at least: no words, the two clocks only (I10)."""
-    rows = Message.objects.filter(customer_id__in=actor.customers, sent_at__isnull=False).order_by("-sent_at", "-id")
-    if cursor:
-        rows = rows.filter(_before(_parse(cursor)))
-    page = list(rows[: PAGE + 1])
-    found: dict[str, object] = {"kept": [_kept(row, now) for row in page[:PAGE]]}
-    if len(page) > PAGE:
-        found["more"] = _write(page[PAGE - 1])
-    return found
-
-
 def _live(actor: Actor, now: datetime, after: Place | None) -> QuerySet[Message]:
     rows = Message.objects.filter(frames.is_live(now), customer_id__in=actor.customers).order_by("-sent_at", "-id")
     return rows.filter(_before(after)) if after else rows
@@ -74,13 +61,16 @@ def _before(place: Place) -> Q:
 def _ended(actor: Actor, now: datetime) -> list[dict[str, object]]:
     since = now - ENDED_FOR
     over = Q(ended_at__gt=since) | Q(ended_at__isnull=True, gone_at__lte=now, gone_at__gt=since)
-    rows = Message.objects.filter(over, customer_id__in=actor.customers, sent_at__isnull=False).order_by("-sent_at", "-id")
+    rows = Message.objects.filter(over, customer_id__in=actor.customers, sent_at__isnull=False).order_by(
+        "-sent_at", "-id"
+    )
     return [_end(row) for row in rows[:ENDED_PAGE]]
 
 
 def _end(row: Message) -> dict[str, object]:
     at = row.ended_at or row.gone_at
-    assert at is not None and row.sent_at is not None
+    assert at is not None
+    assert row.sent_at is not None
     return {
         "id": str(row.id), "ended_at": clock.text(at), "reason": reason(row), "for": str(row.customer_id),
         "sent_at": clock.text(row.sent_at), "direction": "in" if row.direction == Message.Direction.OUT else "out",
@@ -95,15 +85,6 @@ def reason(row: Message) -> str:
     if timed and row.gone_at == row.revealed_at + timedelta(seconds=row.gone_after_read or 0):
         return "read"
     return "expired"
-
-
-def _kept(row: Message, now: datetime) -> dict[str, object]:
-    return {
-        "id": str(row.id), "for": str(row.customer_id), "sent_at": clock.text(row.sent_at) if row.sent_at else None,
-        "direction": "in" if row.direction == Message.Direction.OUT else "out", "state": states.of(row, now),
-        "gone_at": clock.text(row.gone_at) if row.gone_at else None,
-        "archived_until": clock.text(row.archived_until) if row.archived_until else None, "rule": row.rule,
-    }  # fmt: skip
 
 
 def _write(row: Message) -> str:

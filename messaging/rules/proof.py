@@ -1,11 +1,13 @@
-"""What a device signs, and whether it did. ECDSA over P-256 with SHA-256, raw r‖s (64 bytes), base64url without padding.
+"""What a device signs, and whether it did. ECDSA over P-256 with SHA-256, raw r‖s (64 bytes), base64url without
+padding.
 
     ebb/v1/enrol  \\n host \\n token or code
     ebb/v1/socket \\n host \\n device \\n nonce
     ebb/v1/wiped  \\n host \\n device \\n wipe
     ebb/v1/http   \\n host \\n device \\n nonce \\n METHOD \\n path with query \\n hex SHA-256 of the body
 
-Each statement names its use, the host and the device, so that a signature given for one thing is worth nothing for another.
+Each statement names its use, the host and the device, so that a signature given for one thing is worth nothing for
+another.
 """
 
 import base64
@@ -52,7 +54,8 @@ def http(host: str, device: UUID, nonce: str, method: str, path: str, body: byte
 
 
 def point(jwk: object) -> bytes:
-    """The uncompressed point of a public JWK (RFC 7517, 7518 §6.2). A private member is refused: nobody may send one."""
+    """The uncompressed point of a public JWK (RFC 7517, 7518 §6.2). A private member is refused: nobody may send
+    one."""
     if not isinstance(jwk, dict) or jwk.get("kty") != "EC" or jwk.get("crv") != "P-256" or "d" in jwk:
         raise bad_key()
     x, y = _decode(jwk.get("x")), _decode(jwk.get("y"))

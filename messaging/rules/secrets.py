@@ -1,4 +1,5 @@
-"""How secrets are remembered: by a hash that names the business and the use, so that one kept for another opens nothing."""
+"""How secrets are remembered: by a hash that names the business and the use, so that one kept for another opens
+nothing."""
 
 import hashlib
 from uuid import UUID

@@ -1,4 +1,5 @@
-"""A device's socket: challenge → prove → state → events. Translates frames into one act each; the hub writes the rest."""
+"""A device's socket: challenge → prove → state → events. Translates frames into one act each; the hub writes the
+rest."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Whose socket is this? Host → business, Origin = Host, and the device's cookie; before anything is accepted.
 
-The stock validator compares Origin with a list of hosts and so accepts a sibling business; here it must be this very host.
-A browser always sends Origin with a socket, so its absence is refused too.
+The stock validator compares Origin with a list of hosts and so accepts a sibling business; here it must be this very
+host. A browser always sends Origin with a socket, so its absence is refused too.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """One open socket, as the hub sees it: small (thousands of them stand idle) and written to without waiting.
 
-A write is tried at once, in the caller's step of the event loop. Only a socket whose peer does not read makes it wait: then
-one task of its own finishes that write and what queues up behind it. A queue that grows too long is thrown away and the
-device told to ask again (`resync`): state, not history. Content is compared with the clock when it leaves, not when it was
-queued (I1).
+A write is tried at once, in the caller's step of the event loop. Only a socket whose peer does not read makes it wait:
+then one task of its own finishes that write and what queues up behind it. A queue that grows too long is thrown away
+and the device told to ask again (`resync`): state, not history. Content is compared with the clock when it leaves, not
+when it was queued (I1).
 """
 
 import asyncio
@@ -41,11 +41,27 @@ class _Rest:
 
 
 class Line:
-    """`due` is when the present stage, or the wait for a word of the peer, is over (seconds of the hub's steady clock)."""
+    """`due` is when the present stage, or the wait for a word of the peer, is over (seconds of the hub's steady
+    clock)."""
 
     __slots__ = (
-        "customers", "device", "due", "host", "malformed", "nonce", "overflowed", "place", "ping_due", "queue",
-        "refilled", "send", "slow_since", "stage", "tokens", "waiting", "wipe",
+        "customers",
+        "device",
+        "due",
+        "host",
+        "malformed",
+        "nonce",
+        "overflowed",
+        "ping_due",
+        "place",
+        "queue",
+        "refilled",
+        "send",
+        "slow_since",
+        "stage",
+        "tokens",
+        "waiting",
+        "wipe",
     )  # fmt: skip
 
     def __init__(self, send: Send, place: tenancy.Place, host: str, device: UUID, nonce: str) -> None:

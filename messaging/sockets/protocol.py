@@ -10,7 +10,16 @@ FRAME_LIMIT = 64 * 1024
 IDS_LIMIT = 1_000
 MALFORMED_LIMIT = 10
 
-COSTS = {"pong": 0.2, "delivered": 0.2, "read": 0.5, "reveal": 1.0, "extend": 2.0, "write": 5.0, "wiped": 1.0, "prove": 1.0}
+COSTS = {
+    "pong": 0.2,
+    "delivered": 0.2,
+    "read": 0.5,
+    "reveal": 1.0,
+    "extend": 2.0,
+    "write": 5.0,
+    "wiped": 1.0,
+    "prove": 1.0,
+}
 BURST = 60.0
 A_SECOND = 10.0
 

@@ -1,6 +1,7 @@
 """Acknowledgements of this process, gathered for a tenth of a second and written as one batch a business (I3).
 
-What is lost here with a crash is asked for again: a device that reconnects acknowledges what it still sees as undelivered.
+What is lost here with a crash is asked for again: a device that reconnects acknowledges what it still sees as
+undelivered.
 """
 
 import asyncio

@@ -2,8 +2,8 @@
 
 NOTIFY takes a lock of the whole cluster at commit, so it never rides in a business's transaction: one thread of its own
 sends what gathered in the last 15 ms over an autocommit connection, as one statement. A payload must stay under 8,000
-bytes. A LISTEN connection can be deaf without an error (a lost connection, a fail-over), so each listener sends itself a
-beat and connects anew when it stops hearing it; after every (re)connection everyone hears `resync`.
+bytes. A LISTEN connection can be deaf without an error (a lost connection, a fail-over), so each listener sends itself
+a beat and connects anew when it stops hearing it; after every (re)connection everyone hears `resync`.
 """
 
 import asyncio

@@ -1,12 +1,13 @@
 """The wake-up layer: tells every process of the installation that something changed. Ids and codes only, never content.
 
-A wake-up is a hint. It is published after commit, may be lost, and losing it only delays: devices also ask every minute.
-Whoever was deaf for a moment hears `resync` (schema "" means every business) and looks at the database again.
+A wake-up is a hint. It is published after commit, may be lost, and losing it only delays: devices also ask every
+minute. Whoever was deaf for a moment hears `resync` (schema "" means every business) and looks at the database again.
 
     wake.publish(place.schema, "arrived", messages=[…], customers=[…])     any thread, never blocks
     stop = wake.subscribe(place.schema, act)                               this process's own events too, at once
-    await wake.run()                                                       a web process: hears the others until cancelled
-    for event in wake.listen(timeout=1.0): …                               the clock; None when the time is over
+    await wake.run()                                                       a web process: hears the others until
+    cancelled for event in wake.listen(timeout=1.0): …                               the clock; None when the time is
+    over
 
 The transport behind it is PostgreSQL's NOTIFY (`notify.py`); another one (Redis) fits by having the same four methods.
 """
@@ -30,7 +31,8 @@ Value = UUID | str | list[UUID]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened (`kind`) in which business; lists of one event run in parallel (message n belongs to customer n)."""
+    """What happened (`kind`) in which business; lists of one event run in parallel (message n belongs to customer
+    n)."""
 
     schema: str
     kind: str
@@ -88,8 +90,8 @@ def publish(schema: str, kind: str, **ids: Value) -> None:
 
 
 def subscribe(schema: str, act: Act) -> Callable[[], None]:
-    """Hear the events of one business, and `resync`. `act` runs in whichever thread brings the news: it must be quick and
-    must not raise. → a function that ends it."""
+    """Hear the events of one business, and `resync`. `act` runs in whichever thread brings the news: it must be quick
+    and must not raise. → a function that ends it."""
     number = next(_numbers)
     with _lock:
         _subscribers.setdefault(schema, {})[number] = act

@@ -1,0 +1,22 @@
+"""/inbox/: the customer's side."""
+
+from django.urls import path
+
+from messaging.pages import inbox
+
+urlpatterns = [
+    path("", inbox.shell, name="inbox"),
+    path("enrol", inbox.enrol, name="inbox-enrol"),
+    path("enrol/<str:token>", inbox.enrol_page, name="inbox-enrol-page"),
+    path("recover", inbox.recover, name="inbox-recover"),
+    path("nonce", inbox.new_nonce, name="inbox-nonce"),
+    path("state", inbox.state, name="inbox-state"),
+    path("messages", inbox.write, name="inbox-write"),
+    path("messages/<uuid:message_id>/reveal", inbox.reveal, name="inbox-reveal"),
+    path("messages/<uuid:message_id>/read", inbox.read, name="inbox-read"),
+    path("messages/<uuid:message_id>/extend", inbox.extend, name="inbox-extend"),
+    path("sign-out", inbox.sign_out, name="inbox-sign-out"),
+    path("kept", inbox.kept_page, name="inbox-kept"),
+    path("sw.js", inbox.service_worker, name="inbox-sw"),
+    path("manifest.webmanifest", inbox.manifest, name="inbox-manifest"),
+]

@@ -1,0 +1,142 @@
+"""The device's doors over HTTP. Pages hold no content; every answer is `no-store`; GET never reveals, burns or marks
+read."""
+
+from pathlib import Path
+from uuid import UUID
+
+from django.contrib.staticfiles import finders
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from messaging.flows import device, enrolment, message, nonce, receipt
+from messaging.pages import proved
+from messaging.queries import inbox, kept
+from portal.kernel import clock, ids
+from portal.kernel.actors import Actor
+from portal.kernel.errors import not_found
+
+COOKIE_LIVES_FOR = 400 * 86400  # the longest browsers allow
+
+
+@require_GET
+def shell(request: HttpRequest) -> HttpResponse:
+    return _page(request, "inbox/inbox.html")
+
+
+@require_GET
+def enrol_page(request: HttpRequest, token: str) -> HttpResponse:
+    """The page of a link: looks whether it would work, uses nothing up."""
+    now = clock.now()
+    usable = token if enrolment.is_open(now=now, token=token) else None
+    return _page(request, "inbox/enrol.html", token=usable, kept_until=kept.until(now))
+
+
+@require_GET
+def kept_page(request: HttpRequest) -> HttpResponse:
+    return _page(request, "inbox/kept.html", kept=kept.rows(clock.now()))
+
+
+def recover(request: HttpRequest) -> HttpResponse:
+    """GET is the page, POST the act."""
+    return _recover_page(request) if request.method in {"GET", "HEAD"} else _recover(request)
+
+
+recover.csrf_exempt = True  # type: ignore[attr-defined]  # `_recover` has the guard, with its reason
+
+
+@proved.same_origin_post
+def enrol(request: HttpRequest) -> HttpResponse:
+    body = proved.body_of(request)
+    redeemed = enrolment.redeem(
+        now=clock.now(), host=proved.host_of(request), secret=proved.text_of(body, "token" if "token" in body else
+        "code"), public_key=body.get("public_key"), name=proved.text_of(body, "name", ""), signature=body.get("proof"),
+        source=proved.source_of(request), cookie=proved.cookie_of(request),
+    )  # fmt: skip
+    answer = JsonResponse({"device": str(redeemed.device_id), "customers": redeemed.customers}, status=201)
+    if redeemed.cookie:
+        answer.set_cookie(
+            proved.COOKIE, redeemed.cookie, max_age=COOKIE_LIVES_FOR, secure=True, httponly=True, samesite="Strict"
+        )
+    return answer
+
+
+@require_GET
+def new_nonce(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"nonce": nonce.issue(now=clock.now(), cookie=proved.cookie_of(request))})
+
+
+@proved.proved("GET")
+def state(request: HttpRequest, actor: Actor) -> HttpResponse:
+    return JsonResponse(inbox.state(actor, clock.now(), request.GET.get("cursor")))
+
+
+@proved.proved("POST")
+def reveal(request: HttpRequest, actor: Actor, message_id: UUID) -> HttpResponse:
+    receipt.reveal(actor=actor, now=clock.now(), message_id=message_id)
+    return JsonResponse({"message": inbox.get_message_for(actor, message_id, clock.now())})
+
+
+@proved.proved("POST")
+def read(request: HttpRequest, actor: Actor, message_id: UUID) -> HttpResponse:
+    receipt.read(actor=actor, now=clock.now(), message_id=message_id)
+    return JsonResponse({"id": str(message_id)})
+
+
+@proved.proved("POST")
+def extend(request: HttpRequest, actor: Actor, message_id: UUID) -> HttpResponse:
+    receipt.extend(actor=actor, now=clock.now(), message_id=message_id)
+    return JsonResponse({"message": inbox.get_message_for(actor, message_id, clock.now())})
+
+
+@proved.proved("POST")
+def write(request: HttpRequest, actor: Actor) -> HttpResponse:
+    body = proved.body_of(request)
+    customer, reply = ids.parse_uuid(body.get("for")), body.get("in_reply_to")
+    if customer is None:
+        raise not_found("customer")
+    written = message.receive(
+        actor=actor, now=clock.now(), customer_id=customer, text=proved.text_of(body, "body"),
+        in_reply_to=ids.parse_uuid(reply) if reply else None,
+    )  # fmt: skip
+    return JsonResponse({"id": str(written)}, status=201)
+
+
+@proved.proved("POST")
+def sign_out(request: HttpRequest, actor: Actor) -> HttpResponse:
+    device.sign_out(actor=actor, now=clock.now())
+    answer = JsonResponse({})
+    answer.set_cookie(proved.COOKIE, "", max_age=0, secure=True, httponly=True, samesite="Strict")
+    return answer
+
+
+@require_GET
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """Served here, not from /static/: a worker may only look after what lies below its own address."""
+    found = finders.find("js/inbox/sw.js")
+    if not found:
+        raise not_found("file")
+    answer = HttpResponse(Path(str(found)).read_bytes(), content_type="text/javascript; charset=utf-8")
+    answer["Service-Worker-Allowed"] = "/inbox/"
+    return answer
+
+
+@require_GET
+def manifest(request: HttpRequest) -> HttpResponse:
+    return render(request, "inbox/manifest.webmanifest", content_type="application/manifest+json")
+
+
+def _page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
+    return render(request, template, context)
+
+
+def _recover_page(request: HttpRequest) -> HttpResponse:
+    return _page(request, "inbox/recover.html")
+
+
+@proved.same_origin_post
+def _recover(request: HttpRequest) -> HttpResponse:
+    """202 and the same words, whoever asks and whatever is known."""
+    to = proved.text_of(proved.body_of(request), "to")
+    enrolment.recover(now=clock.now(), to=to, source=proved.source_of(request))
+    return JsonResponse({"state": "accepted"}, status=202)
