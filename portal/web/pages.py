@@ -45,14 +45,12 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
     if problems.wants_json(request):
         return problems.problem(refusal)
     status = problems.status_of(refusal)
-    page = loader.render_to_string("errors/refusal.html", {**_context(request, status), **words(refusal)})
-    return HttpResponse(page, status=status, headers=problems.headers(refusal))
+    return HttpResponse(_page(request, refusal, status), status=status, headers=problems.headers(refusal))
 
 
-def words(refusal: Refusal) -> dict[str, object]:
-    """`refusal` as `_errors.html` shows it."""
-    told = {"title": TITLES[refusal.kind], "message": refusal.message, "remedy": REMEDIES.get(refusal.kind, "")}
-    return {"refusal": told, "code": refusal.code}
+def words(refusal: Refusal) -> dict[str, str]:
+    """What `_errors.html` shows as `refusal`."""
+    return {"title": TITLES[refusal.kind], "message": refusal.message, "remedy": REMEDIES.get(refusal.kind, "")}
 
 
 def tell(request: HttpRequest, refusal: Refusal) -> None:
@@ -97,14 +95,16 @@ def _fault(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
     if problems.wants_json(request):
         answer: HttpResponseBase = problems.problem(refusal)
     else:
-        page = loader.render_to_string("errors/refusal.html", {**_context(request, 500), **words(refusal)})
-        answer = HttpResponse(page)
+        answer = HttpResponse(_page(request, refusal, 500))
     answer.status_code = 500
     return answer
 
 
-def _context(request: HttpRequest, status: int) -> dict[str, object]:
-    """No query is made for an error page: the database may be what is away."""
-    here = {"name": tenancy.here().name} if tenancy.is_anywhere() else None
-    home = "/console/" if request.path.startswith("/console/") else "/"
-    return {"status": status, "business": here, "home": home}
+def _page(request: HttpRequest, refusal: Refusal, status: int) -> str:
+    """Without a context processor and without a query: the database may be what is away."""
+    if refusal.code == "unknown_business":
+        return loader.render_to_string("errors/unknown_business.html", {})
+    business = {"name": tenancy.here().name} if tenancy.is_anywhere() else None
+    back = "/console/" if request.path.startswith("/console/") else "/"
+    context = {**words(refusal), "status": status, "code": refusal.code, "business": business, "back": back}
+    return loader.render_to_string("errors/refusal.html", context)

@@ -101,9 +101,14 @@ def refusal_for(error: BaseException) -> Refusal | None:
     return _of_database(error) or _of_django(error)
 
 
+def refusal_of_api(error: BaseException) -> Refusal | None:
+    """As `refusal_for`, for what DRF raises too."""
+    return _of_framework(error) if isinstance(error, drf.APIException) else refusal_for(error)
+
+
 def handle_api(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     """DRF's exception handler: the same words for what a serializer, the framework or a flow refuses."""
-    refusal = _of_framework(error) if isinstance(error, drf.APIException) else refusal_for(error)
+    refusal = refusal_of_api(error)
     if refusal is None:
         return None
     answer = problem(refusal)

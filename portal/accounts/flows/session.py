@@ -19,7 +19,7 @@ def signed_out(*, actor: Actor, now: datetime) -> None:
 
 
 def failed(*, email: str, now: datetime) -> None:
-    """A wrong password, or nobody of that name. The entry names whom it was tried at, if anybody, never what was typed."""
+    """A wrong password, or nobody of that name. The entry names who was meant, if anybody, not what was typed."""
     found = User.objects.filter(email__iexact=email).values_list("id", flat=True).first()
     with unit.work() as u:
         u.entry(unit.Draft("staff.sign_in_failed", Actor("staff", found).label, codes={"known": found is not None}))

@@ -6,6 +6,7 @@ from allauth.account.utils import get_next_redirect_url
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -15,7 +16,7 @@ from portal.accounts import demo as links
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponseBase:
-    """context of account/login.html: form, next"""
+    """context of account/login.html: form, redirect_field"""
     if request.user.is_authenticated:
         return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
     form = LoginForm(request.POST or None, request=request)
@@ -23,7 +24,8 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         return form.login(request, redirect_url=back)
     status = 422 if request.method == "POST" else 200
-    context = {"form": form, "next": back or "", "redirect_field_name": "next", "redirect_field_value": back or ""}
+    field = format_html('<input type="hidden" name="next" value="{}">', back) if back else ""
+    context = {"form": form, "redirect_field": field}
     return render(request, "account/login.html", context, status=status)
 
 
@@ -38,7 +40,7 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 def demo(request: HttpRequest, token: str) -> HttpResponseBase:
-    """A demo's one-click link: one click on the page it opens. context of demo/continue.html: person {name, role}"""
+    """A demo's one-click link: one click on the page it opens. context of demo/continue.html: person, role_label, action"""
     user = links.get_user_for(token)
     if request.method == "GET":
         return _demo_page(request, user)
@@ -48,5 +50,5 @@ def demo(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def _demo_page(request: HttpRequest, user) -> HttpResponse:  # type: ignore[no-untyped-def]
-    person = {"name": user.name, "email": user.email, "role": user.role, "role_label": user.get_role_display()}
-    return render(request, "demo/continue.html", {"person": person})
+    context = {"person": user.name, "role_label": user.get_role_display(), "action": request.path, "token": ""}
+    return render(request, "demo/continue.html", context)
