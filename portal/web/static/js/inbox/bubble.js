@@ -27,6 +27,13 @@ export function tombstone(one, now) {
     icon(recalled ? "recalled" : "gone"), el("span", {}, say(key, { time: moment(one.ended_at, now) })));
 }
 
+/** Many endings in one line, each still told inside. */
+export function fan(many, now) {
+  return el("details", { class: "fan" },
+    el("summary", { class: "tombstone" }, icon("gone"), el("span", {}, say("more_ended", { count: many.length }))),
+    ...many.map((one) => tombstone(one, now)));
+}
+
 /** What was written and is not in a state yet. */
 export function draft(one, acts) {
   const unsure = one.state === "unsure";
@@ -44,11 +51,15 @@ function words(body) {
   return el("p", { class: "words", dir: "auto" }, body ?? "");
 }
 
+// Characters that turn the direction of writing: a body keeps its bytes, a name may not be turned into another.
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 // The business's name stands in the head of the page, from the server's own word. Whoever writes for it is named here
 // only when that is someone else, kept apart from the text around it.
 function sender(message) {
   const business = say("business_name");
-  const name = message.from && message.from !== business ? message.from : null;
+  const plain = (message.from ?? "").replace(TURNS, "");
+  const name = plain && plain !== business ? plain : null;
   return el("p", { class: name ? "sender" : "visually-hidden" }, el("bdi", {}, name ?? business));
 }
 

@@ -2,7 +2,6 @@
 //
 // One rule runs through it: whatever ends a message ends it here at once and for good; the server is asked afterwards.
 
-import "../ring.js";
 import { announce } from "../ring.js";
 import * as acting from "./acts.js";
 import { calm, sure } from "./calm.js";
@@ -11,13 +10,12 @@ import * as composing from "./composer.js";
 import * as device_ from "./device.js";
 import * as empty from "./empty.js";
 import * as http from "./http.js";
-import * as keystore from "./keystore.js";
+import * as menu from "./menu.js";
 import * as outgoing from "./outbox.js";
 import * as proof from "./proof.js";
 import * as reading from "./seen.js";
 import * as socket from "./socket.js";
 import * as store from "./store.js";
-import { say } from "./words.js";
 import * as viewing from "./view.js";
 
 const LATER = 45_000; // how often a locked device asks whether it still is
@@ -28,7 +26,7 @@ export function start(device, { keep = true } = {}) {
   const line = viewing.banner();
   const out = outgoing.create({
     carry: (frame) => Boolean(link?.isOpen() && link.send(frame)),
-    post: (value) => http.ask(device, "POST", "/inbox/messages", value),
+    post: (value) => http.ask(device, "POST", "/inbox/messages", value).finally(() => link?.poll()),
     changed: () => render(),
   });
   const acts = acting.create({
@@ -49,7 +47,7 @@ export function start(device, { keep = true } = {}) {
 
   main.replaceChildren(line.node, view.node, composer.node);
   main.classList.add("live");
-  menu();
+  menu.open({ signOut });
   const unwatch = empty.watch({ empty: clear, back: connect, catchUp: expire });
   if (keep) device_.shell();
   connect();
@@ -61,7 +59,7 @@ export function start(device, { keep = true } = {}) {
   }
 
   function online(kind) {
-    if (kind !== "open") out.broke();
+    if (kind === "connecting" || kind === "offline") out.broke();
     if (mode === "live" || mode === "silent") line.show(kind === "open" ? "" : kind);
   }
 
@@ -70,7 +68,7 @@ export function start(device, { keep = true } = {}) {
     clock.set(told.now, asked);
     store.apply(told, asked, fresh);
     loaded = true;
-    out.settle(true);
+    out.settle(asked);
     if (fresh) acts.delivered(told.messages.filter((message) => message.state === "sent"));
     render();
   }
@@ -136,7 +134,7 @@ export function start(device, { keep = true } = {}) {
       line.show("");
       main.append(calm(mode, way));
     }
-    document.querySelector(".inbox-menu").hidden = !live;
+    menu.show(live);
     clearTimeout(retry);
     if (mode === "locked") retry = setTimeout(connect, LATER * (0.75 + Math.random() / 2));
   }
@@ -183,7 +181,7 @@ export function start(device, { keep = true } = {}) {
   }
 
   async function signOut() {
-    if (!(await sure("sign_out_ask", "sign_out_says", "sign_out"))) return;
+    if (!(await sure("sign_out_ask", "sign_out_says", "sign_out_yes"))) return;
     try {
       await http.ask(device, "POST", "/inbox/sign-out");
     } catch ({ status }) {
@@ -195,29 +193,4 @@ export function start(device, { keep = true } = {}) {
     await device_.forgetKey();
     await device_.forgetShell();
   }
-
-  function menu() {
-    const node = document.querySelector(".inbox-menu");
-    node.hidden = false;
-    node.querySelector("[data-sign-out]").addEventListener("click", () => {
-      node.open = false;
-      signOut();
-    });
-    addEventListener("click", (event) => node.contains(event.target) || (node.open = false));
-    node.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !node.open) return;
-      node.open = false;
-      node.querySelector("summary").focus();
-    });
-  }
-}
-
-/** What /inbox/ does: go on with the key this browser holds, or say how to get one. */
-export async function open() {
-  const main = document.getElementById("main");
-  if (!globalThis.crypto?.subtle || !globalThis.indexedDB) return main.replaceChildren(calm("old"));
-  const device = await keystore.load();
-  if (!device) return main.replaceChildren(calm("unknown", { key: "recover", href: "/inbox/recover" }));
-  document.title = say("messages");
-  start(device);
 }

@@ -46,18 +46,18 @@ export function create({ carry, post, changed }) {
 
   function land(change) {
     clearTimeout(timer);
-    Object.assign(flying, change);
+    Object.assign(flying, change, { landed: performance.now() });
     flying = null;
     settle();
     changed();
     next();
   }
 
-  /** A message or a state came: what it shows need not wait here any more. `whole`: what it lacks did not arrive. */
-  function settle(whole = false) {
+  /** A message or a state came: what it shows need not wait here any more, nor what was in before the state was asked. */
+  function settle(asked = -Infinity) {
     const own = store.live().filter((message) => !fromBusiness(message));
     drafts = drafts.filter((one) => {
-      if (one.state === "accepted") return !whole && !store.get(one.id);
+      if (one.state === "accepted") return one.landed >= asked && !store.get(one.id);
       const there = own.find((m) => m.body === one.body && m.for === one.for && Date.parse(m.sent_at) > one.at - 10_000);
       return !(one.state === "unsure" && there);
     });

@@ -105,7 +105,7 @@ export function connect(device, on) {
       if (stopped) return;
       hear();
       on.state(state, from, false);
-      if (!open) on.line("polling");
+      on.line(open ? "open" : "polling");
     } catch (answer) {
       if (!stopped) unanswered(answer);
     }

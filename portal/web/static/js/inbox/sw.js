@@ -49,13 +49,17 @@ const WORDS = {
 };
 
 // Made here of these words alone, so that no page with anybody's name in it is ever kept.
-function away() {
+async function away() {
+  const kept = await (await caches.open(SHELL)).keys();
+  const sheets = kept.map((request) => new URL(request.url).pathname).filter((path) => path.endsWith(".css"));
   const tags = (self.navigator.languages ?? []).map((tag) => tag.toLowerCase().split("-")[0]);
   const language = tags.find((tag) => tag in WORDS) ?? "en";
   const [title, words, again] = WORDS[language];
   const page = `<!doctype html><html lang="${language}"><meta charset="utf-8">`
     + `<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">`
-    + `<title>${title}</title><body><h1>${title}</h1><p>${words}</p><p><a href="/inbox/">${again}</a></p>`;
+    + `<title>${title}</title>${sheets.map((path) => `<link rel="stylesheet" href="${path}">`).join("")}<body>`
+    + `<div class="inbox"><div></div><main class="inbox-main"><section class="calm"><h1>${title}</h1><p>${words}</p>`
+    + `<a class="button" href="/inbox/">${again}</a></section></main></div>`;
   return new Response(page, {
     status: 503,
     headers: {

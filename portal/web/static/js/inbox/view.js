@@ -3,31 +3,34 @@
 // Nodes are kept by id and replaced only when what they show has changed: the log is a live region, and a screen
 // reader says each thing that is put into it.
 
-import { bubble, draft, tombstone } from "./bubble.js";
+import { bubble, draft, fan, tombstone } from "./bubble.js";
 import { el, icon, text } from "./dom.js";
 import * as store from "./store.js";
 import { heading, say } from "./words.js";
 import * as clock from "./clock.js";
 
+const LINES = 3; // endings in a row that stand by themselves
+
 /** acts: see bubble.js, and {earlier(), choose(customer)}. → what main.js steers. */
 export function create(acts) {
-  const tabs = el("div", { class: "persons", role: "tablist", "aria-label": say("whose"), hidden: true });
+  const people = el("div", { class: "persons", role: "group", "aria-label": say("whose"), hidden: true });
   const earlier = el("button", { class: "button quiet earlier", type: "button", hidden: true, onclick: acts.earlier }, say("earlier"));
   const log = el("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": say("messages"), tabindex: "-1" });
   const nothing = el("div", { class: "nothing", hidden: true },
     icon("wave"), el("h2", {}, say("empty_title")), el("p", {}, say("empty_text")));
   const waiting = el("p", { class: "waiting" }, say("loading"));
   const room = el("div", { class: "room" }, earlier, waiting, nothing, log);
-  const node = el("div", { class: "thread-view" }, tabs, room);
+  const node = el("div", { class: "thread-view" }, people, room);
   const shown = new Map(); // key → {node, stamp}
   let chosen = null;
+  let known = ""; // the row of people as it stands
 
   function render({ busy, drafts, loaded }) {
     const now = clock.now();
-    const people = persons();
-    if (!people.some((one) => one.id === chosen)) chosen = people[0]?.id ?? null;
-    showTabs(people);
-    const rows = lay(list(drafts), { acts, busy, now });
+    const all = persons();
+    if (!all.some((one) => one.id === chosen)) chosen = all[0]?.id ?? null;
+    showPeople(all);
+    const rows = lay(fold(list(drafts)), { acts, busy, now });
     const stick = nearEnd() || !shown.size;
     log.setAttribute("aria-busy", String(!loaded));
     place(rows);
@@ -48,6 +51,21 @@ export function create(acts) {
     return [...live, ...over, ...wrote].sort((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1));
   }
 
+  // A long row of endings is one line that opens: what ended stays told, what lives stays in sight.
+  function fold(items) {
+    const folded = [];
+    for (let at = 0; at < items.length;) {
+      let to = at;
+      while (to < items.length && items[to].ended) to += 1;
+      const many = to - at - LINES;
+      if (many > 1) folded.push({ key: `fold ${items[at].key}`, at: items[at].at, folded: items.slice(at, at + many) });
+      const from = many > 1 ? at + many : at;
+      folded.push(...items.slice(from, Math.max(to, at + 1)));
+      at = Math.max(to, at + 1);
+    }
+    return folded;
+  }
+
   function lay(items, context) {
     const rows = [];
     let last = "";
@@ -60,7 +78,8 @@ export function create(acts) {
     return rows;
   }
 
-  function row({ key, message, ended, draft: written }, context) {
+  function row({ key, message, ended, folded, draft: written }, context) {
+    if (folded) return { key, stamp: `folded ${folded.length}`, make: () => fan(folded.map((one) => one.ended), context.now) };
     if (ended) return { key, stamp: `ended ${ended.ended_at} ${ended.reason}`, make: () => tombstone(ended, context.now) };
     if (written) return { key, stamp: written.state, make: () => draft(written, acts) };
     const answered = message.in_reply_to ? store.get(message.in_reply_to) : null;
@@ -101,27 +120,16 @@ export function create(acts) {
     shown.delete(key);
   }
 
-  function showTabs(people) {
-    tabs.hidden = people.length < 2;
-    const stamp = JSON.stringify([people, chosen]);
-    if (tabs.dataset.count === String(people.length) && tabs.stamp === stamp) return;
-    tabs.stamp = stamp;
-    tabs.dataset.count = String(people.length);
-    const held = tabs.contains(document.activeElement);
-    tabs.replaceChildren(...people.map((one) => el("button", {
-      class: "person", type: "button", role: "tab", "aria-selected": String(one.id === chosen),
-      tabindex: one.id === chosen ? "0" : "-1", onclick: () => choose(one.id), onkeydown: (event) => step(event, people),
+  function showPeople(all) {
+    people.hidden = all.length < 2;
+    const stamp = JSON.stringify([all, chosen]);
+    if (known === stamp) return;
+    known = stamp;
+    const held = people.contains(document.activeElement);
+    people.replaceChildren(...all.map((one) => el("button", {
+      class: "person", type: "button", "aria-pressed": String(one.id === chosen), onclick: () => choose(one.id),
     }, el("bdi", {}, one.name || say("me")))));
-    if (held) tabs.querySelector("[aria-selected=true]")?.focus();
-  }
-
-  function step(event, people) {
-    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!way) return;
-    event.preventDefault();
-    const turned = document.documentElement.dir === "rtl" ? -way : way;
-    const at = people.findIndex((one) => one.id === chosen);
-    choose(people[(at + turned + people.length) % people.length].id);
+    if (held) people.querySelector("[aria-pressed=true]")?.focus();
   }
 
   function choose(id) {
@@ -140,10 +148,10 @@ export function create(acts) {
 
   function empty() {
     log.replaceChildren();
-    tabs.replaceChildren();
-    tabs.stamp = null;
+    people.replaceChildren();
+    known = "";
     shown.clear();
-    tabs.hidden = nothing.hidden = earlier.hidden = true;
+    people.hidden = nothing.hidden = earlier.hidden = true;
     waiting.hidden = false;
   }
 

@@ -1,0 +1,24 @@
+// The menu in the head of the page: shown while a device is in.
+
+const node = document.querySelector(".inbox-menu");
+
+/** on: {signOut()} */
+export function open(on) {
+  show(true);
+  node.querySelector("[data-sign-out]").addEventListener("click", () => {
+    node.open = false;
+    on.signOut();
+  });
+  addEventListener("click", (event) => {
+    if (!node.contains(event.target)) node.open = false;
+  });
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !node.open) return;
+    node.open = false;
+    node.querySelector("summary").focus();
+  });
+}
+
+export function show(yes) {
+  node.hidden = !yes;
+}
