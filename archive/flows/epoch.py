@@ -14,6 +14,7 @@ from datetime import datetime
 
 from archive.flows import ledger, signing, tree
 from archive.models import Checkpoint, Epoch
+from archive.queries import promise
 from archive.queries import tree as stored
 from portal.kernel import unit
 from portal.kernel.actors import Actor
@@ -43,7 +44,7 @@ def begin(*, actor: Actor, now: datetime) -> Begun:
     """Open a new epoch, or finish one that was opened half-way. Refuses while the log is whole."""
     actor.require("archive.open")
     tree.grow()
-    held = signing.held()
+    held = promise.held()
     if held is None:
         raise _whole()
     epoch = tree.current_epoch()
@@ -53,14 +54,14 @@ def begin(*, actor: Actor, now: datetime) -> Begun:
     return Begun(epoch.number, epoch.origin, epoch.first_index)
 
 
-def measure(epoch: Epoch, size: int, held: signing.Held) -> Gap:
+def measure(epoch: Epoch, size: int, held: promise.Held) -> Gap:
     """What is missing in this tree of `size` entries against what was promised."""
     trusted = _trusted(epoch, size, held)
     lost_from = size if size < held.size else trusted
     return Gap(trusted, lost_from, held.size - 1)
 
 
-def _open(actor: Actor, now: datetime, epoch: Epoch, held: signing.Held) -> Epoch:
+def _open(actor: Actor, now: datetime, epoch: Epoch, held: promise.Held) -> Epoch:
     number = held.epoch + 1
     origin = f"{epoch.origin.rpartition('/')[0]}/{number}"
     vkey = signing.make_key(number, origin).verifier.encode()
@@ -73,7 +74,7 @@ def _open(actor: Actor, now: datetime, epoch: Epoch, held: signing.Held) -> Epoc
     return opened
 
 
-def _leaf(actor: Actor, opened: Epoch, held: signing.Held, gap: Gap) -> unit.Draft:
+def _leaf(actor: Actor, opened: Epoch, held: promise.Held, gap: Gap) -> unit.Draft:
     codes: dict[str, str | int | bool] = {
         "epoch": opened.number, "origin": opened.origin, "previous_epoch": held.epoch, "previous_size": held.size,
         "previous_root": held.root.hex(), "trusted_size": gap.trusted, "lost_from": gap.lost_from, "lost_to": gap.lost_to,
@@ -81,14 +82,14 @@ def _leaf(actor: Actor, opened: Epoch, held: signing.Held, gap: Gap) -> unit.Dra
     return unit.Draft("epoch.opened", actor.label, codes=codes)
 
 
-def _swap(epoch: Epoch, held: signing.Held) -> None:
+def _swap(epoch: Epoch, held: promise.Held) -> None:
     """From here on the keyring promises the tree as it stood before `epoch.opened`, in the new epoch, with no note yet."""
     size = epoch.first_index
-    if not signing.swap(held, signing.Held(epoch.number, size, stored.root_at(size), "")):
+    if not signing.swap(held, promise.Held(epoch.number, size, stored.root_at(size), "")):
         raise Refusal("signed_elsewhere", "Somebody else opened the epoch at the same moment.", Kind.CONFLICT)
 
 
-def _check_broken(epoch: Epoch, size: int, held: signing.Held) -> None:
+def _check_broken(epoch: Epoch, size: int, held: promise.Held) -> None:
     try:
         tree.compare(epoch, size, held)
     except Refusal:
@@ -96,7 +97,7 @@ def _check_broken(epoch: Epoch, size: int, held: signing.Held) -> None:
     raise _whole()
 
 
-def _trusted(epoch: Epoch, size: int, held: signing.Held) -> int:
+def _trusted(epoch: Epoch, size: int, held: promise.Held) -> int:
     if held.epoch == epoch.number and held.size <= size and stored.root_at(held.size) == held.root:
         return held.size
     for row in Checkpoint.objects.filter(size__lte=size).order_by("-size"):

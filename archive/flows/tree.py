@@ -20,7 +20,7 @@ from django.db import transaction
 from archive.flows import signing
 from archive.ledger import checkpoint, merkle, tiles
 from archive.models import Checkpoint, Epoch, Tile
-from archive.queries import tree
+from archive.queries import promise, tree
 from portal.kernel import tenancy, wake
 from portal.kernel.errors import Kind, Refusal
 
@@ -61,7 +61,7 @@ def grow() -> int:
             return size + len(leaves)
 
 
-def compare(epoch: Epoch, size: int, held: signing.Held | None) -> None:
+def compare(epoch: Epoch, size: int, held: promise.Held | None) -> None:
     """Raise unless the tree of `size` entries continues what the keyring promised and what this epoch published."""
     if held is None:
         return
@@ -87,7 +87,7 @@ def current_epoch() -> Epoch:
 
 
 def _promise(now: datetime) -> Integrated:
-    epoch, held = _lock_epoch(), signing.held()
+    epoch, held = _lock_epoch(), promise.held()
     size = tree.size()
     compare(epoch, size, held)
     _compare_published(epoch, size)
@@ -109,13 +109,13 @@ def _compare_published(epoch: Epoch, size: int) -> None:
         )  # fmt: skip
 
 
-def _sign(epoch: Epoch, size: int) -> signing.Held:
+def _sign(epoch: Epoch, size: int) -> promise.Held:
     root = tree.root_at(size)
     stated = checkpoint.Checkpoint(epoch.origin, size, root)
-    return signing.Held(epoch.number, size, root, checkpoint.sign(stated, signing.key(epoch.number, epoch.origin)))
+    return promise.Held(epoch.number, size, root, checkpoint.sign(stated, promise.key(epoch.number, epoch.origin)))
 
 
-def _publish(held: signing.Held, now: datetime) -> bool:
+def _publish(held: promise.Held, now: datetime) -> bool:
     values = {"root": held.root, "note": held.note, "signed_at": now}
     return Checkpoint.objects.get_or_create(epoch=held.epoch, size=held.size, defaults=values)[1]
 

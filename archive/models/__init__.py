@@ -1,6 +1,6 @@
 from archive.models.ledger import Checkpoint, Entry, Epoch, Head, Tile
-from archive.models.record import Batch, IndexKey, Record
 from archive.models.recipient import Recipient, Unlock, UnlockAttempt
+from archive.models.record import Batch, IndexKey, Record
 from archive.models.rule import Rule
 
 __all__ = [

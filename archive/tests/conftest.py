@@ -1,0 +1,129 @@
+"""Businesses for the archive's tests: a schema with the archive's tables and real keys, made in a moment and dropped after.
+
+No transaction is wrapped around a test: commits, rollbacks and threads are what is tested here.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, connections
+
+from archive.flows import batch, birth, listing, record
+from archive.queries import rules
+from portal.kernel import actors, clock, ids, keys, tenancy, unit, wake
+from portal.sealing import passphrase
+
+PASSPHRASE = "four words do well"
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+class Deaf:
+    """A wake-up layer that goes nowhere."""
+
+    def send(self, event: wake.Event) -> None:
+        pass
+
+
+@dataclass
+class House:
+    """A business with its archive, and the cast around it."""
+
+    place: tenancy.Place
+    recovery_text: str
+    officer: actors.Actor
+    owner: actors.Actor
+    mirror: actors.Actor
+
+    def scope(self) -> Any:
+        return tenancy.tenant_scope(self.place)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(birth, "COST", passphrase.Cost(4, 8, 1))
+    wake.use(Deaf())
+    yield
+    wake.use(None)
+    batch.forget()
+    listing.forget()
+    rules.forget()
+
+
+@pytest.fixture
+def fake() -> Iterator[clock.Fake]:
+    """Noon on a Monday, until a test moves it."""
+    source = clock.Fake(NOON)
+    with clock.use(source):
+        yield source
+
+
+@pytest.fixture
+def found(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[..., House]]:
+    """Makes businesses; `complete=False` leaves out the officers' ceremony."""
+    made: list[tenancy.Place] = []
+    with django_db_blocker.unblock():
+
+        def make(slug: str = "acme", *, complete: bool = True) -> House:
+            place = tenancy.Place(ids.uuid7(), f"t_{secrets.token_hex(10)}", slug, slug.title())
+            made.append(place)
+            return _build(place, complete=complete)
+
+        yield make
+        for place in made:
+            keys.keyring().remove(place.id)
+            with connection.cursor() as cursor:
+                cursor.execute(f'DROP SCHEMA "{place.schema}" CASCADE')
+        connections.close_all()
+
+
+@pytest.fixture
+def house(found: Callable[..., House]) -> Iterator[House]:
+    """A finished business; the test runs inside its scope."""
+    made = found()
+    with made.scope():
+        yield made
+
+
+def _build(place: tenancy.Place, *, complete: bool) -> House:
+    with connection.cursor() as cursor:
+        cursor.execute(f'CREATE SCHEMA "{place.schema}"')
+    text = ""
+    with tenancy.tenant_scope(place):
+        with connection.schema_editor() as editor:
+            for model in apps.get_app_config("archive").get_models():
+                editor.create_model(model)
+        birth.prepare(now=clock.now())
+        if complete:
+            text = birth.offer(now=clock.now(), passphrase=PASSPHRASE).recovery_text
+            birth.prove(now=clock.now(), recovery_text=text)
+    scopes = frozenset({"archive.list", "archive.mirror"})
+    return House(
+        place, text, actors.staff(ids.uuid7(), "officer"), actors.staff(ids.uuid7(), "owner"),
+        actors.key(ids.uuid7(), scopes),
+    )  # fmt: skip
+
+
+def snapshot(body: str = "Your appointment is tomorrow.", **changes: Any) -> record.Snapshot:
+    now = clock.now()
+    values: dict[str, Any] = {
+        "message_id": ids.uuid7(), "customer_id": ids.uuid7(), "subject_id": ids.uuid4(), "kind": "message.sent",
+        "actor": "system", "direction": "out", "category": "service", "sent_at": now, "gone_at": now + timedelta(hours=1),
+        "archived_until": now + timedelta(days=2557), "rule": "default",
+        "content": {"subject": "Hello", "body": body, "to": {"name": "Anna"}, "attachments": []},
+    }  # fmt: skip
+    return record.Snapshot(**{**values, **changes})
+
+
+def keep(*snapshots: record.Snapshot) -> list[unit.Draft]:
+    with unit.work() as u:
+        return record.keep(u, list(snapshots) or [snapshot()])
+
+
+def happen(kind: str = "staff.signed_in", **fields: Any) -> unit.Draft:
+    with unit.work() as u:
+        return u.entry(unit.Draft(kind, "system", **fields))
