@@ -28,6 +28,7 @@ except BaseException:
     if house is not None:
         house.close()
     raise
+pytest_plugins = ("portal.testing.cast",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
