@@ -2,7 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { fromBusiness } from "./store.js";
-import { day, duration, exact, moment, say, time } from "./words.js";
+import { dated, day, duration, exact, say, time } from "./words.js";
 
 /** acts: {open(id), extend(id), reply(message)}; `answered`: the message this one answers, if it is still here. */
 export function bubble(message, { acts, busy, answered, now }) {
@@ -22,9 +22,9 @@ export function bubble(message, { acts, busy, answered, now }) {
 export function tombstone(one, now) {
   const recalled = /recall/.test(one.reason ?? "");
   const mine = one.direction && !fromBusiness(one);
-  const key = recalled ? "recalled_at" : mine ? "yours_expired_at" : "expired_at";
+  const key = recalled ? "recalled" : mine ? "yours_expired" : "expired";
   return el("p", { class: "tombstone", tabindex: "-1", "data-id": one.id, title: exact(one.ended_at) },
-    icon(recalled ? "recalled" : "gone"), el("span", {}, say(key, { time: moment(one.ended_at, now) })));
+    icon(recalled ? "recalled" : "gone"), el("span", {}, dated(key, one.ended_at, now)));
 }
 
 /** Many endings in one line, each still told inside. */
@@ -93,8 +93,7 @@ function files(attachments) {
 // Both clocks on every message (I10): when it leaves here, and at least until when the business keeps it.
 function times(message, now, theirs) {
   const kept = message.archived_until ? say("kept_until", { date: day(message.archived_until) }) : say("kept");
-  const here = message.gone_at
-    ? say("gone_at", { time: moment(message.gone_at, now) }) : say("not_kept_here");
+  const here = message.gone_at ? dated("gone", message.gone_at, now) : say("not_kept_here");
   return el("footer", { class: "times" },
     el("p", { class: "now" },
       el("time", { datetime: message.sent_at, title: exact(message.sent_at) }, time(message.sent_at)),

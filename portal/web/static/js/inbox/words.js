@@ -62,10 +62,10 @@ export function day(value) {
   return dayFace.format(bare ? new Date(`${value}T12:00:00`) : new Date(value));
 }
 
-/** "14:02" today, "26 Nov, 14:02" on any other day. */
-export function moment(at, now) {
+/** dated("gone", …) → "Gone from here at 14:02" today, "… on 26 Nov, 14:02" on any other day. */
+export function dated(key, at, now) {
   const same = new Date(at).toDateString() === new Date(now).toDateString();
-  return same ? time(at) : shortFace.format(new Date(at));
+  return same ? say(`${key}_at`, { time: time(at) }) : say(`${key}_on`, { time: shortFace.format(new Date(at)) });
 }
 
 /** A heading above the messages of one day. */
