@@ -8,6 +8,8 @@ may enter, and asks the kernel (`peer`) who is calling. The roles: `ebb` owns th
 `start` takes what it finds: nothing, a cluster left half-made, one that was killed, or one that still runs.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -15,7 +17,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -66,6 +68,11 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Bring the server up, or find it up, and return the database's URL."""
         self._make_folders()
+        with self._starting_alone():
+            self._start()
+        return self.url()
+
+    def _start(self) -> None:
         self._user = service_user.choose(self.cluster)
         home = service_user.settle(self.data, self._user)
         self._binaries = service_user.reachable_binaries(binaries(), home, self._user)
@@ -74,7 +81,6 @@ class EmbeddedPostgres:
             self._make_cluster()
             self._launch()
         self._make_database()
-        return self.url()
 
     def url(self, database: str = DATABASE, role: str = ROLE) -> str:
         if self.socket_folder is None:
@@ -112,6 +118,13 @@ class EmbeddedPostgres:
             os.close(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         except OSError as error:
             raise LaunchError(f"The data folder {self.data} cannot be written ({error.strerror}).") from error
+
+    @contextlib.contextmanager
+    def _starting_alone(self) -> Iterator[None]:
+        """Two starters at once (a demo reviving its server, a person's command) take turns; the later attaches."""
+        with (self.data / "postgres.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _check_space(self, home: Path) -> None:
         free = shutil.disk_usage(home).free
