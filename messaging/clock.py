@@ -124,7 +124,7 @@ def guarded(name: str, act: Callable[[datetime], None]) -> None:
         act(clock.now())
     except Refusal as refusal:
         log.error("clock loop refused", extra={"loop": name, "code": refusal.code})
-    except Exception as error:  # the clock must outlive any single failure
+    except Exception as error:  # noqa: BLE001 - the clock must outlive any single failure, which it names
         log.error("clock loop failed", extra={"loop": name, "error": type(error).__name__})
 
 

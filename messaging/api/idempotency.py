@@ -1,8 +1,10 @@
 """Idempotency-Key: the same key and body give the same answer for 24 hours, and the act happens once.
 
-The key is claimed by a row that commits before the act; a caller that comes while it runs gets a 409. Claim and answer do
-not wait for the disk: the act's own commit, which does, flushes the claim before it. If the process dies in between, the
-claim stays without an answer and is told as `idempotency_outcome_unknown`: doing it again might do it twice (I4).
+The key is claimed by a row that commits before the act; a caller that comes while it runs gets a 409. Claim and answer
+do not wait for the disk: the act's own commit, which does, flushes the claim before it. If the process dies in between,
+or anything but a refusal comes out of the act (a commit may have happened), the claim stays without an answer and is told
+as `idempotency_outcome_unknown`: doing it again might do it twice (I4).
+
 Answers are sealed, bodies known by a keyed hash only; nothing about a key says which call it belonged to.
 """
 
@@ -67,8 +69,8 @@ def answer_once(request: Request, actor: Actor, act: Callable[[], Response]) -> 
         return _earlier(call)
     try:
         answer = _answer_of(act)
-    except BaseException:
-        # The act's own transaction was undone with the exception: the key is free again.
+    except Refusal:
+        # A flow refuses before it commits: nothing was done, the key is free again.
         Idempotency.objects.filter(digest=call.digest).delete()
         raise
     _keep(call, answer)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
-from messaging.flows import message
+from messaging.flows import lane, message
 from messaging.queries import messages
 from messaging.rules import compose, state
 from portal.kernel import clock
@@ -67,7 +67,7 @@ class Messages(View):
 
     def act(self, request: Request, now: datetime, *args: Any, **kwargs: Any) -> Response:
         asked = compose_of(given(serializers.MessageInput, request))
-        return Response(accepted(message.send(actor=self.actor(), now=now, asked=asked)), status=201)
+        return Response(accepted(lane.send(actor=self.actor(), now=now, asked=asked)), status=201)
 
 
 class Batch(View):

@@ -19,7 +19,11 @@ WORDS = {
             ("After your visit", "Please keep the dressing dry for two days and take the tablets with food."),
         ),
         "live": (
-            ("Your results", "The result of your scan is here. It shows nothing that needs treatment. Dr Holm will explain it on Friday.", True),
+            (
+                "Your results",
+                "The result of your scan is here. It shows nothing that needs treatment. Dr Holm will explain it on Friday.",
+                True,
+            ),
             ("Before your visit", "Please do not eat after midnight before your blood test on Wednesday at 8:10.", False),
             ("Vaccination", "Your second vaccination is due. Choose a day that suits you and answer here.", False),
         ),
