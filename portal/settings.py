@@ -230,5 +230,9 @@ LOGGING = {
     "formatters": {"ebb": {"()": "portal.web.logs.Formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ebb"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"ebb": {"level": "INFO"}, "django.request": {"level": "CRITICAL"}, "django.server": {"level": "CRITICAL"}},
+    "loggers": {
+        "ebb": {"level": "INFO"},
+        "django.request": {"level": "CRITICAL"},
+        "django.server": {"level": "CRITICAL"},
+    },
 }

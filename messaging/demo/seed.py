@@ -74,7 +74,9 @@ def _past(then: clock.Fake, author: actors.Actor, slug: str, words: dict, count:
     made = []
     for n, person in enumerate(texts.people(slug, count)):
         consent = (customer.Given("service", "inbox", "paper form"),)
-        details = customer.Details(reference=person["reference"], name=person["name"], email=person["email"], consent=consent)
+        details = customer.Details(
+            reference=person["reference"], name=person["name"], email=person["email"], consent=consent
+        )
         made.append(customer.create(actor=author, now=clock.now(), details=details))
         if n % 500 == 499:
             say(f"  {n + 1} of {count} customers")
@@ -113,7 +115,10 @@ def _with_links(
     home = url.replace("://", f"://{slug}.", 1)
     with tenancy.tenant_scope(place):
         staff = [
-            {**{name: one[name] for name in ("role", "email", "name", "password")}, "link": home + demo_links.path(one["email"])}
+            {
+                **{name: one[name] for name in ("role", "email", "name", "password")},
+                "link": home + demo_links.path(one["email"]),
+            }
             for one in secret["staff"]  # type: ignore[attr-defined]
         ]
         chosen = Customer.objects.exclude(state="erased").order_by("id")[:LINKS]

@@ -13,7 +13,10 @@ WORDS = {
     "acme": {
         "name": "Acme Clinic",
         "past": (
-            ("Your appointment", "Your appointment with Dr Holm is on Thursday at 9:40. Please bring your insurance card."),
+            (
+                "Your appointment",
+                "Your appointment with Dr Holm is on Thursday at 9:40. Please bring your insurance card.",
+            ),
             ("Blood test", "Your blood test from Monday is back. All values are in the normal range; no need to call."),
             ("Prescription", "Your repeat prescription is ready at the desk. We are open until 6 pm."),
             ("After your visit", "Please keep the dressing dry for two days and take the tablets with food."),
@@ -24,7 +27,11 @@ WORDS = {
                 "The result of your scan is here. It shows nothing that needs treatment. Dr Holm will explain it on Friday.",
                 True,
             ),
-            ("Before your visit", "Please do not eat after midnight before your blood test on Wednesday at 8:10.", False),
+            (
+                "Before your visit",
+                "Please do not eat after midnight before your blood test on Wednesday at 8:10.",
+                False,
+            ),
             ("Vaccination", "Your second vaccination is due. Choose a day that suits you and answer here.", False),
         ),
         "coming": ("Reminder", "A reminder: your appointment is tomorrow at 9:40. Answer here if you cannot come."),
@@ -38,10 +45,17 @@ WORDS = {
             ("Appointment", "Your adviser expects you on Tuesday at 15:00 in the branch at the harbour."),
         ),
         "live": (
-            ("A new letter", "Your mortgage offer is here: 15 years at a fixed rate. It is valid for four weeks.", True),
+            (
+                "A new letter",
+                "Your mortgage offer is here: 15 years at a fixed rate. It is valid for four weeks.",
+                True,
+            ),
             ("Card on its way", "Your new card was sent today. The PIN comes in a separate message tomorrow.", False),
         ),
-        "coming": ("Your card's PIN", "The PIN of your new card can be read here tomorrow, for ten minutes after you open it."),
+        "coming": (
+            "Your card's PIN",
+            "The PIN of your new card can be read here tomorrow, for ten minutes after you open it.",
+        ),
         "reply": "That payment was not me. What should I do now?",
     },
 }

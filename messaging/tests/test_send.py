@@ -93,14 +93,20 @@ def test_a_time_to_send_that_is_past_is_refused(acme):
 def test_an_unknown_customer_is_refused_alone(acme):
     """A batch: each on its own."""
     pk = acme.customer()
-    composed = [Compose(body="one", customer=pk), Compose(body="two", customer=ids.uuid7()), Compose(body="", customer=pk)]
+    composed = [
+        Compose(body="one", customer=pk),
+        Compose(body="two", customer=ids.uuid7()),
+        Compose(body="", customer=pk),
+    ]
     with acme.inside():
         answers = message.send_many(actor=acme.author, now=clock.now(), composed=composed)
     assert isinstance(answers[0], message.Sent)
     assert [answer.code for answer in answers[1:]] == ["unknown_customer", "empty_body"]
 
 
-@pytest.mark.parametrize("odd", ["  edges  ", "\u0091quoted\u0094", "‮gnp.exe", "\n\t\n", "🙂" * 100, "x" * 16384], ids=ascii_id)
+@pytest.mark.parametrize(
+    "odd", ["  edges  ", "\u0091quoted\u0094", "\u202egnp.exe", "\n\t\n", "🙂" * 100, "x" * 16384], ids=ascii_id
+)
 def test_odd_text_is_kept_byte_for_byte(acme, odd):
     sent = acme.send(acme.customer(), odd)
     with acme.inside():

@@ -42,9 +42,7 @@ def _read_file(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"{name}_FILE names {path}, which cannot be read ({error.strerror})."
-        ) from error
+        raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read ({error.strerror}).") from error
 
 
 def text(name: str, default: object = _REQUIRED, *, about: str) -> str:

@@ -69,9 +69,7 @@ class Cast:
         phone = Handset(self.host)
         for customer_id in customers:
             with self.inside():
-                issued = enrolment.issue(
-                    actor=self.author, now=clock.now(), customer_id=customer_id, send_by="show"
-                )
+                issued = enrolment.issue(actor=self.author, now=clock.now(), customer_id=customer_id, send_by="show")
                 token = str(issued.url).rsplit("/", 1)[-1]
                 body = phone.enrolment(token)
                 redeemed = enrolment.redeem(
