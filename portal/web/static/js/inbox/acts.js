@@ -55,8 +55,8 @@ export function create({ device, out, line, link, changed, answer }) {
     changed();
   }
 
-  function explain({ status, code }) {
-    if (status === 410 || status === 404 || code === "gone") line.pass("over");
+  function explain({ status, code = "" }) {
+    if (status === 410 || status === 404 || /gone|ended|not_found/.test(code)) line.pass("over");
     else line.pass(status === 429 ? "too_many" : "not_done");
     link()?.poll();
   }
@@ -90,10 +90,11 @@ export function create({ device, out, line, link, changed, answer }) {
       const message = store.get(id);
       return Boolean(message && fromBusiness(message) && message.body !== null && message.state !== "read" && !read.has(id));
     },
-    /** The server refused a frame; it does not say which, so nothing stays waiting. */
-    refused(code) {
-      [...busy.keys()].forEach(settled);
-      out.broke();
+    /** The server refused a frame. It may name the message; what it names otherwise is what was being written. */
+    refused(code, id) {
+      if (busy.has(id)) settled(id);
+      else out.broke();
+      if (!id) [...busy.keys()].forEach(settled);
       explain({ status: code === "too_many" ? 429 : 0, code });
     },
     clear() {

@@ -12,16 +12,27 @@ import * as proof from "./proof.js";
 import { say, speak } from "./words.js";
 
 /** Spends `secret` ({token} or {code}) for a device. → {id, key}. Throws http.Answer. */
-async function redeem(secret, { answer, keep, pair }) {
+async function redeem(secret, { answer, keep, key, open }) {
   const told = await http.plain("POST", "/inbox/enrol", {
     ...secret,
-    public_key: await keystore.publicJwk(pair),
+    public_key: await keystore.publicJwk(open),
     name: deviceName(),
-    proof: await proof.enrol(pair.privateKey, secret.token ?? secret.code),
+    proof: await proof.enrol(key, secret.token ?? secret.code),
     ...(answer && { answer }),
   });
-  const device = { id: told.device, key: pair.privateKey };
+  const device = { id: told.device, key, open };
   return { device, kept: await keystore.save({ ...device, keep }) };
+}
+
+// A link for a child, opened on a phone that is already in: the same key, so that one device serves both.
+async function ours() {
+  const device = await keystore.load();
+  return device?.open ? device : null;
+}
+
+async function made() {
+  const pair = await keystore.make();
+  return { key: pair.privateKey, open: pair.publicKey };
 }
 
 // Enough to know it again in a list of devices; the browser's long self-description is nobody's business.
@@ -39,17 +50,17 @@ export function wire(form) {
   const said = form.querySelector("[data-said]");
   const factor = form.querySelector("[data-factor]");
   const usual = go.textContent;
-  let pair = null; // one key for all tries of a visit: a wrong second factor does not need a new one
+  let fresh = null; // one key for all tries of a visit: a wrong second factor does not need a new one
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (go.getAttribute("aria-busy") === "true") return;
     busy(true);
     try {
-      pair ??= await keystore.make();
       const keep = !form.elements.not_mine?.checked;
+      const { key, open } = (keep && (await ours())) || (fresh ??= await made());
       const answer = form.elements.answer?.value.trim();
-      const { device, kept } = await redeem(secret(), { answer, keep, pair });
+      const { device, kept } = await redeem(secret(), { answer, keep, key, open });
       // The token is spent, and leaves the address bar and the history with it.
       history.replaceState(null, "", "/inbox/");
       document.title = say("messages");

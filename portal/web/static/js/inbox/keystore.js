@@ -1,4 +1,4 @@
-// What this browser keeps: one P-256 key that scripts can use and cannot read, and the device's id. Nothing else,
+// What this browser keeps: one P-256 key pair that scripts can use and cannot read, and the device's id. Nothing else,
 // ever: no names, no messages. A non-extractable key still lies in the browser's profile on disk, so it stops a
 // script or a stolen cookie, not a copied profile.
 //
@@ -15,12 +15,12 @@ export function make() {
 }
 
 /** The public half as the contract's JWK: the members that make the key, and no others. */
-export async function publicJwk(pair) {
-  const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
+export async function publicJwk(open) {
+  const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", open);
   return { kty, crv, x, y };
 }
 
-/** → {id, key} or null. A browser that cleared its storage, or never had any, is a normal answer. */
+/** → {id, key, open} or null; `key` signs, `open` is its public half. A browser that cleared its storage, or never had any, is a normal answer. */
 export async function load() {
   if (remembered) return remembered;
   try {
@@ -31,11 +31,11 @@ export async function load() {
 }
 
 /** Keeps the device, on disk if `keep` and if the browser lets us. → whether it will be here tomorrow. */
-export async function save({ id, key, keep }) {
-  remembered = { id, key };
+export async function save({ id, key, open, keep }) {
+  remembered = { id, key, open };
   if (!keep) return false;
   try {
-    await transact("readwrite", (store) => store.put({ id, key }, ONLY));
+    await transact("readwrite", (store) => store.put({ id, key, open }, ONLY));
     navigator.storage?.persist?.().catch(() => {});
     return true;
   } catch {
@@ -60,7 +60,7 @@ export async function destroy() {
 }
 
 async function transact(mode, act) {
-  const database = await open();
+  const database = await connect();
   try {
     return await new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, mode);
@@ -73,7 +73,7 @@ async function transact(mode, act) {
   }
 }
 
-function open() {
+function connect() {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);

@@ -81,7 +81,7 @@ export function start(device, { keep = true } = {}) {
       out.settle();
     } else if (told.type === "gone") gone(told.ids, () => store.gone(told.ids, told.reason));
     else if (told.type === "accepted") out.accepted(told.id);
-    else if (told.type === "error") acts.refused(told.code);
+    else if (told.type === "error") acts.refused(told.code, told.id);
     else if (told.type === "lock") return show("locked");
     else if (told.type === "wipe") return wipe(told.wipe);
     render();
