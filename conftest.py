@@ -28,7 +28,7 @@ except BaseException:
     if house is not None:
         house.close()
     raise
-pytest_plugins = ("portal.testing.cast",)
+pytest_plugins = ("portal.testing.cast", "portal.testing.processes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ asks for `fresh`.
 
 import itertools
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -22,6 +23,12 @@ from portal.kernel import actors, clock, roles, tenancy
 from portal.testing.handset import Handset
 
 _numbers = itertools.count(1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -112,6 +119,8 @@ def house(django_db_modify_db_settings: None, django_db_blocker) -> Iterator[Non
 
     Not pytest-django's own set-up: that one serves only tests it wraps in a transaction."""
     django_db_blocker.unblock()
+    # One port for this run, so that hosts and signed statements are the same here and in the processes beside.
+    settings.EBB_BASE_HOST = f"localhost:{_free_port()}"
     setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield
     connections.close_all()  # the database itself goes with the run's server
