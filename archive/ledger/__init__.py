@@ -1,4 +1,4 @@
-"""The ledger: an append-only Merkle log, its signed checkpoints and its proofs. Pure: no Django, no clock, no database."""
+"""The ledger: an append-only Merkle log, its signed checkpoints and its proofs. Pure: no Django, clock or database."""
 
 
 class LedgerError(ValueError):

@@ -1,8 +1,8 @@
 """Canonical JSON: RFC 8785 (JCS) for the types a ledger needs, so that one value has exactly one spelling.
 
-str, bool, None, int within ±(2^53 - 1), list, dict with str keys. No floats: their spelling is where implementations differ,
-and nothing here needs them. Keys are ordered by UTF-16 code units (§3.2.3); strings escape `"`, `\\`, and control characters
-only, as \\b \\t \\n \\f \\r or \\u00xx in lower case (§3.2.2.2); no spaces; UTF-8.
+str, bool, None, int within ±(2^53 - 1), list, dict with str keys. No floats: their spelling is where implementations
+differ, and nothing here needs them. Keys are ordered by UTF-16 code units (§3.2.3); strings escape `"`, `\\`, and
+control characters only, as \\b \\t \\n \\f \\r or \\u00xx in lower case (§3.2.2.2); no spaces; UTF-8.
 """
 
 import json

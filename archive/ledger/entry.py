@@ -1,9 +1,10 @@
 """A leaf: what one entry of the ledger says, as canonical JSON (RFC 8785), format version 1, under 4 KiB.
 
-    {"actor":"staff:…","class":"default","codes":{…},"commitment":"…","gone_at":"…","id":"…","kind":"message.sent", … ,"v":1}
+    {"actor":"staff:…","class":"default","codes":{…},"commitment":"…","id":"…","kind":"message.sent", … ,"v":1}
 
-A leaf is public to whoever may see the ledger, and for ever: it holds ids, times, hashes and *codes*, never words that a person
-wrote. Free text lives in a sealed detail; the leaf commits to it. A field that does not apply is absent, never null.
+A leaf is public to whoever may see the ledger, and for ever: it holds ids, times, hashes and *codes*, never words that
+a person wrote. Free text lives in a sealed detail; the leaf commits to it. A field that does not apply is absent,
+never null.
 
 What every hash in a leaf is, in lower-case hex of 32 bytes:
 
@@ -14,8 +15,8 @@ What every hash in a leaf is, in lower-case hex of 32 bytes:
     batch_sha256        SHA-256 of the batch envelope (the batch key, sealed to the archive recipients)
     ids_sha256          SHA-256 of the distinct ids of a mass entry, 16 bytes each, sorted, concatenated; `count` of them
 
-No value needs an escape, so a leaf is written by joining and checked as a whole against one grammar: a campaign writes hundreds
-of thousands of these, and a JSON encoder with a check for each field took three times as long.
+No value needs an escape, so a leaf is written by joining and checked as a whole against one grammar: a campaign writes
+hundreds of thousands of these, and a JSON encoder with a check for each field took three times as long.
 """
 
 import json
@@ -68,7 +69,7 @@ class Leaf:
     v: int = VERSION
 
 
-# ── the grammar ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the grammar ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UUID_TEXT = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 HASH_TEXT = "[0-9a-f]{64}"
@@ -77,9 +78,10 @@ ACTOR_TEXT = f"(?:staff|device|key|operator):{UUID_TEXT}|clock|system|operator"
 CLASS_TEXT = "[A-Za-z0-9._:-]{1,64}"
 COUNT_TEXT = "0|[1-9][0-9]{0,14}"
 CODE_NAME = re.compile("[a-z][a-z0-9_]{0,39}")
-CODE_TEXT = re.compile(r"[!#-?A-\[\]-z|~]{1,200}")  # printable ASCII without the space and  " \ { } @ : codes, not words
+# Printable ASCII without the space and " \ { } @: codes, not words, and nothing that JSON would escape.
+CODE_TEXT = re.compile(r"[!#-?A-\[\]-z|~]{1,200}")
 
-# Name in the leaf, attribute of Leaf, pattern, quoted: in the order of RFC 8785. The first is required, which spares its comma.
+# Name in the leaf, attribute of Leaf, pattern, quoted: in the order of RFC 8785. The first is required.
 FIELDS = (
     ("actor", "actor", ACTOR_TEXT, True),
     ("batch_sha256", "batch_sha256", HASH_TEXT, True),
@@ -108,7 +110,8 @@ GROUPS = (
 ATTRIBUTES = {name: attribute for name, attribute, _, _ in FIELDS}
 _read = attrgetter(*ATTRIBUTES.values())
 _read_groups = tuple(attrgetter(*group) for group in GROUPS)
-_SPELLINGS = tuple((f',"{name}":"', '"', 4) if quoted else (f',"{name}":', "", 2) for name, _, _, quoted in FIELDS)
+_BEFORE = tuple(f',"{name}":' + '"' * quoted for name, _, _, quoted in FIELDS)
+_AFTER = tuple('"' * quoted for *_, quoted in FIELDS)
 
 
 def _write_grammar() -> re.Pattern[str]:
@@ -122,23 +125,20 @@ def _write_grammar() -> re.Pattern[str]:
 
 _matches = _write_grammar().fullmatch
 
-# ── writing and reading ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── writing and reading ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def encode(leaf: Leaf) -> bytes:
     """The exact bytes of a leaf. EntryInvalid, or EntryTooLarge at 4,096 bytes."""
-    parts: list[str] = []
-    quotes = 0
-    for (before, after, quoted), value in zip(_SPELLINGS, _read(leaf), strict=True):
-        if value is not None:
-            if value.__class__ is not str:
-                value = _spell(value)
-                quotes += value.count('"')
-            parts += (before, value, after)
-            quotes += quoted
+    parts = [
+        before + (value if value.__class__ is str else _spell(value)) + after
+        for before, after, value in zip(_BEFORE, _AFTER, _read(leaf), strict=True)
+        if value is not None
+    ]
     text = "".join(parts)
-    # The count of quotes: no value can pass for two fields by holding the quotes between them.
-    if not _matches(text) or text.count('"') != quotes:
+    # The count of names: no value can pass for two fields by holding the quotes between them.
+    names = len(parts) + (len(leaf.codes) if leaf.codes else 0)
+    if not _matches(text) or text.count('":') != names:
         raise EntryInvalid(f"{_find_fault(leaf)} is not valid in a leaf")
     _check_times(leaf)
     _check_groups(leaf)
@@ -164,7 +164,7 @@ def decode(data: bytes) -> Leaf:
 
 
 def format_time(moment: datetime) -> str:
-    """An aware moment as RFC 3339 in UTC with microseconds and `Z`: of equal length, so order of text is order of time."""
+    """An aware moment as RFC 3339 in UTC with microseconds and `Z`: equal lengths, so order of text is order of time."""
     if moment.tzinfo is None:
         raise EntryInvalid("a time has a zone")
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -184,7 +184,7 @@ def digest_ids(ids: Iterable[UUID]) -> tuple[int, str]:
     return len(distinct), sha256(b"".join(distinct)).hexdigest()
 
 
-# ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _spell(value: object) -> str:
@@ -196,14 +196,16 @@ def _spell(value: object) -> str:
     return str(value) if type(value) is int else "?"
 
 
-def _spell_codes(codes: object) -> str:
-    if not isinstance(codes, Mapping) or not codes or not all(isinstance(name, str) for name in codes):
-        raise EntryInvalid("codes is not valid in a leaf")
-    return "{" + ",".join([_spell_code(*item) for item in sorted(codes.items())]) + "}"
+def _spell_codes(codes: Codes) -> str:
+    return "{" + ",".join([_spell_code(*item) for item in sorted(codes.items(), key=_name)]) + "}"
+
+
+def _name(item: tuple[str, object]) -> str:
+    return str(item[0])  # a name that is no text is refused below, but must not stop the sorting
 
 
 def _spell_code(name: str, value: object) -> str:
-    if CODE_NAME.fullmatch(name):
+    if isinstance(name, str) and CODE_NAME.fullmatch(name):
         if isinstance(value, str) and CODE_TEXT.fullmatch(value):
             return f'"{name}":"{str.__str__(value)}"'
         if isinstance(value, bool):

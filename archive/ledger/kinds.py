@@ -1,4 +1,4 @@
-"""The kinds of entries: what can happen to a business, in one list. A kind never changes its meaning; new ones are added."""
+"""The kinds of entries: what can happen to a business. A kind never changes its meaning; new ones are added."""
 
 KINDS = {
     "log.opened": "The ledger begins: the first leaf of the first epoch.",

@@ -4,11 +4,11 @@
     node hash   SHA-256(0x01 || left || right)
     empty tree  SHA-256("")
 
-A tree of n > 1 leaves splits at k, the largest power of two smaller than n. Every hash is 32 bytes. The two prefixes are what
-keeps an inner node from passing as an entry.
+A tree of n > 1 leaves splits at k, the largest power of two smaller than n. Every hash is 32 bytes. The two prefixes
+are what keeps an inner node from passing as an entry.
 
-Proofs are built over a `HashAt`: a function that gives the hash of the complete subtree number `index` at `level`, that is, of
-the leaves [index << level, (index + 1) << level). They are verified with nothing but the values handed in.
+Proofs are built over a `HashAt`: a function that gives the hash of the complete subtree number `index` at `level`,
+that is, of the leaves [index << level, (index + 1) << level). They are verified with nothing but the values handed in.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 
 
 def pair_up(hashes: Sequence[bytes]) -> list[bytes]:
-    """The next level above `hashes`; an odd last one moves up as it is. Written flat: it is the hot loop of integration."""
+    """The next level above `hashes`; an odd last one moves up as it is. The hot loop of integration."""
     pairs = iter(hashes)
     above = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
     if len(hashes) % 2:
@@ -49,7 +49,7 @@ def pair_up(hashes: Sequence[bytes]) -> list[bytes]:
 
 
 def root(leaf_hashes: Iterable[bytes]) -> bytes:
-    """The root over leaf hashes in order (RFC 9162 §2.1.1). Moving an odd one up gives the same tree as splitting at k."""
+    """The root over leaf hashes in order (RFC 9162 §2.1.1). Moving an odd one up gives the tree that splitting gives."""
     level = list(leaf_hashes)
     if not level:
         return EMPTY_ROOT
@@ -86,7 +86,7 @@ def inclusion_path(hash_at: HashAt, index: int, size: int) -> list[bytes]:
 
 
 def consistency_path(hash_at: HashAt, m: int, n: int) -> list[bytes]:
-    """The proof that the tree of `m` leaves is a prefix of the tree of `n` (RFC 9162 §2.1.4.1). Empty for m = 0 and m = n."""
+    """The proof that the tree of `m` leaves is a prefix of that of `n` (RFC 9162 §2.1.4.1). Empty for m = 0 and m = n."""
     if not 0 <= m <= n:
         raise ProofError(f"a tree of {m} is no prefix of a tree of {n}")
     path: list[bytes] = []
@@ -125,7 +125,7 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, path: Sequence[byt
 
 
 def verify_consistency(m: int, n: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
-    """Accept that the tree (`m`, `old_root`) is a prefix of the tree (`n`, `new_root`), or raise ProofError (RFC 9162 §2.1.4.2).
+    """Accept that the tree (`m`, `old_root`) is a prefix of (`n`, `new_root`), or raise ProofError (RFC 9162 §2.1.4.2).
 
     m = 0 takes an empty path and the empty root, as C2SP tlog-witness has it.
     """
@@ -133,25 +133,9 @@ def verify_consistency(m: int, n: int, old_root: bytes, new_root: bytes, path: S
         raise ProofError(f"a tree of {m} is no prefix of a tree of {n}")
     _check_sizes(old_root, new_root, *path)
     if m in (0, n):
-        return _verify_trivial(m, n, old_root, new_root, path)
-    steps = list(path) if m & (m - 1) else [old_root, *path]
-    if not path:
-        raise ProofError("the consistency path is empty")
-    fn, sn = _strip(m - 1, n - 1)
-    old = new = steps[0]
-    for step in steps[1:]:
-        if sn == 0:
-            raise ProofError("the consistency path is too long")
-        if fn & 1 or fn == sn:
-            old, new = hash_node(step, old), hash_node(step, new)
-            fn, sn = _climb(fn, sn)
-        else:
-            new = hash_node(new, step)
-        fn, sn = fn >> 1, sn >> 1
-    if sn:
-        raise ProofError("the consistency path is too short")
-    _check_equal(old, old_root, "the consistency path leads to another old root")
-    _check_equal(new, new_root, "the consistency path leads to another new root")
+        _verify_trivial(m, n, old_root, new_root, path)
+    else:
+        _verify_growth(m, n, old_root, new_root, path)
 
 
 def split(size: int) -> int:
@@ -179,6 +163,27 @@ def _verify_trivial(m: int, n: int, old_root: bytes, new_root: bytes, path: Sequ
         _check_equal(old_root, EMPTY_ROOT, "an empty tree has another root")
     if m == n:
         _check_equal(old_root, new_root, "two roots for one size")
+
+
+def _verify_growth(m: int, n: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
+    if not path:
+        raise ProofError("the consistency path is empty")
+    steps = list(path) if m & (m - 1) else [old_root, *path]
+    fn, sn = _strip(m - 1, n - 1)
+    old = new = steps[0]
+    for step in steps[1:]:
+        if sn == 0:
+            raise ProofError("the consistency path is too long")
+        if fn & 1 or fn == sn:
+            old, new = hash_node(step, old), hash_node(step, new)
+            fn, sn = _climb(fn, sn)
+        else:
+            new = hash_node(new, step)
+        fn, sn = fn >> 1, sn >> 1
+    if sn:
+        raise ProofError("the consistency path is too short")
+    _check_equal(old, old_root, "the consistency path leads to another old root")
+    _check_equal(new, new_root, "the consistency path leads to another new root")
 
 
 def _climb(fn: int, sn: int) -> tuple[int, int]:

@@ -8,8 +8,8 @@
     vkey    <name>+<key id, 8 hex>+base64(0x01 || public key)                what a verifier is given
     skey    PRIVATE+KEY+<name>+<key id, 8 hex>+base64(0x01 || 32-byte seed)  secret; the format of Go's x/mod/sumdb/note
 
-The signature covers the text with its last newline, without the empty line. A signature of an unknown key is ignored; one bad
-signature of a known key rejects the note; so does having none that verifies.
+The signature covers the text with its last newline, without the empty line. A signature of an unknown key is ignored;
+one bad signature of a known key rejects the note; so does having none that verifies.
 """
 
 import re
@@ -152,7 +152,7 @@ def parse(note: str | bytes) -> Note:
 
 
 def open_(note: str | bytes, *vkeys: str | VerifierKey) -> Note:
-    """The note with the signatures that verify under `vkeys`, at least one; NoteError otherwise, also for one known and bad."""
+    """The note with those signatures that verify under `vkeys`, at least one. NoteError otherwise, also for a known bad one."""
     known = _index(vkeys)
     parsed = parse(note)
     message = parsed.text.encode()

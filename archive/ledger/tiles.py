@@ -5,8 +5,8 @@
     bundle N      the entries under tile (0, N), each with a big-endian uint16 length before it
     path          tile/<L>/<N>[.p/<W>], tile/entries/<N>[.p/<W>]; 1234067 is written x001/x234/067
 
-Hashes between two tile levels are not stored: they are computed again from a tile's hashes. Appending touches the right edge
-only: one partial tile a level is read, every changed tile is written whole.
+Hashes between two tile levels are not stored: they are computed again from a tile's hashes. Appending touches the
+right edge only: one partial tile a level is read, every changed tile is written whole.
 """
 
 import re
@@ -108,7 +108,7 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
 
 
 def integrate(read_tile: ReadTile, size: int, new_leaf_hashes: Sequence[bytes]) -> list[TileWrite]:
-    """Append leaf hashes to a tree of `size` leaves: the tiles to write, level by level. Reads one partial tile a level.
+    """Append leaf hashes to a tree of `size` leaves: the tiles to write, level by level. Reads one tile a level at most.
 
     Hashes a stored tile holds beyond `size` are dropped: what was never signed does not bind.
     """
