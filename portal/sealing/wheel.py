@@ -29,7 +29,7 @@ def granularity(life: float) -> int:
 def bucket_end(now: float, gone_at: float) -> int:
     """The bucket of a message: `gone_at` rounded up. 0 <= bucket - gone_at < granularity(gone_at - now).
 
-    Rounds to whole seconds before dividing: at today's times a float holds 2^-22 s, a quotient of floats holds less.
+    Whole seconds first, then integers only: exact without an argument about the rounding of floats.
     """
     step = granularity(gone_at - now)
     return -(-math.ceil(gone_at) // step) * step

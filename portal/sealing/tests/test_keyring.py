@@ -1,6 +1,7 @@
 """The keyring as its callers see it: live buckets, the keys of a business, several processes, a clock set back."""
 
 import errno
+import fcntl
 import os
 import threading
 import uuid
@@ -336,6 +337,60 @@ def test_a_header_of_another_geometry_is_refused(ring, root):
     path.write_bytes(image)
     with pytest.raises(errors.KeyringCorrupt):
         Keyring(root, MASTER)
+
+
+def test_a_header_that_points_at_another_generation_is_refused(ring, root):
+    path = root / "live.ring"
+    image = bytearray(path.read_bytes())
+    header = layout.unpack_header(bytes(image[: layout.SECTOR_BYTES]))
+    image[: layout.SECTOR_BYTES] = layout.pack_header(header._replace(generation=header.generation + 1))
+    path.write_bytes(image)
+    with pytest.raises(errors.KeyringCorrupt):
+        Keyring(root, MASTER)
+
+
+def test_every_changed_bit_of_a_header_is_seen():
+    sector = layout.pack_header(layout.Header(generation=7, mark=T, capacity=4096, length=99, active=1))
+    assert layout.unpack_header(sector) == layout.Header(7, T, 4096, 99, 1)
+    for at in range(layout.SECTOR_BYTES):
+        assert layout.unpack_header(sector[:at] + bytes([sector[at] ^ 1]) + sector[at + 1 :]) is None
+
+
+def test_a_file_is_allocated_whole_at_birth(ring, root):
+    """No hole: a destruction must not need a block that a full disk cannot give."""
+    ring.birth(ACME)
+    for path in (root / "live.ring", root / "business" / f"{ACME.hex}.ring"):
+        found = path.stat()
+        assert found.st_blocks * 512 >= found.st_size
+    assert (root / "live.ring").stat().st_size == layout.file_bytes(live.CAPACITY)
+
+
+def test_of_two_births_at_once_the_first_file_counts(ring, monkeypatch):
+    key = ring.birth(ACME).create("business")
+    monkeypatch.setattr(type(ring._live_file.path), "exists", lambda path: False)
+    assert ring.birth(ACME).get("business") == key
+
+
+def test_of_two_creations_at_once_the_first_value_counts(ring, monkeypatch):
+    acme = ring.birth(ACME)
+    key = acme.create("business")
+    monkeypatch.setattr(acme, "_values", dict)
+    assert acme.create("business") == key
+
+
+def test_a_writer_that_waited_for_a_removal_finds_nothing(ring, root, monkeypatch):
+    acme = ring.birth(ACME)
+    acme.create("business")
+    flock = fcntl.flock
+
+    def late(fd, how):
+        monkeypatch.undo()
+        ring.remove(ACME)
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(errors.KeyGone):
+        acme.create("other")
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.EIO])

@@ -38,7 +38,10 @@ def idle_slot(image: bytes) -> bytes:
 
 
 def state(root) -> dict[int, bytes]:
-    ring = Keyring(root, MASTER)
+    return state_by(Keyring(root, MASTER))
+
+
+def state_by(ring: Keyring) -> dict[int, bytes]:
     return {bucket: ring.live.get(bucket) for bucket in ring.live.buckets()}
 
 
@@ -154,6 +157,41 @@ def test_destroy_is_true_only_once_the_old_slot_is_zeroed(root, at):
     image = (root / "live.ring").read_bytes()
     assert not carve.keys_found(image, MASTER, live.FILE_ID, {key})
     assert not any(idle_slot(image))
+
+
+def test_settling_waits_for_the_flip_before_it_zeroes_what_was_there(root, tmp_path):
+    """The killed writer's header may still be in flight: zeroing the old slot first could leave neither state."""
+    path = root / "live.ring"
+    before = state(root)
+    settling = crash.Recording(path)
+    with pytest.raises(crash.PowerCut):
+        Keyring(root, MASTER, io=crash.Stopping(2)).live.create(FRESH)
+    settling.durable = bytearray(path.read_bytes())  # slot filled and synced, header not yet flipped
+    with pytest.raises(crash.PowerCut):
+        Keyring(root, MASTER, io=_StoppingAfterTheFlip()).live.destroy(DOOMED)
+    settling.pending = [(0, path.read_bytes()[: layout.SECTOR_BYTES])]
+    settling.durable[layout.SECTOR_BYTES :] = path.read_bytes()[layout.SECTOR_BYTES :]
+    after = state_by(Keyring(root, MASTER, io=settling))
+    for number, image in enumerate(settling.images):
+        copy = tmp_path / f"cut-{number}"
+        shutil.copytree(root, copy)
+        (copy / "live.ring").write_bytes(image)
+        assert state(copy) in (before, after)
+    assert DOOMED not in after
+
+
+class _StoppingAfterTheFlip(crash.Stopping):
+    """Settling what was left takes three calls first, then fill, fsync and flip: dies before the flip is synced."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+
+
+def test_a_start_insists_on_scrubbing(root):
+    with pytest.raises(crash.PowerCut):
+        Keyring(root, MASTER, io=crash.Stopping(4)).live.destroy(DOOMED)
+    with pytest.raises(errors.KeyringUnwritable):
+        Keyring(root, MASTER, io=crash.Refusing(0))
 
 
 def test_a_torn_header_is_rebuilt_from_the_newest_slot(root):
