@@ -13,7 +13,7 @@ What every hash in a leaf is, in lower-case hex of 32 bytes:
     sealed_sha256       SHA-256 of the inner ciphertext of the record
     wrap_sha256         SHA-256 of the record key's inner wrap (under the batch key; the outer one may change)
     batch_sha256        SHA-256 of the batch envelope (the batch key, sealed to the archive recipients)
-    ids_sha256          SHA-256 of the distinct ids of a mass entry, 16 bytes each, sorted, concatenated; `count` of them
+    ids_sha256          SHA-256 of the distinct ids of a mass entry, 16 bytes each, sorted, concatenated; `count` tells
 
 No value needs an escape, so a leaf is written by joining and checked as a whole against one grammar: a campaign writes
 hundreds of thousands of these, and a JSON encoder with a check for each field took three times as long.
@@ -47,7 +47,7 @@ class EntryTooLarge(EntryInvalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """One entry. Ids are lower-case UUID text; times are what `format_time` writes; `retention` is written as `class`."""
+    """One entry. Ids are lower-case UUID text; times are what `format_time` writes; `retention` is spelled `class`."""
 
     id: str
     kind: str
@@ -69,7 +69,7 @@ class Leaf:
     v: int = VERSION
 
 
-# ── the grammar ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the grammar ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UUID_TEXT = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 HASH_TEXT = "[0-9a-f]{64}"
@@ -125,7 +125,7 @@ def _write_grammar() -> re.Pattern[str]:
 
 _matches = _write_grammar().fullmatch
 
-# ── writing and reading ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── writing and reading ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def encode(leaf: Leaf) -> bytes:
@@ -164,7 +164,7 @@ def decode(data: bytes) -> Leaf:
 
 
 def format_time(moment: datetime) -> str:
-    """An aware moment as RFC 3339 in UTC with microseconds and `Z`: equal lengths, so order of text is order of time."""
+    """An aware moment as RFC 3339 in UTC with microseconds and `Z`: equal lengths, so text order is time order."""
     if moment.tzinfo is None:
         raise EntryInvalid("a time has a zone")
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -184,7 +184,7 @@ def digest_ids(ids: Iterable[UUID]) -> tuple[int, str]:
     return len(distinct), sha256(b"".join(distinct)).hexdigest()
 
 
-# ── parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _spell(value: object) -> str:

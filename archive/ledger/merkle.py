@@ -49,7 +49,7 @@ def pair_up(hashes: Sequence[bytes]) -> list[bytes]:
 
 
 def root(leaf_hashes: Iterable[bytes]) -> bytes:
-    """The root over leaf hashes in order (RFC 9162 §2.1.1). Moving an odd one up gives the tree that splitting gives."""
+    """The root over leaf hashes in order (RFC 9162 §2.1.1). Moving an odd one up is the same as splitting."""
     level = list(leaf_hashes)
     if not level:
         return EMPTY_ROOT
@@ -86,7 +86,7 @@ def inclusion_path(hash_at: HashAt, index: int, size: int) -> list[bytes]:
 
 
 def consistency_path(hash_at: HashAt, m: int, n: int) -> list[bytes]:
-    """The proof that the tree of `m` leaves is a prefix of that of `n` (RFC 9162 §2.1.4.1). Empty for m = 0 and m = n."""
+    """The proof that the tree of `m` leaves is a prefix of that of `n` (RFC 9162 §2.1.4.1). Empty for m = 0 and n."""
     if not 0 <= m <= n:
         raise ProofError(f"a tree of {m} is no prefix of a tree of {n}")
     path: list[bytes] = []

@@ -152,7 +152,7 @@ def parse(note: str | bytes) -> Note:
 
 
 def open_(note: str | bytes, *vkeys: str | VerifierKey) -> Note:
-    """The note with those signatures that verify under `vkeys`, at least one. NoteError otherwise, also for a known bad one."""
+    """The note with those signatures that verify under `vkeys`, at least one. NoteError otherwise, or for a bad one."""
     known = _index(vkeys)
     parsed = parse(note)
     message = parsed.text.encode()

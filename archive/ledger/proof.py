@@ -1,11 +1,11 @@
 """A record's proof as one file: C2SP tlog-proof, `.tlog-proof`. Self-contained and offline.
 
-    c2sp.org/tlog-proof@v1
-    extra <base64>          optional, authenticated by nothing: never trust it
-    index <n>
-    <base64 hash>…          the inclusion path, the leaf's sibling first
-    <empty line>
-    <checkpoint, verbatim>
+c2sp.org/tlog-proof@v1
+extra <base64>          optional, authenticated by nothing: never trust it
+index <n>
+<base64 hash>…          the inclusion path, the leaf's sibling first
+<empty line>
+<checkpoint, verbatim>
 """
 
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ def encode(proof: Proof) -> str:
     return "\n".join(lines) + "\n\n" + proof.checkpoint
 
 
-def parse(text: str) -> Proof:
+def parse(text: str | bytes) -> Proof:
     """The parts of a proof file; ProofError unless it has exactly this form. Verifies nothing: use `verify`."""
-    head, blank, signed = text.partition("\n\n")
+    head, blank, signed = _decode(text).partition("\n\n")
     lines = head.split("\n")
     if not blank or lines.pop(0) != HEADER:
         raise merkle.ProofError("not a proof file")
@@ -53,8 +53,10 @@ def parse(text: str) -> Proof:
     return Proof(index, path, signed, extra)
 
 
-def verify(text: str, vkey: str | note.VerifierKey, leaf: bytes, *, index: int | None = None) -> checkpoint.Checkpoint:
-    """Accept that `leaf` (exact bytes) stands in the log of `vkey`, at `index` where it is given: the verified checkpoint.
+def verify(
+    text: str | bytes, vkey: str | note.VerifierKey, leaf: bytes, *, index: int | None = None
+) -> checkpoint.Checkpoint:
+    """Accept that `leaf` (exact bytes) stands in the log of `vkey`, at `index` where given: the verified checkpoint.
 
     Raises ProofError, NoteError or CheckpointError, all of them LedgerError.
     """
@@ -64,6 +66,13 @@ def verify(text: str, vkey: str | note.VerifierKey, leaf: bytes, *, index: int |
     tree = checkpoint.open_(proof.checkpoint, vkey)
     merkle.verify_inclusion(proof.index, tree.size, merkle.hash_leaf(leaf), proof.path, tree.root)
     return tree
+
+
+def _decode(text: str | bytes) -> str:
+    try:
+        return text.decode() if isinstance(text, bytes) else text
+    except UnicodeDecodeError as error:
+        raise merkle.ProofError("a proof file is UTF-8") from error
 
 
 def _begins(lines: list[str], word: str) -> bool:

@@ -108,7 +108,7 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
 
 
 def integrate(read_tile: ReadTile, size: int, new_leaf_hashes: Sequence[bytes]) -> list[TileWrite]:
-    """Append leaf hashes to a tree of `size` leaves: the tiles to write, level by level. Reads one tile a level at most.
+    """Append leaf hashes to a tree of `size` leaves: the tiles to write, level by level. Reads one tile a level.
 
     Hashes a stored tile holds beyond `size` are dropped: what was never signed does not bind.
     """
@@ -142,8 +142,25 @@ def consistency_path(read_tile: ReadTile, m: int, n: int) -> list[bytes]:
     return merkle.consistency_path(hashes_in(read_tile, n), m, n)
 
 
+def verify_tiles(read_tile: ReadTile, size: int, root: bytes) -> None:
+    """Accept that the stored tiles are exactly the tree (`size`, `root`), every hash of every tile; else TileError."""
+    above: dict[tuple[int, int], bytes] = {}
+    for tile in tiles_of(size):
+        data = bytes(read_tile(tile.level, tile.n))
+        if len(data) != tile.width * merkle.HASH_SIZE:
+            raise TileError(f"tile {tile.level}/{tile.n} does not hold {tile.width} hashes")
+        hashes = split_hashes(data)
+        for at, value in enumerate(hashes if tile.level else []):
+            if above.pop((tile.level - 1, tile.n * WIDTH + at)) != value:
+                raise TileError(f"tile {tile.level}/{tile.n} is not over the tiles below it")
+        if tile.width == WIDTH:
+            above[tile.level, tile.n] = merkle.root(hashes)
+    if merkle.root_at(hashes_in(read_tile, size), size) != root:
+        raise TileError("the tiles have another root")
+
+
 def hashes_in(read_tile: ReadTile, size: int) -> merkle.HashAt:
-    """A `HashAt` over the tiles of a tree of `size` leaves. Each tile is read once; TileError for one that is too short."""
+    """A `HashAt` over the tiles of a tree of `size` leaves. Reads each tile once; TileError for one too short."""
     known: dict[tuple[int, int], list[bytes]] = {}
 
     def hash_at(level: int, index: int) -> bytes:

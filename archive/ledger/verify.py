@@ -117,8 +117,8 @@ def verify_log(
 ) -> Report:
     """Check every leaf of a ledger against its checkpoint, and against `known` checkpoints that were kept outside.
 
-    `leaves` are the exact bytes, index 0 first, and must be exactly those that the checkpoint states. Never raises for what
-    the ledger holds: it reports.
+    `leaves` are the exact bytes, index 0 first, and must be exactly those that the checkpoint states. Never raises
+    for what the ledger holds: it reports.
     """
     faults: list[str] = []
     tree = _open(checkpoint_text, vkey, "the checkpoint", faults)
