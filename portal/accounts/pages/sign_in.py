@@ -40,7 +40,7 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 def demo(request: HttpRequest, token: str) -> HttpResponseBase:
-    """A demo's one-click link: one click on the page it opens. context of demo/continue.html: person, role_label, action"""
+    """A demo's link. context of demo/continue.html: person, role_label, action"""
     user = links.get_user_for(token)
     if request.method == "GET":
         return _demo_page(request, user)

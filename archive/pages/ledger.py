@@ -1,0 +1,75 @@
+"""The ledger: its list, searched by codes, and one entry with its proof. Looking is an entry, at most one a minute (I9)."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from archive.flows import birth
+from archive.flows import listing as flow
+from archive.ledger.kinds import KINDS
+from archive.pages import shared
+from archive.queries import entries, summary
+from portal.kernel import clock, ids
+from portal.web import guards, names
+from portal.web import listing as lists
+
+COLUMNS = ("index", "kind", "at", "actor", "customer_id", "message_id", "leaf_hash")
+
+
+@guards.staff("archive.list")
+@require_safe
+def listing(request: HttpRequest) -> HttpResponseBase:
+    now = clock.now()
+    filters = lists.chosen(request, "q", "kind", "customer", "after", "before")
+    wants_csv = request.GET.get("format") == "csv"
+    cursor = request.GET.get("cursor", "")
+    found = flow.list_entries(
+        actor=request.actor, now=now, asked=_asked(request, filters), newest_first=True,
+        limit=entries.MOST if wants_csv else lists.SIZE, cursor=int(cursor) if _is_index(cursor) else None,
+    )  # fmt: skip
+    rows = shared.shown(found.results)
+    if wants_csv:
+        return lists.as_csv("archive", COLUMNS, rows)
+    context = {
+        "page": lists.Page(rows, "" if found.next is None else str(found.next)), "filters": filters,
+        "kinds": [(kind, kind) for kind in KINDS], "unlock": shared.lock_of(request, now),
+        "checkpoint": summary.get_checkpoint(), "officer_needed": not birth.is_complete(),
+    }  # fmt: skip
+    return shared.draw(request, "archive", context)
+
+
+@guards.staff("archive.list")
+@require_safe
+def entry(request: HttpRequest, index: int) -> HttpResponseBase:
+    now = clock.now()
+    header = entries.get_entry_for(request.actor, index)
+    flow.tell(actor=request.actor, now=now, kind="archive.listed", what="entry")
+    context: dict[str, Any] = {
+        "entry": shared.shown([header])[0], "proof": shared.proof_of(request.actor, header),
+        "before": index - 1 if index > 0 else None, "after": index + 1 if index + 1 < summary.get_summary()["size"] else None,
+        "unlock": shared.lock_of(request, now),
+    }  # fmt: skip
+    return shared.draw(request, "entry", context, here=f"Entry {index}")
+
+
+def _asked(request: HttpRequest, filters: dict[str, str]) -> entries.Filter:
+    asked = entries.Filter(
+        kind=filters["kind"], customer=ids.parse_uuid(filters["customer"]), after=lists.day(filters["after"]),
+        before=lists.day(filters["before"], end=True),
+    )  # fmt: skip
+    return _searched(request, asked, filters["q"]) if filters["q"] else asked
+
+
+def _searched(request: HttpRequest, asked: entries.Filter, q: str) -> entries.Filter:
+    """An entry's number, a message's id, or what finds a customer; anything else finds nothing."""
+    if _is_index(q):
+        return replace(asked, start=int(q), end=int(q))
+    if (message := ids.parse_uuid(q)) is not None:
+        return replace(asked, message=message)
+    return replace(asked, customer=names.find_customer(request.actor, q) or ids.uuid4())
+
+
+def _is_index(raw: str) -> bool:
+    return raw.isascii() and raw.isdigit() and len(raw) < 18

@@ -1,0 +1,84 @@
+"""A sealed record: opened with an unlocked archive, or shown sealed; and the file that proves it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from archive.flows import listing, reading
+from archive.ledger import entry as leaves
+from archive.pages import shared
+from archive.queries import entries
+from portal.kernel import clock
+from portal.kernel.errors import Refusal
+from portal.web import guards
+
+SEALED = frozenset({"archive_locked", "nothing_sealed"})
+
+
+@guards.staff("archive.list")
+@require_safe
+def record(request: HttpRequest, index: int) -> HttpResponseBase:
+    """The entry of an opening is committed before its words are drawn (I9)."""
+    now = clock.now()
+    header = entries.get_entry_for(request.actor, index)
+    lock = shared.lock_of(request, now)
+    opened = _open(request, index, now) if lock else None
+    if opened is None:
+        listing.tell(actor=request.actor, now=now, kind="archive.listed", what="record")
+    context = {
+        "record": _shown(opened) if opened else None, "entry": shared.shown([header])[0], "unlock": lock,
+        "entries": _others(request, header), "proof": shared.proof_of(request.actor, header),
+    }  # fmt: skip
+    return shared.draw(request, "record", context, here=f"Record {index}")
+
+
+@guards.staff("archive.list")
+@require_safe
+def proof(request: HttpRequest, index: int) -> HttpResponseBase:
+    """c2sp.org/tlog-proof@v1; drawing one is an entry."""
+    text = reading.prove(actor=request.actor, now=clock.now(), index=index)
+    headers = {"Content-Disposition": f'attachment; filename="entry-{index}.tlog-proof"'}
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _open(request: HttpRequest, index: int, now: datetime) -> reading.Opened | None:
+    try:
+        return reading.open_record(
+            actor=request.actor, now=now, index=index, session_key=request.session.session_key or "",
+            half=request.COOKIES.get(shared.COOKIE, ""),
+        )  # fmt: skip
+    except Refusal as refusal:
+        if refusal.code in SEALED:
+            return None
+        raise
+
+
+def _shown(opened: reading.Opened) -> dict[str, Any]:
+    content = opened.content or {}
+    words = opened.detail or {}
+    leaf = leaves.decode(opened.leaf)
+    return {
+        "index": opened.index, "subject": content.get("subject") or opened.kind, "format": "text",
+        "body": content["body"] if content else "\n".join(f"{name}: {value}" for name, value in words.items()),
+        "from_name": _who(content.get("from")), "to_name": _who(content.get("to")),
+        "sent_at": opened.sent_at or opened.time, "gone_at": opened.gone_at, "ended_at": None,
+        "archived_until": opened.archived_until, "rule": leaf.retention or "", "category": content.get("category", ""),
+        "attachments": [], "commitment": leaf.commitment or leaf.detail_commitment or "", "holds": [],
+    }  # fmt: skip
+
+
+def _who(side: dict[str, str] | None) -> str:
+    """A side as the snapshot has it: a name and the addresses known then."""
+    if not side:
+        return ""
+    parts = [side.get("name", ""), side.get("email", ""), side.get("phone", "")]
+    return ", ".join(part for part in parts if part) or side.get("customer", "")
+
+
+def _others(request: HttpRequest, header: entries.Header) -> list[dict[str, Any]]:
+    if header.message is None:
+        return []
+    found = entries.list_for(request.actor, entries.Filter(message=header.message), limit=50).results
+    return [{"index": one.index, "kind": one.kind, "at": one.time} for one in found if one.index != header.index]

@@ -1,0 +1,90 @@
+"""What the archive's pages share: the state of the lock, an entry as it is shown, its proof in steps."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from archive.flows import unlock
+from archive.ledger import LedgerError, merkle
+from archive.ledger import proof as proofs_format
+from archive.ledger.kinds import KINDS
+from archive.queries import entries, proofs
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Refusal
+from portal.web import names
+
+COOKIE = "__Host-ebb-archive"
+WITH_RECORD = frozenset({"message.sent", "message.received"})
+
+
+def draw(
+    request: HttpRequest, name: str, context: dict[str, Any], *, here: str = "", status: int = 200
+) -> HttpResponse:
+    crumbs = [{"title": "Archive", "url": reverse("console:archive")}, {"title": here, "url": ""}] if here else []
+    whole = {
+        "section": "archive",
+        "crumbs": crumbs,
+        "can": {"open_archive": request.actor.may("archive.open")},
+        **context,
+    }
+    return render(request, f"console/{name}.html", whole, status=status)
+
+
+def lock_of(request: HttpRequest, now: datetime) -> dict[str, datetime] | None:
+    """{since, until} while this browser holds its half of the key and the session the other."""
+    if COOKIE not in request.COOKIES or not request.session.session_key:
+        return None
+    until = unlock.is_open(actor=request.actor, now=now, session_key=request.session.session_key)
+    return {"since": until - unlock.IDLE_FOR, "until": until} if until else None
+
+
+def shown(found: Iterable[entries.Header]) -> list[dict[str, Any]]:
+    """Headers as the templates show them."""
+    listed = list(found)
+    customers = names.customers(one.customer for one in listed)
+    actors = names.actors(one.actor for one in listed)
+    signed = proofs.published_size()
+    return [
+        {
+            "index": one.index, "kind": one.kind, "kind_label": one.kind, "at": one.time,
+            "words": KINDS.get(one.kind, one.kind), "actor": actors.get(one.actor, one.actor),
+            "customer_id": one.customer, "customer_name": customers.get(one.customer, "") if one.customer else "",
+            "message_id": one.message, "has_record": one.kind in WITH_RECORD or one.has_detail, "disposed_at": None,
+            "pending": one.index >= signed, "leaf_hash": merkle.hash_leaf(one.leaf).hex(),
+            "leaf_json": json.dumps(json.loads(one.leaf), indent=2, ensure_ascii=False),
+        }
+        for one in listed
+    ]  # fmt: skip
+
+
+def proof_of(actor: Actor, header: entries.Header) -> dict[str, Any] | None:
+    """The proof of an entry, checked here step by step; None until a checkpoint covers it."""
+    try:
+        text = proofs.get_proof_for(actor, header.index)
+    except Refusal:
+        return None
+    newest, parsed = proofs.newest(), proofs_format.parse(text)
+    holds = _holds(text, proofs.get_key_for(actor), header)
+    return {"tree_size": newest.size, "checkpoint_at": newest.signed_at, "steps": [
+        {"title": "The exact bytes of the entry have this hash", "value": merkle.hash_leaf(header.leaf).hex(), "ok": True,
+         "words": "SHA-256 over a zero byte and the leaf, as RFC 6962 says."},
+        {"title": f"{len(parsed.path)} hashes lead from it to the root of {newest.size} entries", "ok": holds,
+         "value": bytes(newest.root).hex(), "words": "No other bytes at this place lead to the same root."},
+        {"title": "The log's key signed this root", "value": "", "ok": holds,
+         "words": "An Ed25519 signature over the checkpoint: its name, its size and its root."},
+        {"title": "Compare with a checkpoint that was kept outside", "value": "", "ok": None,
+         "words": "That part is yours: a log that nobody else remembers only proves that it agrees with itself."},
+    ]}  # fmt: skip
+
+
+def _holds(text: str, vkey: str, header: entries.Header) -> bool:
+    try:
+        proofs_format.verify(text, vkey, header.leaf, index=header.index)
+    except LedgerError:
+        return False
+    return True

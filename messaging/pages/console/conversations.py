@@ -1,0 +1,124 @@
+"""Conversations: a shared queue, the longest waiting first. Nothing a customer wrote disappears unread."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_POST, require_safe
+
+from messaging.flows import conversation as flow
+from messaging.flows import message, words
+from messaging.models import Conversation
+from messaging.pages.console import shared, views
+from messaging.queries import conversations, desk, policy
+from messaging.rules import compose as rule
+from messaging.rules import state
+from portal.accounts.queries import staff
+from portal.kernel import clock, ids
+from portal.kernel.errors import Refusal
+from portal.web import guards
+from portal.web import listing as lists
+
+TRAIL = ("Conversations", "conversations")
+
+
+@guards.staff("conversation.view")
+@require_safe
+def listing(request: HttpRequest) -> HttpResponseBase:
+    filters = lists.chosen(request, "q", "state", "assignee")
+    tab = filters["state"] if filters["state"] in {"open", "closed"} else "waiting"
+    rows = desk.conversations_in(request.actor, tab=tab, assignee=filters["assignee"], q=filters["q"])
+    by, newest = ("waiting_since", False) if tab == "waiting" else ("last_at", True)
+    context = {
+        "page": lists.page(request, rows, views.conversations, by=by, newest_first=newest),
+        "filters": {**filters, "state": tab}, "totals": desk.conversation_totals(request.actor),
+        "staff_list": staff.get_assignable(),
+    }  # fmt: skip
+    return shared.draw(request, "conversations", "conversations", context)
+
+
+@guards.staff("conversation.view")
+@require_safe
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    return _page(request, conversation_id, {}, {})
+
+
+@guards.staff("message.send")
+@require_POST
+def reply(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    row = conversations.get_conversation_for(request.actor, conversation_id)
+    values = {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
+    try:
+        message.send(actor=request.actor, now=clock.now(), asked=_asked(row, values))
+    except Refusal as refusal:
+        return _page(request, conversation_id, values, shared.errors_of(refusal), status=422)
+    return shared.go("conversation", conversation_id)
+
+
+def _asked(row: Conversation, values: dict[str, Any]) -> rule.Compose:
+    """An answer to the last thing the customer wrote."""
+    return rule.Compose(
+        body=values["body"], customer=row.customer_id, gone_after=shared.number(values.get("gone_after", "")),
+        in_reply_to=desk.last_from_customer(row.id),
+    )  # fmt: skip
+
+
+@guards.staff("conversation.manage")
+@require_POST
+def assign(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    chosen = ids.parse_uuid(request.POST.get("assignee") or "")
+    if chosen is not None and chosen not in {person.id for person in staff.get_assignable()}:
+        raise Refusal("unknown_staff", "There is no such member of staff.", field="assignee")
+    return shared.act(request, shared.go("conversation", conversation_id), "Assigned.", lambda: (
+        flow.assign(actor=request.actor, now=clock.now(), conversation_id=conversation_id, staff_id=chosen)
+    ))  # fmt: skip
+
+
+@guards.staff("conversation.manage")
+@require_POST
+def close(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    return shared.act(request, shared.go("conversations"), "Closed.", lambda: (
+        flow.close(actor=request.actor, now=clock.now(), conversation_id=conversation_id)
+    ))  # fmt: skip
+
+
+def _page(
+    request: HttpRequest, conversation_id: UUID, values: dict[str, Any], extra: dict[str, Any], status: int = 200
+) -> HttpResponseBase:
+    """Reading is an entry unless the reader is the assignee; the flow that opens the words writes it."""
+    now = clock.now()
+    said = words.read_conversation(actor=request.actor, now=now, conversation_id=conversation_id)
+    row = conversations.get_conversation_for(request.actor, conversation_id)
+    limits = policy.get_policy().limits
+    context = {
+        "conversation": {**views.conversations([row])[0], **_abilities(request, row)},
+        "thread": _thread(said, now),
+        "staff_list": staff.get_assignable(),
+        "quick_answers": [],
+        "values": {"gone_after": str(limits.gone_after), **values},
+        "presets": [preset for preset in shared.lives(limits.maximum_gone_after) if not preset["disabled"]],
+        **extra,
+    }
+    name = context["conversation"]["customer_name"]
+    return shared.draw(request, "conversation", "conversations", context, trail=(TRAIL, (name, "")), status=status)
+
+
+def _thread(said: list[words.Said], now: datetime) -> list[dict[str, Any]]:
+    names = staff.get_names(one.message.author for one in said)
+    return [
+        {
+            "id": one.message.id, "direction": one.message.direction, "author_name": names[one.message.author],
+            "body": one.body, "at": one.message.sent_at, "gone_at": one.message.gone_at,
+            "ended_at": views.ended_at(one.message, now), "state": state.of(one.message, now), "entry_index": None,
+        }
+        for one in said
+    ]  # fmt: skip
+
+
+def _abilities(request: HttpRequest, row: Conversation) -> dict[str, bool]:
+    is_open = row.state == Conversation.State.OPEN
+    can = shared.may(
+        request, can_reply="message.send", can_assign="conversation.manage", can_close="conversation.manage"
+    )
+    return {name: allowed and is_open for name, allowed in can.items()}

@@ -1,0 +1,98 @@
+"""The first page: what is alive, what waits, what the archive holds."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from archive.flows import birth
+from archive.queries import summary
+from messaging.pages.console import shared, views
+from messaging.queries import desk, devices
+from portal.kernel import clock
+from portal.web import guards
+
+
+@guards.staff()
+@require_safe
+def overview(request: HttpRequest) -> HttpResponseBase:
+    now = clock.now()
+    context = {
+        "checklist": _checklist(request),
+        "figures": _figures(request, now),
+        "waiting": _waiting(request),
+        "ending": _ending(request, now),
+        "devices_attention": _attention(request),
+        "archive": {**summary.get_summary(), "officer_needed": not birth.is_complete()},
+        "can": shared.may(request, send="message.send"),
+    }
+    return shared.draw(request, "overview", "overview", context)
+
+
+def counts(request: HttpRequest) -> dict[str, Any]:
+    """For the rail."""
+    found: dict[str, Any] = {"devices_attention": desk.count_devices_attention()}
+    if request.actor.may("conversation.view"):
+        found["conversations_waiting"] = desk.count_waiting()
+    return found
+
+
+def _figures(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
+    totals = desk.totals(request.actor, now)
+    shown = (
+        ("Live messages", "live", "can be read now", "messages", ""),
+        ("Scheduled", "scheduled", "will be sent", "messages", "?state=scheduled"),
+        ("Customers", "customers", "can be written to", "customers", ""),
+        ("Devices", "devices", "enrolled and active", "devices", "?state=active"),
+    )
+    return [
+        {"name": name, "value": totals[key], "note": note, "url": reverse(f"console:{url}") + query}
+        for name, key, note, url, query in shown
+    ]
+
+
+def _waiting(request: HttpRequest) -> list[dict[str, Any]]:
+    if not request.actor.may("conversation.view"):
+        return []
+    rows = desk.waiting(request.actor)
+    names = desk.names_of(row.customer_id for row in rows)
+    return [
+        {
+            "id": row.id, "customer_name": names.get(row.customer_id, ""), "subject": "Written by the customer",
+            "waiting_since": row.waiting_since,
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _ending(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
+    return views.messages(request.actor, desk.ending_next(request.actor, now), now)
+
+
+def _attention(request: HttpRequest) -> list[dict[str, Any]]:
+    rows = devices.get_devices_for(request.actor).filter(state__in=["locked", "wiping"])[:6]
+    shown = views.devices(list(rows), clock.now())
+    return [{**one, "customer_name": ", ".join(one["customer_names"]), "since": one["last_seen_at"]} for one in shown]
+
+
+def _checklist(request: HttpRequest) -> list[dict[str, Any]]:
+    """Empty once everything is done, and for whoever could do none of it."""
+    if not request.actor.may("message.send"):
+        return []
+    totals = desk.totals(request.actor, clock.now())
+    steps = [
+        ("Make the archive key", "Nothing is sent before there is an archive to keep it.", "archive_ceremony", "Begin",
+         birth.is_complete()),
+        ("Add a customer", "A phone number or an e-mail address is enough.", "customer_new", "Add", totals["customers"] > 0),
+        ("Enrol a device", "Invite the customer: the link makes their browser their inbox.", "customers", "Invite",
+         totals["devices"] > 0),
+        ("Send a message", "Choose when it goes from the phone.", "compose", "Write", desk.has_sent()),
+    ]  # fmt: skip
+    if all(done for *_, done in steps):
+        return []
+    return [
+        {"title": title, "words": words, "url": reverse(f"console:{url}"), "action": action, "done": done}
+        for title, words, url, action, done in steps
+    ]

@@ -1,0 +1,90 @@
+"""Settings: keys, staff, roles, lifetimes."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from archive.queries import rules
+from messaging.pages.console import shared
+from messaging.queries import desk, policy
+from portal.accounts.flows import key as flow
+from portal.accounts.queries import keys, staff
+from portal.kernel import clock, roles
+from portal.web import guards
+
+TABS = ("keys", "staff", "roles", "lifetimes")
+
+
+@guards.staff("settings.view")
+@require_safe
+def settings(request: HttpRequest) -> HttpResponseBase:
+    return page(request)
+
+
+def page(
+    request: HttpRequest, made: flow.Created | None = None, extra: dict[str, Any] | None = None, status: int = 200
+) -> HttpResponseBase:
+    """Also the answer to a key that was made or refused: its secret stands on that answer and nowhere else."""
+    tab = request.GET.get("tab", "") if request.method == "GET" else "keys"
+    context = {
+        "tab": tab if tab in TABS else "keys", "can": shared.may(request, manage_keys="key.manage"),
+        "scopes": _scopes(), **_TABS.get(tab, _keys)(request), **(extra or {}),
+    }  # fmt: skip
+    if made is not None:
+        context["new_key"] = {"name": request.POST.get("name", ""), "secret": made.secret}
+    return shared.draw(request, "settings", "settings", context, status=status)
+
+
+def _keys(request: HttpRequest) -> dict[str, Any]:
+    if not request.actor.may("key.manage"):
+        return {"keys": []}
+    rows = keys.get_list_for(request.actor)
+    names = staff.get_names(f"staff:{row.created_by}" for row in rows if row.created_by)
+    return {"keys": [
+        {
+            "id": row.id, "name": row.name, "prefix": row.prefix, "scopes": row.scopes, "created_at": row.created_at,
+            "created_by": names.get(f"staff:{row.created_by}", ""), "last_used_at": row.used_on,
+            "revoked_at": row.revoked_at,
+        }
+        for row in rows
+    ]}  # fmt: skip
+
+
+def _staff(request: HttpRequest) -> dict[str, Any]:
+    return {"staff_list": [
+        {
+            "name": person.name, "email": person.email, "role_label": person.get_role_display(),
+            "last_sign_in_at": person.last_login, "second_factor": False, "is_active": person.is_active,
+        }
+        for person in staff.get_list_for(request.actor)
+    ]}  # fmt: skip
+
+
+def _roles(request: HttpRequest) -> dict[str, Any]:
+    matrix = [
+        {"permission": name, "words": words, "cells": [name in allowed for allowed in roles.MATRIX.values()]}
+        for name, words in roles.PERMISSIONS.items()
+    ]
+    return {"roles": [role.capitalize() for role in roles.MATRIX], "matrix": matrix}
+
+
+def _lifetimes(request: HttpRequest) -> dict[str, Any]:
+    limits, now = policy.get_policy().limits, clock.now()
+    shown = []
+    for row in desk.categories():
+        keep = rules.retention_for(category=row.key, kind="message.sent", at=now)
+        shown.append({
+            "name": row.name, "key": row.key, "purpose": row.purpose, "rule": keep.name or keep.rule,
+            "gone_after_words": shared.words_for(row.gone_after or limits.gone_after),
+            "max_words": shared.words_for(limits.maximum_gone_after),
+            "kept_words": f"until {keep.until:%-d %B %Y}, if sent today" if keep.until else "no end set",
+        })  # fmt: skip
+    return {"categories": shown}
+
+
+def _scopes() -> list[tuple[str, str, str]]:
+    return [(name, name, words) for name, words in roles.PERMISSIONS.items() if name in roles.SCOPES]
+
+
+_TABS = {"keys": _keys, "staff": _staff, "roles": _roles, "lifetimes": _lifetimes}

@@ -1,0 +1,29 @@
+"""Names for ids, for pages of apps below the one that knows them: the archive shows who an entry is about without
+importing customers or staff. Whoever knows registers at start; without them an id has no name."""
+
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from portal.kernel.actors import Actor
+
+Customers = Callable[[Iterable[UUID | None]], dict[UUID, str]]
+Actors = Callable[[Iterable[str]], dict[str, str]]
+Finder = Callable[[Actor, str], UUID | None]
+
+
+def _nobody(wanted: Iterable[object]) -> dict:  # type: ignore[type-arg]
+    return {}
+
+
+def _nothing(actor: Actor, typed: str) -> UUID | None:
+    return None
+
+
+customers: Customers = _nobody
+actors: Actors = _nobody
+find_customer: Finder = _nothing
+
+
+def register(*, of_customers: Customers, of_actors: Actors, finder: Finder) -> None:
+    global customers, actors, find_customer
+    customers, actors, find_customer = of_customers, of_actors, finder
