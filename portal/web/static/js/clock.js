@@ -29,3 +29,6 @@ if (!Number.isNaN(written)) {
   steadyAt = firstByte;
   wallAt = Date.now() - (performance.now() - firstByte);
 }
+
+/* Plain "en" would mean American dates; the page's English is everybody's: 24 Nov 2026, 14:02. */
+export const locale = (lang) => (lang === "en" ? "en-GB" : lang);

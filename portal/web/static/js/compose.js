@@ -5,7 +5,7 @@
  * input[name=preview-state], option[data-kept] of the category, [data-picker] with data-url (answers
  * {"results": [{"id", "name", "reference", "contact"}]} for ?q=…&format=json).
  */
-import { now } from "./clock.js";
+import { locale, now } from "./clock.js";
 import { announce, duration, expiredAt } from "./ring.js";
 
 const form = document.querySelector("form[data-compose]");
@@ -21,7 +21,7 @@ const fill = (name, text) => {
     node.hidden = !text;
   }
 };
-const when = (at) => new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" }).format(at);
+const when = (at) => new Intl.DateTimeFormat(locale("en"), { dateStyle: "medium", timeStyle: "short" }).format(at);
 
 /* ---- the life of the message ---- */
 function life() {

@@ -11,7 +11,7 @@
  * The server renders the words too, so a page without scripts says the same. Announcements come at one minute and at ten
  * seconds, politely, not each second (WCAG 2.2.1, 4.1.3).
  */
-import { now, sync } from "./clock.js";
+import { locale, now, sync } from "./clock.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const THRESHOLDS = [10_000, 60_000];
@@ -42,7 +42,7 @@ export function timeLeft(ms, lang = "en") {
 export function expiredAt(until, lang = "en") {
   const sameDay = new Date(until).toDateString() === new Date(now()).toDateString();
   const style = sameDay ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-  return words(lang).gone.replace("{t}", new Intl.DateTimeFormat(lang, style).format(until));
+  return words(lang).gone.replace("{t}", new Intl.DateTimeFormat(locale(lang), style).format(until));
 }
 
 let region;

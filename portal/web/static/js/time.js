@@ -3,17 +3,20 @@
  * <time datetime="ISO" data-local>: the exact time in the reader's own zone, with the server's wording kept in the title.
  * Without this script the page shows the server's words, which are exact.
  */
-import { now } from "./clock.js";
+import { locale, now } from "./clock.js";
 
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3600], ["minute", 60]];
 const exact = (at, lang) =>
-  new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "long" }).format(at);
+  new Intl.DateTimeFormat(locale(lang), { dateStyle: "medium", timeStyle: "long" }).format(at);
 
 export function relative(at, lang = "en") {
   const seconds = (at - now()) / 1000;
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
   const count = unit === "second" ? 0 : Math.trunc(seconds / size);
-  return new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" }).format(count, unit);
+  // "last year" could be yesterday or 23 months ago: weeks and more are counted.
+  const counted = size >= 604_800;
+  const style = { numeric: counted ? "always" : "auto", style: counted ? "long" : "short" };
+  return new Intl.RelativeTimeFormat(locale(lang), style).format(count, unit);
 }
 
 function show(node) {
