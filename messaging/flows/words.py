@@ -79,6 +79,5 @@ def _said(row: Message, content: body.Content | None) -> Said:
 
 
 def _read_draft(actor: Actor, talk: Conversation, count: int) -> unit.Draft:
-    draft = unit.Draft("live.read", actor.label, customer=talk.customer_id, codes={"conversation": str(talk.id)})
-    draft.count = count
-    return draft
+    codes: dict[str, str | int | bool] = {"conversation": str(talk.id), "messages": count}
+    return unit.Draft("live.read", actor.label, customer=talk.customer_id, codes=codes)
