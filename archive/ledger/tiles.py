@@ -67,7 +67,7 @@ def parse_path(path: str) -> Tile:
         raise TileError("not the path of a tile")
     level = ENTRIES if match[1] == "entries" else int(match[1])
     tile = Tile(level, int(re.sub("[x/]", "", match[2])), int(match[3] or WIDTH))
-    if level > MAX_LEVEL or format_path(tile) != path:
+    if level > MAX_LEVEL or tile.width > WIDTH or format_path(tile) != path:
         raise TileError("not the path of a tile")
     return tile
 
