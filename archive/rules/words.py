@@ -12,11 +12,13 @@ from collections.abc import Mapping
 import snowballstemmer
 
 LANGUAGES = ("english", "german", "spanish", "french", "dutch")
-MOST_WORDS = 400  # distinct ones of a record, the first that come
+MOST_WORDS = 100  # of a query
+MOST_HASHES = 2000  # of a record, from the words that come first: some hundreds of distinct words
 LONGEST = 40
 SEARCHED = ("subject", "body")
 
 _WORD = re.compile(r"[^\W_]+")
+_BREAK = re.compile(r"[\n.,;:!?()]+")
 
 
 class _Stemmers(threading.local):
@@ -29,18 +31,27 @@ class _Stemmers(threading.local):
 _stemmers = _Stemmers()
 
 
-def of_content(content: Mapping[str, object]) -> list[str]:
-    """The distinct words of a snapshot: subject, body and the names of attachments."""
+def segments(content: Mapping[str, object]) -> list[str]:
+    """Subject, body and the names of attachments of a snapshot, folded and cut at punctuation. A campaign's messages share
+    most of their segments, so whoever remembers by segment does little for each."""
     texts = [text for key in SEARCHED if isinstance(text := content.get(key), str)]
     texts += _attachment_names(content.get("attachments"))
-    return of_text("\n".join(texts))
+    return _BREAK.split(fold("\n".join(texts)))
+
+
+def of_segment(folded: str) -> list[str]:
+    """Distinct words in order of appearance; longer ones than `LONGEST` are no words."""
+    return [word for word in dict.fromkeys(_WORD.findall(folded)) if len(word) <= LONGEST]
 
 
 def of_text(text: str) -> list[str]:
-    """Distinct words in order of appearance, lower case, compatibility forms folded (NFKC), at most `MOST_WORDS`."""
-    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
-    words = dict.fromkeys(_WORD.findall(folded))
-    return [word for word in words if len(word) <= LONGEST][:MOST_WORDS]
+    """The words of a query, at most `MOST_WORDS`."""
+    return of_segment(fold(text))[:MOST_WORDS]
+
+
+def fold(text: str) -> str:
+    """Lower case, compatibility forms folded (NFKC)."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
 
 
 def stems(word: str) -> set[str]:

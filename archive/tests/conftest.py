@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection, connections
+from django.db import connection
 
 from archive.flows import batch, birth, listing, record
 from archive.queries import rules
@@ -19,7 +19,7 @@ from portal.kernel import actors, clock, ids, keys, tenancy, unit, wake
 from portal.sealing import passphrase
 
 PASSPHRASE = "four words do well"
-NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+NOON = datetime(2031, 5, 5, 12, tzinfo=UTC)  # later than any mark a keyring of a test run can hold
 
 
 class Deaf:
@@ -30,7 +30,7 @@ class Deaf:
 
 
 @dataclass
-class House:
+class Home:
     """A business with its archive, and the cast around it."""
 
     place: tenancy.Place
@@ -63,33 +63,31 @@ def fake() -> Iterator[clock.Fake]:
 
 
 @pytest.fixture
-def found(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[..., House]]:
+def found(house: None) -> Iterator[Callable[..., Home]]:
     """Makes businesses; `complete=False` leaves out the officers' ceremony."""
     made: list[tenancy.Place] = []
-    with django_db_blocker.unblock():
 
-        def make(slug: str = "acme", *, complete: bool = True) -> House:
-            place = tenancy.Place(ids.uuid7(), f"t_{secrets.token_hex(10)}", slug, slug.title())
-            made.append(place)
-            return _build(place, complete=complete)
+    def make(slug: str = "acme", *, complete: bool = True) -> Home:
+        place = tenancy.Place(ids.uuid7(), f"t_{secrets.token_hex(10)}", slug, slug.title())
+        made.append(place)
+        return _build(place, complete=complete)
 
-        yield make
-        for place in made:
-            keys.keyring().remove(place.id)
-            with connection.cursor() as cursor:
-                cursor.execute(f'DROP SCHEMA "{place.schema}" CASCADE')
-        connections.close_all()
+    yield make
+    for place in made:
+        keys.keyring().remove(place.id)
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA "{place.schema}" CASCADE')
 
 
 @pytest.fixture
-def house(found: Callable[..., House]) -> Iterator[House]:
+def home(found: Callable[..., Home]) -> Iterator[Home]:
     """A finished business; the test runs inside its scope."""
     made = found()
     with made.scope():
         yield made
 
 
-def _build(place: tenancy.Place, *, complete: bool) -> House:
+def _build(place: tenancy.Place, *, complete: bool) -> Home:
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE SCHEMA "{place.schema}"')
     text = ""
@@ -102,7 +100,7 @@ def _build(place: tenancy.Place, *, complete: bool) -> House:
             text = birth.offer(now=clock.now(), passphrase=PASSPHRASE).recovery_text
             birth.prove(now=clock.now(), recovery_text=text)
     scopes = frozenset({"archive.list", "archive.mirror"})
-    return House(
+    return Home(
         place, text, actors.staff(ids.uuid7(), "officer"), actors.staff(ids.uuid7(), "owner"),
         actors.key(ids.uuid7(), scopes),
     )  # fmt: skip

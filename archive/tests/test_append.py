@@ -8,12 +8,12 @@ from django.db import connection
 
 from archive.ledger import entry
 from archive.models import Batch, Entry
-from archive.tests.conftest import House, happen, keep, snapshot
+from archive.tests.conftest import Home, happen, keep, snapshot
 from portal.kernel import clock, tenancy, unit
 from portal.kernel.errors import Refusal
 
 
-def test_entries_are_numbered_in_order_and_repeat_their_leaf(house: House) -> None:
+def test_entries_are_numbered_in_order_and_repeat_their_leaf(home: Home) -> None:
     first, second = happen(), happen("key.created", codes={"scopes": 3})
     rows = list(Entry.objects.order_by("index"))
     assert [row.index for row in rows] == [0, 1, 2]
@@ -23,18 +23,18 @@ def test_entries_are_numbered_in_order_and_repeat_their_leaf(house: House) -> No
     assert leaf.time == entry.format_time(rows[2].time)
 
 
-def test_many_at_once_are_copied_in_order(house: House) -> None:
+def test_many_at_once_are_copied_in_order(home: Home) -> None:
     with unit.work() as u:
         drafts = [u.entry(unit.Draft("staff.signed_in", "system")) for _ in range(120)]
     assert [draft.index for draft in drafts] == list(range(1, 121))
     assert [row.id for row in Entry.objects.order_by("index")[1:]] == [draft.id for draft in drafts]
 
 
-def test_threads_leave_no_gap_and_never_go_back_in_time(house: House) -> None:
+def test_threads_leave_no_gap_and_never_go_back_in_time(home: Home) -> None:
     start = threading.Barrier(8)
 
     def send(number: int) -> None:
-        with tenancy.tenant_scope(house.place):
+        with tenancy.tenant_scope(home.place):
             start.wait()
             for turn in range(12):
                 if (number + turn) % 3:
@@ -50,7 +50,7 @@ def test_threads_leave_no_gap_and_never_go_back_in_time(house: House) -> None:
     assert [time for _, time in rows] == sorted(time for _, time in rows)
 
 
-def test_a_rollback_leaves_no_gap(house: House) -> None:
+def test_a_rollback_leaves_no_gap(home: Home) -> None:
     happen()
     with pytest.raises(RuntimeError), unit.work() as u:
         u.entry(unit.Draft("staff.signed_in", "system"))
@@ -58,20 +58,20 @@ def test_a_rollback_leaves_no_gap(house: House) -> None:
     assert happen().index == 2
 
 
-def test_a_clock_that_steps_back_does_not_take_the_ledger_along(house: House, fake: clock.Fake) -> None:
+def test_a_clock_that_steps_back_does_not_take_the_ledger_along(home: Home, fake: clock.Fake) -> None:
     fake.advance(days=400)
     late = happen()
     fake.advance(days=-400)
     assert happen().time == late.time
 
 
-def test_words_where_codes_belong_are_refused_and_nothing_is_written(house: House) -> None:
+def test_words_where_codes_belong_are_refused_and_nothing_is_written(home: Home) -> None:
     with pytest.raises(Refusal, match="entry_invalid"):
         happen(codes={"reason": "because Anna asked for it"})
     assert happen().index == 1
 
 
-def test_free_text_is_sealed_and_the_leaf_commits_to_it(house: House) -> None:
+def test_free_text_is_sealed_and_the_leaf_commits_to_it(home: Home) -> None:
     draft = happen("hold.placed", detail={"reason": "Lawsuit of Mr Hyde"})
     row = Entry.objects.get(index=draft.index)
     assert b"Hyde" not in bytes(row.detail) + bytes(row.leaf)
@@ -87,7 +87,7 @@ def test_free_text_is_refused_while_there_is_no_key_to_seal_it(found) -> None:  
             happen(detail={"reason": "too early"})
 
 
-def test_businesses_do_not_share_a_ledger(house: House, found) -> None:  # type: ignore[no-untyped-def]
+def test_businesses_do_not_share_a_ledger(home: Home, found) -> None:  # type: ignore[no-untyped-def]
     other = found("globex")
     happen()
     with other.scope():

@@ -7,7 +7,7 @@ from archive.ledger import checkpoint, merkle, proof, tiles
 from archive.models import Checkpoint, Entry, Epoch, Tile
 from archive.queries import promise, proofs
 from archive.queries import tree as stored
-from archive.tests.conftest import House, happen
+from archive.tests.conftest import Home, happen
 from portal.kernel import clock, keys, unit
 from portal.kernel.errors import Refusal
 
@@ -30,17 +30,17 @@ def roll_back_to(size: int) -> None:
     tree.grow()
 
 
-def test_every_entry_is_proved_against_the_signed_checkpoint(house: House) -> None:
+def test_every_entry_is_proved_against_the_signed_checkpoint(home: Home) -> None:
     many(700)
     assert integrate() == tree.Integrated(701, is_new=True)
-    vkey = proofs.get_key_for(house.officer)
+    vkey = proofs.get_key_for(home.officer)
     for index in (0, 1, 255, 256, 511, 512, 700):
-        text = proofs.get_proof_for(house.officer, index)
+        text = proofs.get_proof_for(home.officer, index)
         leaf = bytes(Entry.objects.get(index=index).leaf)
         assert proof.verify(text, vkey, leaf, index=index).size == 701
 
 
-def test_the_root_is_that_of_the_leaves_however_they_came(house: House) -> None:
+def test_the_root_is_that_of_the_leaves_however_they_came(home: Home) -> None:
     for count in (1, 254, 3, 300):
         many(count)
         integrate()
@@ -48,29 +48,29 @@ def test_the_root_is_that_of_the_leaves_however_they_came(house: House) -> None:
     assert promise.held().root == merkle.root(leaves)
 
 
-def test_nothing_new_signs_nothing(house: House) -> None:
+def test_nothing_new_signs_nothing(home: Home) -> None:
     integrate()
     assert integrate() == tree.Integrated(1, is_new=False)
     assert Checkpoint.objects.count() == 1
 
 
-def test_a_small_chunk_gives_the_same_tree(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_chunk_gives_the_same_tree(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     many(600)
     monkeypatch.setattr(tree, "CHUNK", 100)
     integrate()
     assert stored.size() == 601
-    verified = checkpoint.open_(proofs.newest().note, proofs.get_key_for(house.officer))
+    verified = checkpoint.open_(proofs.newest().note, proofs.get_key_for(home.officer))
     assert verified.root == stored.root_at(601)
 
 
-def test_a_proof_before_integration_is_a_conflict(house: House) -> None:
+def test_a_proof_before_integration_is_a_conflict(home: Home) -> None:
     integrate()
     happen()
     with pytest.raises(Refusal, match="not_integrated"):
-        proofs.get_proof_for(house.officer, 1)
+        proofs.get_proof_for(home.officer, 1)
 
 
-def test_a_crash_between_tiles_and_promise_heals(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_tiles_and_promise_heals(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     many(5)
     monkeypatch.setattr(signing, "swap", _die)
     with pytest.raises(KeyboardInterrupt):
@@ -80,7 +80,7 @@ def test_a_crash_between_tiles_and_promise_heals(house: House, monkeypatch: pyte
     assert integrate() == tree.Integrated(6, is_new=True)
 
 
-def test_a_crash_between_promise_and_row_publishes_the_same_note(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_promise_and_row_publishes_the_same_note(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     many(5)
     monkeypatch.setattr(tree, "_publish", _die)
     with pytest.raises(KeyboardInterrupt):
@@ -92,7 +92,7 @@ def test_a_crash_between_promise_and_row_publishes_the_same_note(house: House, m
     assert Checkpoint.objects.get().note == promised.note
 
 
-def test_the_slower_of_two_clocks_signs_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_slower_of_two_clocks_signs_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     integrate()
     stale = promise.held()
     many(3)
@@ -104,7 +104,7 @@ def test_the_slower_of_two_clocks_signs_nothing(house: House, monkeypatch: pytes
     assert Checkpoint.objects.count() == 2
 
 
-def test_an_older_database_refuses_to_sign(house: House) -> None:
+def test_an_older_database_refuses_to_sign(home: Home) -> None:
     many(20)
     integrate()
     roll_back_to(10)
@@ -112,7 +112,7 @@ def test_an_older_database_refuses_to_sign(house: House) -> None:
         integrate()
 
 
-def test_an_older_database_that_caught_up_is_a_fork_and_refuses(house: House) -> None:
+def test_an_older_database_that_caught_up_is_a_fork_and_refuses(home: Home) -> None:
     many(20)
     integrate()
     roll_back_to(10)
@@ -122,7 +122,7 @@ def test_an_older_database_that_caught_up_is_a_fork_and_refuses(house: House) ->
     assert promise.held().size == 21
 
 
-def test_only_an_officer_goes_on_in_a_new_epoch_that_names_the_gap(house: House) -> None:
+def test_only_an_officer_goes_on_in_a_new_epoch_that_names_the_gap(home: Home) -> None:
     many(9)
     integrate()
     before = promise.held()
@@ -131,8 +131,8 @@ def test_only_an_officer_goes_on_in_a_new_epoch_that_names_the_gap(house: House)
     lost = promise.held()
     roll_back_to(15)
     with pytest.raises(Refusal, match="not_allowed"):
-        epoch.begin(actor=house.owner, now=clock.now())
-    begun = epoch.begin(actor=house.officer, now=clock.now())
+        epoch.begin(actor=home.owner, now=clock.now())
+    begun = epoch.begin(actor=home.officer, now=clock.now())
     assert (begun.number, begun.first_index) == (2, 15)
     leaf = stored.leaves(15, 1)[0][1].decode()
     assert lost.root.hex() in leaf
@@ -141,71 +141,71 @@ def test_only_an_officer_goes_on_in_a_new_epoch_that_names_the_gap(house: House)
     ):  # fmt: skip
         assert code in leaf
     assert integrate() == tree.Integrated(16, is_new=True)
-    verified = checkpoint.open_(proofs.newest().note, proofs.get_key_for(house.officer))
+    verified = checkpoint.open_(proofs.newest().note, proofs.get_key_for(home.officer))
     assert verified.origin.endswith("/2")
-    assert proofs.get_key_for(house.officer, 1) != proofs.get_key_for(house.officer)
+    assert proofs.get_key_for(home.officer, 1) != proofs.get_key_for(home.officer)
 
 
-def test_a_fork_goes_on_too_and_names_what_it_cannot_show(house: House) -> None:
+def test_a_fork_goes_on_too_and_names_what_it_cannot_show(home: Home) -> None:
     many(9)
     integrate()
     many(20)
     integrate()
     roll_back_to(15)
     many(50)
-    begun = epoch.begin(actor=house.officer, now=clock.now())
+    begun = epoch.begin(actor=home.officer, now=clock.now())
     leaf = stored.leaves(begun.first_index, 1)[0][1].decode()
     assert '"lost_from":10' in leaf
     assert integrate().size == begun.first_index + 1
 
 
-def test_a_whole_log_begins_no_epoch(house: House) -> None:
+def test_a_whole_log_begins_no_epoch(home: Home) -> None:
     integrate()
     happen()
     with pytest.raises(Refusal, match="log_is_whole"):
-        epoch.begin(actor=house.officer, now=clock.now())
+        epoch.begin(actor=home.officer, now=clock.now())
     assert Epoch.objects.count() == 1
 
 
 def test_an_epoch_that_died_half_way_is_finished_by_an_officer_not_by_the_clock(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(20)
     integrate()
     roll_back_to(10)
     monkeypatch.setattr(signing, "swap", _die)
     with pytest.raises(KeyboardInterrupt):
-        epoch.begin(actor=house.officer, now=clock.now())
+        epoch.begin(actor=home.officer, now=clock.now())
     monkeypatch.undo()
     with pytest.raises(Refusal, match="log_unfinished"):
         integrate()
-    assert epoch.begin(actor=house.officer, now=clock.now()).number == 2
+    assert epoch.begin(actor=home.officer, now=clock.now()).number == 2
     assert integrate().is_new
     assert Epoch.objects.count() == 2
 
 
-def test_a_database_from_before_an_epoch_refuses_too(house: House) -> None:
+def test_a_database_from_before_an_epoch_refuses_too(home: Home) -> None:
     many(20)
     integrate()
     roll_back_to(10)
-    epoch.begin(actor=house.officer, now=clock.now())
+    epoch.begin(actor=home.officer, now=clock.now())
     integrate()
     Epoch.objects.filter(number=2).delete()
     roll_back_to(10)
     with pytest.raises(Refusal, match="log_behind"):
         integrate()
-    assert epoch.begin(actor=house.officer, now=clock.now()).number == 3
+    assert epoch.begin(actor=home.officer, now=clock.now()).number == 3
     assert integrate().is_new
 
 
-def test_a_missing_entry_stops_the_clock(house: House) -> None:
+def test_a_missing_entry_stops_the_clock(home: Home) -> None:
     many(5)
     Entry.objects.filter(index=3).delete()
     with pytest.raises(Refusal, match="log_gap"):
         integrate()
 
 
-def test_an_older_keyring_does_not_lead_to_a_second_history(house: House) -> None:
+def test_an_older_keyring_does_not_lead_to_a_second_history(home: Home) -> None:
     many(5)
     integrate()
     old = promise.held()
@@ -221,19 +221,19 @@ def test_an_older_keyring_does_not_lead_to_a_second_history(house: House) -> Non
     assert integrate().size == 11
 
 
-def test_tiles_are_served_whole_partial_and_never_beyond_the_checkpoint(house: House) -> None:
+def test_tiles_are_served_whole_partial_and_never_beyond_the_checkpoint(home: Home) -> None:
     many(299)
     integrate()
     many(10)
     tree.grow()
-    full = proofs.get_tile_for(house.officer, "tile/0/000")
-    part = proofs.get_tile_for(house.officer, "tile/0/001.p/44")
+    full = proofs.get_tile_for(home.officer, "tile/0/000")
+    part = proofs.get_tile_for(home.officer, "tile/0/001.p/44")
     assert (len(full), len(part)) == (8192, 44 * 32)
-    bundle = tiles.decode_bundle(proofs.get_tile_for(house.officer, "tile/entries/001.p/44"))
+    bundle = tiles.decode_bundle(proofs.get_tile_for(home.officer, "tile/entries/001.p/44"))
     assert [merkle.hash_leaf(one) for one in bundle] == tiles.split_hashes(part)
     for path in ("tile/0/001.p/45", "tile/0/001", "tile/9/000", "tile/1/000.p/2", "tile/../x"):
         with pytest.raises(Refusal, match="not_found"):
-            proofs.get_tile_for(house.officer, path)
+            proofs.get_tile_for(home.officer, path)
 
 
 def _die(*args: object, **kwargs: object) -> bool:
