@@ -28,9 +28,12 @@ for (const dialog of document.querySelectorAll("dialog")) {
   if (dialog.querySelector("[data-invalid], .field-error")) dialog.showModal();
 }
 
+// A phone's keyboard writes ’ where a desk's writes ', and capitals come by themselves.
+const folded = (text) => text.trim().replace(/[’‘]/g, "'").toLowerCase();
+
 for (const input of document.querySelectorAll("[data-must-equal]")) {
   const submit = input.form?.querySelector("[type=submit]");
-  const check = () => { if (submit) submit.disabled = input.value.trim() !== input.dataset.mustEqual; };
+  const check = () => { if (submit) submit.disabled = folded(input.value) !== folded(input.dataset.mustEqual); };
   input.addEventListener("input", check);
   check();
 }
