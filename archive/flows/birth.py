@@ -23,7 +23,7 @@ from portal.kernel import ids, keys, tenancy, unit
 from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors, hpke, passphrase, recovery
 
-OFFICERS_SECRET = "officers"
+OFFICERS = "officers"
 SHORTEST_PASSPHRASE = 12
 DEFAULT_KEEP_MONTHS = 84
 COST = passphrase.DEFAULT_COST
@@ -89,7 +89,7 @@ def is_complete() -> bool:
 
 def lock_private(private: bytes, words: str, key_id: UUID) -> bytes:
     """The officers' private key as its row keeps it."""
-    return passphrase.lock(private, words, keys.business().get(OFFICERS_SECRET), aad=lock_aad(key_id), cost=COST)
+    return passphrase.lock(private, words, keys.business().get(OFFICERS), aad=lock_aad(key_id), cost=COST)
 
 
 def lock_aad(key_id: UUID) -> bytes:
@@ -107,7 +107,7 @@ def _make_keys(now: datetime) -> None:
     try:
         ring = keys.keyring().birth(tenancy.here().id)
         ring.create(keys.BUSINESS_KEY)
-        ring.create(OFFICERS_SECRET)
+        ring.create(OFFICERS)
     except errors.SealingError as error:
         raise keys.unwritable(error) from error
     monthkey.index(retention.month_of(now))

@@ -126,7 +126,7 @@ def _count_try(actor: Actor, now: datetime) -> tuple[UnlockAttempt, Recipient]:
 def _try(recipient: Recipient, words: str) -> bytes | None:
     """The private key, or None for a wrong passphrase. Half a second and 128 MiB: outside any transaction."""
     try:
-        secret = keys.business().get(birth.OFFICERS_SECRET)
+        secret = keys.business().get(birth.OFFICERS)
     except errors.SealingError as error:
         raise keys.unwritable(error) from error
     try:

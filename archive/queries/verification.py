@@ -117,7 +117,8 @@ def _text(value: object) -> str | None:
 def _tiles(report: Report, hashes: list[bytes], progress: Progress) -> None:
     size = report.tree_size = tree.size()
     if size > len(hashes):
-        return report.fault("tree_beyond_entries", size)
+        report.fault("tree_beyond_entries", size)
+        return
     computed = {(one.level, one.n): one.hashes for one in tiles.integrate(_no_tile, 0, hashes[:size])}
     stored = 0
     for level, n, data in Tile.objects.order_by("level", "n").values_list("level", "n", "hashes").iterator(500):

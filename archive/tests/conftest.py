@@ -5,6 +5,7 @@ No transaction is wrapped around a test: commits, rollbacks and threads are what
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -125,3 +126,10 @@ def keep(*snapshots: record.Snapshot) -> list[unit.Draft]:
 def happen(kind: str = "staff.signed_in", **fields: Any) -> unit.Draft:
     with unit.work() as u:
         return u.entry(unit.Draft(kind, "system", **fields))
+
+
+def fail_after(act: Callable[[unit.Unit], object]) -> None:
+    """A unit that dies after `act`, before its commit."""
+    with suppress(RuntimeError), unit.work() as u:
+        act(u)
+        raise RuntimeError("half-way")

@@ -9,8 +9,8 @@ from archive.flows import batch, monthkey, reading, record, unlock, wordindex
 from archive.ledger import entry
 from archive.models import Batch, Entry, Recipient, Record
 from archive.queries import promise, sealed
-from archive.tests.conftest import PASSPHRASE, Home, keep, snapshot
-from portal.kernel import clock, keys, unit
+from archive.tests.conftest import PASSPHRASE, Home, fail_after, keep, snapshot
+from portal.kernel import clock, keys
 from portal.kernel.errors import Refusal
 from portal.sealing import errors as sealing_errors
 from portal.sealing import record as sealing
@@ -37,16 +37,12 @@ def test_every_record_has_its_entry_in_the_same_commit(home: Home) -> None:
 
 
 def test_half_way_failure_leaves_neither(home: Home) -> None:
-    with pytest.raises(RuntimeError), unit.work() as u:
-        record.keep(u, [snapshot()])
-        raise RuntimeError("half-way")
+    fail_after(lambda u: record.keep(u, [snapshot()]))
     assert (Record.objects.count(), Entry.objects.count()) == (0, 1)
 
 
 def test_a_rolled_back_first_transaction_does_not_lose_the_envelope(home: Home) -> None:
-    with pytest.raises(RuntimeError), unit.work() as u:
-        record.keep(u, [snapshot()])
-        raise RuntimeError("half-way")
+    fail_after(lambda u: record.keep(u, [snapshot()]))
     assert Batch.objects.count() == 0
     (draft,) = keep()
     assert Batch.objects.count() == 1
