@@ -98,6 +98,7 @@ class Hub:
             await asyncio.sleep(1.0)
             try:
                 self.tick()
+                await self.tell_ends()
                 if self.steady() - self._checked >= CHECK_EVERY:
                     self._checked = self.steady()
                     await self.check()
@@ -115,6 +116,9 @@ class Hub:
             elif line.stage == lines.OPEN and now >= line.ping_due:
                 line.ping_due = now + PING_EVERY
                 line.write(PING)
+
+    async def tell_ends(self) -> None:
+        await asyncio.gather(*(room.tell_ends() for room in list(self.rooms.values())))
 
     async def check(self) -> None:
         """May each device still be here, and for whom? One query a business."""

@@ -5,11 +5,12 @@ import asyncio
 import json
 import logging
 import random
+from collections.abc import Iterable
 from uuid import UUID
 
 from messaging import push
 from messaging.flows import device as devices_flow
-from messaging.queries import devices, frames
+from messaging.queries import devices, frames, messages
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from portal.kernel import clock, tenancy, wake
@@ -35,6 +36,7 @@ class Room:
         self._buried: set[UUID] = set()  # called gone while a load was under way
         self._loading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._told_until = clock.now()
         self._unsubscribe = wake.subscribe(place.schema, self._hear)
 
     def end(self) -> None:
@@ -77,17 +79,27 @@ class Room:
             self._loading = self.loop.create_task(self._load())
 
     def _gone(self, event: wake.Event) -> None:
+        self._say_gone(_pairs(event), str(event.ids.get("reason", "expired")))
+
+    def _say_gone(self, pairs: Iterable[tuple[UUID, UUID]], reason: str) -> None:
         ended: dict[UUID, list[str]] = {}
-        for message, customer in _pairs(event):
+        for message, customer in pairs:
             if customer in self.customers:
                 ended.setdefault(customer, []).append(str(message))
                 self._wanted.pop(message, None)
                 if self._loading is not None:
                     self._buried.add(message)
         for customer, ids in ended.items():
-            text = json.dumps({"type": "gone", "ids": ids, "reason": event.ids.get("reason", "expired")})
+            text = json.dumps({"type": "gone", "ids": ids, "reason": reason})
             for line in self.customers.get(customer, ()):
                 line.bury(text)
+
+    async def tell_ends(self) -> None:
+        """What reached its end since the last look: nobody writes anything at an end, so nobody else can tell of it."""
+        now = clock.now()
+        ended = await tenancy.run_in_tenant(self.place, messages.get_ended, list(self.customers), self._told_until, now)
+        self._told_until = now
+        self._say_gone(ended, "expired")
 
     def _about_device(self, event: wake.Event) -> None:
         device, act = event.ids.get("device"), event.ids.get("act")

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, QuerySet
 
 from messaging.flows import body
 from messaging.models import Body, Category, Consent, Conversation, Customer, Device, DeviceCustomer, Enrolment, Message
-from messaging.queries import customers, messages, profiles
+from messaging.queries import consents, customers, messages, profiles
 from messaging.rules import contact, state
 from portal.kernel import ids
 from portal.kernel.actors import Actor
@@ -153,8 +153,8 @@ def open_enrolment(customer_id: UUID, now: datetime) -> Enrolment | None:
     return rows.filter(expires_at__gt=now).order_by("-id").first()
 
 
-def consents_of(customer_id: UUID) -> list[Consent]:
-    return list(Consent.objects.filter(customer_id=customer_id).order_by("-at"))
+def consents_of(customer_id: UUID) -> list[consents.Given]:
+    return consents.open_all(Consent.objects.filter(customer_id=customer_id).order_by("-at"))
 
 
 def categories() -> list[Category]:

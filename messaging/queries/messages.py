@@ -38,6 +38,13 @@ def get_body(message_id: UUID) -> Body | None:
     return Body.objects.filter(message_id=message_id).first()
 
 
+def get_ended(customer_ids: list[UUID], since: datetime, until: datetime) -> list[tuple[UUID, UUID]]:
+    """(message, customer) of what came to its end by the clock after `since`, up to `until`, among these customers."""
+    rows = Message.objects.filter(gone_at__gt=since, gone_at__lte=until, ended_at__isnull=True, sent_at__isnull=False)
+    wanted = set(customer_ids)
+    return [pair for pair in rows.values_list("id", "customer_id") if pair[1] in wanted]
+
+
 def in_state(state: str, now: datetime) -> Q:
     """The same meaning as `rules.state.of`, for the database."""
     if state not in states.STATES:
