@@ -48,6 +48,12 @@ def test_the_same_words_from_another_keyboard_open():
     assert passphrase.unlock(lock("mar\u00e9e"), "mare\u0301e", SECRET, aad=b"acme") == PRIVATE
 
 
+def test_words_that_only_look_alike_stay_apart():
+    """NFC, not NFKC: a ligature is not its letters."""
+    with pytest.raises(errors.Unsealable):
+        passphrase.unlock(lock("\ufb01n"), "fin", SECRET, aad=b"acme")
+
+
 def test_any_change_refuses():
     blob = lock()
     for at in range(len(blob)):
