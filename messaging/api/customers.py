@@ -12,7 +12,7 @@ from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
 from messaging.flows import customer, enrolment
 from messaging.models import Customer
-from messaging.queries import customers, profiles
+from messaging.queries import consents, customers, profiles
 from portal.kernel import clock
 
 
@@ -21,11 +21,12 @@ def shown(row: Customer) -> dict[str, object]:
     return {
         "id": str(row.id), "reference": profile.reference, "name": profile.name, "email": profile.email,
         "phone": profile.phone, "language": row.language, "time_zone": row.time_zone, "fields": profile.fields,
-        "state": row.state, "consent": [_consent(one) for one in row.consents.all()], "created_at": iso(row.created_at),
+        "state": row.state, "created_at": iso(row.created_at),
+        "consent": [_consent(one) for one in consents.open_all(row.consents.all())],
     }  # fmt: skip
 
 
-def _consent(one: Any) -> dict[str, object]:
+def _consent(one: consents.Given) -> dict[str, object]:
     return {
         "purpose": one.purpose, "channel": one.channel, "source": one.source, "at": iso(one.at), "given": one.is_given,
         "wording": one.wording,
@@ -33,8 +34,8 @@ def _consent(one: Any) -> dict[str, object]:
 
 
 def details(data: dict[str, Any]) -> customer.Details:
-    consents = tuple(customer.Given(**one) for one in data.pop("consent", []))
-    return customer.Details(**data, consent=consents)
+    given_now = tuple(customer.Given(**one) for one in data.pop("consent", []))
+    return customer.Details(**data, consent=given_now)
 
 
 class Customers(View):

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from archive.flows import subject
 from messaging import push
 from messaging.models import Body, Consent, Conversation, Customer, DeviceCustomer, Enrolment, Message
-from messaging.queries import customers, profiles
+from messaging.queries import consents, customers, profiles
 from messaging.rules import compose, contact
 from portal.kernel import ids, unit
 from portal.kernel.actors import Actor
@@ -171,14 +171,16 @@ def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
         row.time_zone = details.time_zone
 
 
-def _add_consents(u: unit.Unit, actor: Actor, row: Customer, consents: tuple[Given, ...], now: datetime) -> None:
-    for given in consents:
+def _add_consents(u: unit.Unit, actor: Actor, row: Customer, added: tuple[Given, ...], now: datetime) -> None:
+    for given in added:
         if given.purpose not in Consent.Purpose.values or given.channel not in CHANNELS or not given.source:
             raise Refusal("bad_consent", "A consent has a purpose, a channel and a source.", field="consent")
+        _check_line("consent", given.source)
         _check_line("consent", given.wording)
+        consent_id = ids.uuid7()
         Consent.objects.create(
-            customer=row, purpose=given.purpose, channel=given.channel, source=given.source[:60],
-            at=given.at or now, wording=given.wording[:400],
+            id=consent_id, customer=row, purpose=given.purpose, channel=given.channel, at=given.at or now,
+            sealed_words=consents.seal(consent_id, source=given.source, wording=given.wording),
         )  # fmt: skip
         codes: dict[str, str | int | bool] = {"purpose": given.purpose, "channel": given.channel}
         u.entry(unit.Draft("consent.given", actor.label, subject=row.subject_id, customer=row.id, codes=codes))

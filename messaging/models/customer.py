@@ -49,10 +49,9 @@ class Consent(models.Model):
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="consents")
     purpose = models.CharField(max_length=16, choices=Purpose.choices)
     channel = models.CharField(max_length=16)
-    source = models.CharField(max_length=60)
+    sealed_words = models.BinaryField()  # source and wording, under the business key
     is_given = models.BooleanField(default=True)
     at = models.DateTimeField()
-    wording = models.CharField(max_length=400, default="")
 
     class Meta:
         constraints = [

@@ -1,0 +1,38 @@
+"""Consents as they were given: where and in which words is sealed under the business key, like the profile it speaks of."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from messaging.models import Consent
+from portal.kernel import keys
+
+CONTEXT = "consent.words"
+
+
+@dataclass(frozen=True)
+class Given:
+    """One consent, opened. `source` is where it was given, `wording` what the customer was asked."""
+
+    purpose: str
+    channel: str
+    source: str
+    wording: str
+    is_given: bool
+    at: datetime
+
+
+def open_all(rows: Iterable[Consent]) -> list[Given]:
+    return [_open(row) for row in rows]
+
+
+def seal(consent_id: UUID, *, source: str, wording: str) -> bytes:
+    words = json.dumps({"source": source, "wording": wording}, ensure_ascii=False)
+    return keys.seal_field(CONTEXT, consent_id, words.encode())
+
+
+def _open(row: Consent) -> Given:
+    words = json.loads(keys.open_field(CONTEXT, row.id, row.sealed_words))
+    return Given(row.purpose, row.channel, words["source"], words["wording"], row.is_given, row.at)
