@@ -1,13 +1,14 @@
 """Counting guesses. Each is counted in a transaction of its own before it is looked at, so a refused guess stays
 counted and a thousand parallel ones are a thousand."""
 
+import hmac
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
 from messaging.models import Attempt
 from messaging.rules import secrets
-from portal.kernel import tenancy
+from portal.kernel import keys, tenancy
 from portal.kernel.errors import Kind, Refusal
 
 _COUNT = """
@@ -30,7 +31,9 @@ def add(*, now: datetime, use: str, source: str, window: timedelta) -> int:
     """Count one try. → how many there were in this window, this one too."""
     seconds = int(window.total_seconds())
     begins = int(now.timestamp()) // seconds * seconds
-    name = secrets.digest(tenancy.here().id, secrets.ATTEMPT, f"{use}|{source}|{begins}")
+    # Keyed: a source may be an address of a person, and those can be guessed from a bare hash.
+    counted = secrets.digest(tenancy.here().id, secrets.ATTEMPT, f"{use}|{source}|{begins}")
+    name = hmac.digest(keys.business_key(), counted, "sha256")
     expires_at = datetime.fromtimestamp(begins + seconds, UTC)
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [name, expires_at])
