@@ -46,7 +46,8 @@ class StaffAdapter(DefaultAccountAdapter):
         super().login(request, user)
 
     def logout(self, request: HttpRequest) -> None:
-        session.signed_out(actor=session.actor_of(request.user), now=clock.now())
+        key = request.session.session_key or ""
+        session.signed_out(actor=session.actor_of(request.user), now=clock.now(), session_key=key)
         super().logout(request)
 
 

@@ -22,4 +22,6 @@ def staff(cast: Cast, role: str) -> Client:
 
 def program(cast: Cast, **headers: Any) -> Client:
     """A key of all scopes."""
-    return Client(HTTP_HOST=cast.host, HTTP_AUTHORIZATION=f"Bearer {cast.key}", raise_request_exception=False, **headers)
+    return Client(
+        HTTP_HOST=cast.host, HTTP_AUTHORIZATION=f"Bearer {cast.key}", raise_request_exception=False, **headers
+    )

@@ -71,7 +71,9 @@ def test_a_message_is_extended_and_recalled(acme, author):
 
 
 def test_a_customer_is_added_invited_and_erased(acme, author):
-    made = author.post("/console/customers/new", {"name": "Linus", "reference": f"N-{clock.now():%f}", "language": "en"})
+    made = author.post(
+        "/console/customers/new", {"name": "Linus", "reference": f"N-{clock.now():%f}", "language": "en"}
+    )
     assert made.status_code == 302, made.content
     shown = author.post(made["Location"] + "invite", {"send_by": "show"})
     assert b"/inbox/enrol/" in shown.content or b"/inbox/" in shown.content
@@ -140,7 +142,9 @@ def test_the_archive_is_opened_read_proved_and_locked(acme, officer):
 
 
 def test_unlock_sends_nobody_to_another_host(acme, officer):
-    answer = officer.post("/console/archive/unlock", {"passphrase": acme.passphrase, "next": "https://elsewhere.example/"})
+    answer = officer.post(
+        "/console/archive/unlock", {"passphrase": acme.passphrase, "next": "https://elsewhere.example/"}
+    )
     assert answer["Location"] == "/console/archive/"
     officer.post("/console/archive/lock")
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from archive.flows import unlock
 from portal.accounts.models import User
 from portal.kernel import actors, unit
 from portal.kernel.actors import Actor
@@ -13,8 +14,11 @@ def signed_in(*, actor: Actor, now: datetime, by: str = "password") -> None:
         u.entry(unit.Draft("staff.signed_in", actor.label, codes={"by": by}))
 
 
-def signed_out(*, actor: Actor, now: datetime) -> None:
+def signed_out(*, actor: Actor, now: datetime, session_key: str = "") -> None:
+    """The archive that was open in this session is locked with it."""
     with unit.work() as u:
+        if session_key:
+            unlock.close(actor=actor, now=now, session_key=session_key)
         u.entry(unit.Draft("staff.signed_out", actor.label))
 
 
@@ -22,7 +26,8 @@ def failed(*, email: str, now: datetime) -> None:
     """A wrong password, or nobody of that name. The entry names who was meant, if anybody, not what was typed."""
     found = User.objects.filter(email__iexact=email).values_list("id", flat=True).first()
     with unit.work() as u:
-        u.entry(unit.Draft("staff.sign_in_failed", Actor("staff", found).label, codes={"known": found is not None}))
+        label = Actor("staff", found).label if found else actors.SYSTEM.label
+        u.entry(unit.Draft("staff.sign_in_failed", label, codes={"known": found is not None}))
 
 
 def actor_of(user: User) -> Actor:

@@ -7,6 +7,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from archive.flows import unlock
 from portal.accounts.models import User
 from portal.kernel import ids, unit
 from portal.kernel.actors import Actor
@@ -36,6 +37,7 @@ def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> Non
             _keep_an_owner(user)
         user.role = role
         user.save(update_fields=["role"])
+        unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
 
 
@@ -48,6 +50,7 @@ def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
         user.is_active = False
         user.set_unusable_password()
         user.save(update_fields=["is_active", "password"])
+        unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.removed", actor, user))
 
 
@@ -60,6 +63,7 @@ def set_password(*, actor: Actor, now: datetime, user_id: UUID, password: str) -
         _check_password(password, user)
         user.set_password(password)
         user.save(update_fields=["password"])
+        unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
 
 
