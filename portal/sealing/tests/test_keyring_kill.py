@@ -27,6 +27,7 @@ def kill_after(process: subprocess.Popen[str], lines: int) -> list[str]:
     heard = [line for _, line in zip(range(lines), process.stdout, strict=False)]
     process.kill()
     heard += process.stdout.readlines()
+    process.stdout.close()
     process.wait()
     return heard
 
