@@ -73,8 +73,9 @@ def notify(now: datetime) -> None:
 
 
 def watch(now: datetime) -> None:
-    """Say that the clock is alive; `/readyz` reads it, as it reads the age of the queue."""
+    """Say that the clock is alive, and let the queue say it of the workers; `/readyz` reads both."""
     heartbeat.beat("clock")
+    heartbeat.ask_workers()
 
 
 LOOPS = (
