@@ -43,7 +43,7 @@ class Begun:
 def begin(*, actor: Actor, now: datetime) -> Begun:
     """Open a new epoch, or finish one that was opened half-way. Refuses while the log is whole."""
     actor.require("archive.open")
-    tree.grow()
+    _grow()
     held = promise.held()
     if held is None:
         raise _whole()
@@ -59,6 +59,16 @@ def measure(epoch: Epoch, size: int, held: promise.Held) -> Gap:
     trusted = _trusted(epoch, size, held)
     lost_from = size if size < held.size else trusted
     return Gap(trusted, lost_from, held.size - 1)
+
+
+def _grow() -> None:
+    """The tree of what this database holds now; where its tiles no longer fit its entries, the entries count."""
+    try:
+        tree.grow()
+    except Refusal as refusal:
+        if refusal.code != "log_forked":
+            raise
+        tree.rebuild()
 
 
 def _open(actor: Actor, now: datetime, epoch: Epoch, held: promise.Held) -> Epoch:

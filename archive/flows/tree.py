@@ -51,6 +51,7 @@ def grow() -> int:
         with transaction.atomic():
             _lock_epoch()
             size = tree.size()
+            _check_edge(size)
             leaves = tree.leaves(size, CHUNK)
             if not leaves:
                 return size
@@ -59,6 +60,14 @@ def grow() -> int:
             _store(tiles.integrate(tree.read_tile, size, hashes))
         if len(leaves) < CHUNK:
             return size + len(leaves)
+
+
+def rebuild() -> int:
+    """Tiles made anew from the entries alone, for an epoch that begins on a ledger whose entries were cut off or changed."""
+    with transaction.atomic():
+        _lock_epoch()
+        Tile.objects.all().delete()
+    return grow()
 
 
 def compare(epoch: Epoch, size: int, held: promise.Held | None) -> None:
@@ -125,6 +134,14 @@ def _store(writes: list[tiles.TileWrite]) -> None:
         [Tile(level=write.level, n=write.n, hashes=write.hashes) for write in writes],
         update_conflicts=True, unique_fields=["level", "n"], update_fields=["hashes"], batch_size=500,
     )  # fmt: skip
+
+
+def _check_edge(size: int) -> None:
+    if not tree.edge_holds(size):
+        raise signing.refuse(
+            "log_forked", "The last entry of the tree was changed or is gone, so nothing more is signed. "
+            "An officer must find out why, and open a new epoch.", size=size,
+        )  # fmt: skip
 
 
 def _check_dense(size: int, leaves: list[tuple[int, bytes]]) -> None:

@@ -1,6 +1,6 @@
 """The stored tree: how far it reaches and what its tiles hold."""
 
-from archive.ledger import tiles
+from archive.ledger import merkle, tiles
 from archive.models import Entry, Tile
 
 
@@ -28,6 +28,16 @@ def root_at(tree_size: int) -> bytes:
 
 
 def leaves(start: int, count: int) -> list[tuple[int, bytes]]:
-    """(index, exact bytes) of up to `count` entries from `start` on, in order."""
-    rows = Entry.objects.filter(index__gte=start, index__lt=start + count).order_by("index")
-    return [(index, bytes(leaf)) for index, leaf in rows.values_list("index", "leaf")]
+    """(index, exact bytes) of the next `count` entries from `start` on, in order; a gap shows in the indexes."""
+    rows = Entry.objects.filter(index__gte=start).order_by("index")
+    return [(index, bytes(leaf)) for index, leaf in rows.values_list("index", "leaf")[:count]]
+
+
+def edge_holds(tree_size: int) -> bool:
+    """Whether the last entry of the tree still is what its tile says: entries cut off behind the tiles' back show here."""
+    if not tree_size:
+        return True
+    found = leaves(tree_size - 1, 1)
+    n, at = divmod(tree_size - 1, tiles.WIDTH)
+    stored = read_tile(0, n)[at * merkle.HASH_SIZE : (at + 1) * merkle.HASH_SIZE]
+    return bool(found) and found[0][0] == tree_size - 1 and merkle.hash_leaf(found[0][1]) == stored

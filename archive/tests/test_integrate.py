@@ -205,6 +205,29 @@ def test_a_missing_entry_stops_the_clock(home: Home) -> None:
         integrate()
 
 
+def test_a_wide_gap_stops_it_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    integrate()
+    many(40)
+    monkeypatch.setattr(tree, "CHUNK", 5)
+    Entry.objects.filter(index__gte=1, index__lt=30).delete()
+    with pytest.raises(Refusal, match="log_gap"):
+        integrate()
+
+
+def test_entries_cut_off_under_their_tiles_stop_the_clock_until_a_new_epoch(home: Home) -> None:
+    many(20)
+    integrate()
+    Entry.objects.filter(index__gte=15).delete()
+    with pytest.raises(Refusal, match="log_forked"):
+        integrate()
+    many(40)
+    with pytest.raises(Refusal, match="log_forked"):
+        integrate()
+    begun = epoch.begin(actor=home.officer, now=clock.now())
+    assert begun.first_index == 55
+    assert integrate().size == 56
+
+
 def test_an_older_keyring_does_not_lead_to_a_second_history(home: Home) -> None:
     many(5)
     integrate()
