@@ -130,6 +130,7 @@ _matches = _write_grammar().fullmatch
 
 def encode(leaf: Leaf) -> bytes:
     """The exact bytes of a leaf. EntryInvalid, or EntryTooLarge at 4,096 bytes."""
+    _check_unquoted(leaf)
     parts = [
         before + (value if value.__class__ is str else _spell(value)) + after
         for before, after, value in zip(_BEFORE, _AFTER, _read(leaf), strict=True)
@@ -213,6 +214,14 @@ def _spell_code(name: str, value: object) -> str:
         if isinstance(value, int) and -canonical.LARGEST <= value <= canonical.LARGEST:
             return f'"{name}":{int(value)}'
     raise EntryInvalid("codes is not valid in a leaf")
+
+
+def _check_unquoted(leaf: Leaf) -> None:
+    """What stands without quotes must not come in as text, which would be spelled as it is."""
+    if not (leaf.codes is None or isinstance(leaf.codes, Mapping)):
+        raise EntryInvalid("codes is not valid in a leaf")
+    if isinstance(leaf.count, str) or isinstance(leaf.v, str):
+        raise EntryInvalid("count or v is not valid in a leaf")
 
 
 def _check_times(leaf: Leaf) -> None:
