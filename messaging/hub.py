@@ -11,13 +11,12 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from uuid import UUID
 
 from messaging.room import Room
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from messaging.sockets.receipts import Receipts
-from portal.kernel import tenancy, wake
+from portal.kernel import wake
 
 log = logging.getLogger("ebb.hub")
 
@@ -145,8 +144,3 @@ def use(hub: Hub | None) -> None:
 
 def frame(kind: str, **fields: object) -> str:
     return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
-
-
-def sockets_of(place: tenancy.Place, device: UUID) -> int:
-    room = _hub.rooms.get(place.schema) if _hub else None
-    return len(room.devices.get(device, ())) if room else 0
