@@ -160,10 +160,9 @@ def test_no_value_passes_for_two_fields():
     "value", ['"', ',"', '","v":1', "x", "\ud800", object(), 1.5, float("nan"), [], (), b""], ids=repr
 )
 def test_no_odd_value_of_any_field_gets_through(name, value):
-    with pytest.raises(entry.EntryInvalid):
-        entry.encode(replace(BARE, **{name: value}))
-        assert (name, value) == ("retention", "x")  # the one field for which a short word is a value
-        raise entry.EntryInvalid
+    if (name, value) != ("retention", "x"):  # the one field for which a short word is a value
+        with pytest.raises(entry.EntryInvalid):
+            entry.encode(replace(BARE, **{name: value}))
 
 
 def test_codes_are_sorted_and_typed():
