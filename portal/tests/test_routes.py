@@ -1,0 +1,217 @@
+"""T2: every route of a business's host × method × who asks × whose things. Routes come from the resolver; one without a row
+here fails the build."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from archive.queries import entries
+from messaging.models import Conversation
+from portal.accounts.api import authentication
+from portal.accounts.flows import key
+from portal.kernel import actors, clock, roles
+from portal.testing import browser
+
+METHODS = ("get", "post", "put", "patch", "delete", "options", "head")
+ANY = "any role"
+
+# What a page of the console asks of whom; "open" pages are for anybody.
+CONSOLE = {
+    "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
+    "compose/": "message.send",
+    "messages/": "message.view", "messages/<uuid:message_id>/": "message.view",
+    "messages/<uuid:message_id>/read": "message.view", "messages/<uuid:message_id>/recall": "message.recall",
+    "messages/<uuid:message_id>/extend": "message.extend",
+    "customers/": "customer.view", "customers/new": "customer.manage", "customers/<uuid:customer_id>/": "customer.view",
+    "customers/<uuid:customer_id>/invite": "customer.invite", "customers/<uuid:customer_id>/erase": "customer.manage",
+    "conversations/": "conversation.view", "conversations/<uuid:conversation_id>/": "conversation.view",
+    "conversations/<uuid:conversation_id>/reply": "message.send",
+    "conversations/<uuid:conversation_id>/assign": "conversation.manage",
+    "conversations/<uuid:conversation_id>/close": "conversation.manage",
+    "devices/": "device.view", "devices/<uuid:device_id>/": "device.view",
+    "devices/<uuid:device_id>/lock": "device.manage", "devices/<uuid:device_id>/unlock": "device.manage",
+    "devices/<uuid:device_id>/sign-out": "device.manage", "devices/<uuid:device_id>/wipe": "device.manage",
+    "archive/": "archive.list", "archive/ceremony": "archive.open", "archive/unlock": "archive.list",
+    "archive/lock": "archive.list", "archive/<int:index>/": "archive.list", "archive/<int:index>/record": "archive.list",
+    "archive/<int:index>/proof": "archive.list",
+    "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
+}  # fmt: skip
+
+API = {
+    "customers", "customers/<uuid:customer_id>", "customers/<uuid:customer_id>/enrolments", "messages", "messages/batch",
+    "messages/<uuid:message_id>", "messages/<uuid:message_id>/recall", "messages/<uuid:message_id>/extend",
+    "conversations", "conversations/<uuid:conversation_id>", "conversations/<uuid:conversation_id>/assign",
+    "conversations/<uuid:conversation_id>/close", "devices", "devices/<uuid:device_id>", "devices/<uuid:device_id>/lock",
+    "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "archive/checkpoint", "archive/key",
+    "archive/entries", "archive/entries/<entry_index:index>", "archive/entries/<entry_index:index>/proof",
+    "archive/entries/<entry_index:index>/sealed", "archive/tile/<path:path>",
+}  # fmt: skip
+
+# A customer's doors: nobody signed in as staff and no key changes what they say; a device proves itself each time.
+PROVED = {
+    "state", "messages", "messages/<uuid:message_id>/reveal", "messages/<uuid:message_id>/read",
+    "messages/<uuid:message_id>/extend", "sign-out",
+}  # fmt: skip
+OPEN = {
+    "", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce", "inbox/kept", "inbox/sw.js",
+    "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
+}  # fmt: skip
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for one in patterns:
+        route = prefix + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from _walk(one.url_patterns, route)
+        else:
+            yield route, one
+
+
+ROUTES = dict(_walk(get_resolver("portal.urls").url_patterns))
+EXPECTED = (
+    {f"console/{route}" for route in CONSOLE} | {f"api/v1/{route}" for route in API}
+    | {f"inbox/{route}" for route in PROVED} | OPEN
+)  # fmt: skip
+GUARDED = {f"console/{route}": wanted for route, wanted in CONSOLE.items() if wanted != "open"}
+
+
+def test_every_route_has_a_row():
+    assert set(ROUTES) == EXPECTED
+
+
+@pytest.mark.parametrize("route", GUARDED)
+def test_each_page_has_the_guard_that_its_row_says(route):
+    wanted = GUARDED[route]
+    assert ROUTES[route].callback.permission == ("" if wanted == ANY else wanted)
+    assert wanted == ANY or wanted in roles.PERMISSIONS
+
+
+@pytest.fixture(scope="module")
+def things(globex):
+    """One of each of the other business, by the name of the route's parameter."""
+    customer = globex.customer(name="kqzvcanary")
+    phone = globex.handset(customer)
+    sent = globex.send(customer, body="kqzvcanary words", subject="kqzvcanary")
+    with globex.inside():
+        talk = Conversation.objects.create(customer_id=customer, opened_at=clock.now(), last_at=clock.now())
+        made = key.create(actor=globex.owner, now=clock.now(), name="kqzvcanary", scopes=["message.view"])
+    return {
+        "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
+        "key_id": made.id, "index": 10**9, "token": "foreign", "path": "0/999",
+    }  # fmt: skip
+
+
+def _path(route: str, things: dict[str, object]) -> str:
+    return "/" + re.sub(r"<\w+:(\w+)>", lambda found: str(things[found[1]]), route)
+
+
+def _ask(client, method, path):
+    body = {} if method in {"get", "head"} else {"data": b"{}", "content_type": "application/json"}
+    return getattr(client, method)(path, **body)
+
+
+def _has_no_canary(answer):
+    assert answer.status_code < 500, answer.content
+    assert b"kqzvcanary" not in getattr(answer, "content", b"")
+
+
+@pytest.mark.parametrize("route", GUARDED)
+def test_a_stranger_is_sent_to_sign_in(acme, things, route):
+    for method in METHODS:
+        answer = _ask(browser.visitor(acme), method, _path(route, things))
+        assert answer.status_code == 302, method
+        assert answer["Location"].startswith("/console/sign-in/")
+
+
+@pytest.fixture(scope="module")
+def people(acme):
+    return {role: browser.staff(acme, role) for role in roles.MATRIX}
+
+
+@pytest.mark.parametrize("route,role", list(itertools.product(GUARDED, roles.MATRIX)))
+def test_a_page_is_absent_for_roles_without_its_permission(people, things, route, role):
+    """And for roles that have it, the other business's things are absent."""
+    wanted = GUARDED[route]
+    allowed = wanted == ANY or wanted in roles.MATRIX[role]
+    for method in METHODS:
+        answer = _ask(people[role], method, _path(route, things))
+        _has_no_canary(answer)
+        if not allowed or (route.count("<") and answer.status_code not in {405, 302}):
+            assert answer.status_code == 404, (method, answer.status_code)
+        elif answer.status_code == 302:
+            assert not answer["Location"].startswith("/console/sign-in/")
+
+
+@pytest.mark.parametrize("route", sorted(f"api/v1/{route}" for route in API))
+def test_the_api_wants_a_key_of_this_business(acme, globex, things, route):
+    for cast_key in (None, globex.key, "ebb_nothing"):
+        client = browser.visitor(acme)
+        if cast_key:
+            client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {cast_key}"
+        for method in METHODS:
+            answer = _ask(client, method, _path(route, things))
+            assert answer.status_code == 401, (cast_key, method)
+            _has_no_canary(answer)
+
+
+@pytest.mark.parametrize("route", sorted(f"api/v1/{route}" for route in API))
+def test_another_businesss_things_are_absent_to_a_key(acme, things, route):
+    for method in METHODS:
+        answer = _ask(browser.program(acme), method, _path(route, things))
+        _has_no_canary(answer)
+        if "<" in route and method not in {"options", "put"}:
+            assert answer.status_code in {400, 404, 405, 409, 422}, (method, answer.status_code)
+        if answer.status_code >= 400 and method != "head":
+            assert answer["Content-Type"] == "application/problem+json"
+            assert answer.json()["code"]
+
+
+@pytest.mark.parametrize("route", sorted(f"api/v1/{route}" for route in API))
+def test_a_key_without_the_scope_does_nothing(acme, things, route):
+    with acme.inside():
+        made = key.create(actor=acme.owner, now=clock.now(), name="Narrow", scopes=["settings.view"])
+    client = browser.visitor(acme)
+    client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {made.secret}"
+    for method in ("get", "post", "patch", "delete"):
+        answer = _ask(client, method, _path(route, things))
+        assert answer.status_code in {400, 403, 404, 405, 422}, (method, answer.status_code, answer.content)
+
+
+@pytest.mark.parametrize("route", sorted(f"inbox/{route}" for route in PROVED))
+def test_the_inbox_wants_a_device(acme, people, things, route):
+    for client in (browser.visitor(acme), people["owner"], browser.program(acme)):
+        for method in ("get", "post"):
+            answer = _ask(client, method, _path(route, things))
+            assert answer.status_code in {400, 401, 403, 405}, (method, answer.status_code)
+            _has_no_canary(answer)
+
+
+@pytest.mark.parametrize("route", sorted(OPEN))
+def test_open_doors_tell_nothing(acme, things, route):
+    for method in METHODS:
+        _has_no_canary(_ask(browser.visitor(acme), method, _path(route, things)))
+
+
+def test_every_answer_is_dressed(acme, things, people):
+    for route in ROUTES:
+        answer = people["owner"].get(_path(route, things))
+        assert "default-src 'none'" in answer["Content-Security-Policy"], route
+        assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+        if route not in {"console/accent.css"}:
+            assert "no-store" in answer["Cache-Control"], route
+
+
+def test_the_ledger_of_the_other_business_stays_as_it_was(acme, globex, things, people):
+    before = _size(globex)
+    for route in GUARDED:
+        _ask(people["owner"], "post", _path(route, things))
+    authentication.forget()
+    assert _size(globex) == before
+
+
+def _size(cast):
+    with cast.inside():
+        return entries.list_for(actors.SYSTEM, entries.Filter(), limit=1, newest_first=True).results[0].index
