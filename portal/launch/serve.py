@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 from portal.launch import environment
 from portal.launch.problem import LaunchError
@@ -23,13 +24,14 @@ def run(process: str, queue: str | None = None) -> int:
     return 1  # pragma: no cover - exec does not come back
 
 
-def web() -> int:
+def web(application: Any = "portal.asgi:application", port: int | None = None) -> int:
+    """The benchmarks serve a bare `application` with the very same settings, to know what the server itself costs."""
     import uvicorn
 
     uvicorn.run(
-        "portal.asgi:application",
+        application,
         host=os.environ.get("EBB_WEB_HOST", "127.0.0.1"),
-        port=number("EBB_WEB_PORT", 8000),
+        port=number("EBB_WEB_PORT", 8000) if port is None else port,
         lifespan="off",
         loop="auto",
         http="auto",
