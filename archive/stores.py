@@ -1,0 +1,65 @@
+"""What the archive keeps: sealed, and not to be opened by the portal itself. See `portal.kernel.stores`."""
+
+from portal.kernel.stores import Columns, Store
+
+CANARY = "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives"
+RECORD = "archive/tests/test_record.py"
+
+STORES = [
+    Store(
+        "archive_record.sealed", "words, names and addresses of both sides, as known when it was sent",
+        "record key → batch key → HPKE to officers' and recovery key; outer wrap: disposal bucket", "at disposal",
+        f"{RECORD}::test_database_and_keyring_together_do_not_open_a_record",
+    ),
+    Store(
+        "archive_record.outer_wrap", "the record's key, wrapped twice", "batch key, then the month's disposal bucket",
+        "when the disposal bucket's key is destroyed",
+        f"{RECORD}::test_the_disposal_bucket_is_the_month_of_the_end_and_its_key_ends_the_record",
+    ),
+    Store(
+        "archive_record.words", "stems of the record's words, as 64-bit HMACs",
+        "the month's index key: in the keyring until the month is over, then HPKE to the recipients",
+        "at disposal, or when the customer is erased", f"{RECORD}::test_without_the_months_key_equal_words_differ",
+    ),
+    Store(
+        "archive_batch.envelope", "batch keys", "HPKE (X-Wing) to officers' and recovery key", "with its last record", CANARY,
+    ),
+    Store("archive_indexkey.envelope", "a month's index key", "HPKE to the archive recipients", "with the archive", CANARY),
+    Store("archive_entry.detail", "free text of entries, lists of ids", "batch key, like a record", "with the archive", CANARY),
+    Store(
+        "archive_recipient.locked_private", "the officers' private key", "scrypt(passphrase) mixed with a keyring secret",
+        "when the officers' key is rotated",
+        "portal/sealing/tests/test_passphrase.py::test_unlock_needs_passphrase_secret_and_place",
+    ),
+    Store(
+        "archive_unlock.half", "half of the officers' private key", "one-time pad: the other half is in a cookie",
+        "after fifteen idle minutes", "portal/sealing/tests/test_passphrase.py::test_either_half_alone_is_random",
+    ),
+    Store("archive_rule.name", "what the business calls a retention rule", "plain: a label", "with the business", CANARY),
+    Store(
+        "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
+        "when it is full or a minute old", f"{RECORD}::test_the_batch_key_is_forgotten_after_its_minute",
+        ("archive/flows/batch.py",),
+    ),
+    Store(
+        "memory of web and workers: hashes of words", "HMACs of words under the month's index key, by a keyed hash of the word",
+        "memory only", "with the process, or when the month's key goes", CANARY, ("archive/flows/wordindex.py",),
+    ),
+]  # fmt: skip
+CODES: Columns = {
+    "archive_entry": {"kind", "actor", "leaf"},
+    "archive_tile": {"hashes"},
+    "archive_epoch": {"origin", "vkey"},
+    "archive_checkpoint": {"root", "note"},
+    "archive_recipient": {"kind", "public"},
+    "archive_unlock": {"session_digest"},
+    "archive_batch": {"sha256"},
+    "archive_record": {"kind", "category", "direction", "disposal_bucket", "index_month"},
+    "archive_indexkey": {"month"},
+    "archive_rule": {"code", "event", "state"},
+}
+BARE = {
+    "archive/flows/ledger.py": "the parsed forms of entry kinds",
+    "archive/flows/listing.py": "who looked at which list lately, as ids",
+    "archive/queries/rules.py": "the retention rule of each business, for two seconds",
+}

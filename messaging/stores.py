@@ -1,0 +1,70 @@
+"""What messaging keeps of customers and of what is said to them. See `portal.kernel.stores`."""
+
+from portal.kernel.stores import Columns, Store
+
+CANARY = "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives"
+END = "portal/tests/test_canary.py::test_after_its_bucket_nothing_on_disk_opens_it"
+WHEEL = "wheel key of its bucket"
+
+STORES = [
+    Store(
+        "messaging_body.sealed", "subject and body of a live message, scheduled text, customers' replies", "message key",
+        "the row at the end of the message, in slices", END,
+    ),
+    Store("messaging_body.wrap", "the message key", WHEEL, "when the bucket's key is destroyed", END),
+    Store(
+        "messaging_customer.sealed_profile", "reference, name, phone, e-mail, fields", "business key", "at erasure", CANARY,
+    ),
+    Store("messaging_consent.sealed_words", "where and in which words consent was given", "business key", "at erasure", CANARY),
+    Store("messaging_device.sealed_name", "what a customer calls a device", "business key", "with the business", CANARY),
+    Store(
+        "messaging_enrolment.sealed_secret", "a one-time link's secret, until it is sent", "business key",
+        "emptied when the e-mail is out", "portal/tests/test_canary.py::test_mail_says_nothing_of_a_message",
+    ),
+    Store(
+        "messaging_idempotency.sealed_answer", "the answer to an API call (of a customer: with the profile)", "business key",
+        "after 24 hours", CANARY,
+    ),
+    Store("messaging_customer.language", "a language tag", "plain: a code", "with the customer", CANARY),
+    Store("messaging_customer.time_zone", "a time zone's name", "plain: a code", "with the customer", CANARY),
+    Store("messaging_category.name", "what the business calls a kind of message", "plain: a label", "with the business", CANARY),
+    Store(
+        "memory of web and workers: wheel keys", "at most 64 wheel keys", "memory only",
+        "at the bucket's end, and unused without the bucket's key before that",
+        END, ("messaging/flows/body.py",),
+    ),
+    Store(
+        "memory of web: sends that arrive together", "messages that wait for one commit", "memory only", "when it is done",
+        CANARY, ("messaging/flows/lane.py",),
+    ),
+    Store(
+        "memory of web: frames on their way", "what is being written to a socket", "memory only",
+        "once written; never written at or after the message's end", CANARY,
+        ("messaging/hub.py", "messaging/room.py", "messaging/sockets/line.py"),
+    ),
+    Store(
+        "e-mail to customers", "that there is a message, from whom; a one-time link", "as mail is",
+        "the link after 7 days or its first use", "portal/tests/test_canary.py::test_mail_says_nothing_of_a_message",
+        ("messaging/notices/mail.py",),
+    ),
+]  # fmt: skip
+CODES: Columns = {
+    "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash"},
+    "messaging_consent": {"purpose", "channel"},
+    "messaging_enrolment": {"kind", "send_by", "secret_hash"},
+    "messaging_policy": {"time_zone", "accent"},
+    "messaging_category": {"key", "purpose"},
+    "messaging_conversation": {"state"},
+    "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason"},
+    "messaging_devicecustomer": {"relation", "granted_by"},
+    "messaging_wipe": {"state", "requested_by", "signature"},
+    "messaging_nonce": {"secret_hash"},
+    "messaging_attempt": {"digest"},
+    "messaging_message": {"direction", "author", "category", "format", "ended_reason", "outcome", "rule"},
+    "messaging_idempotency": {"digest", "body_digest"},
+}
+BARE = {
+    "messaging/queries/policy.py": "each business's limits and category keys, for two seconds",
+    "messaging/demo/seed.py": "`demo.json` (0600): the keys and links of a demo, never of a real installation",
+    "messaging/management/commands/create_business.py": "the recovery key's file, where its officer asked for it",
+}

@@ -1,0 +1,29 @@
+"""What a business keeps of its staff and programs. See `portal.kernel.stores`."""
+
+from portal.kernel.stores import Columns, Store
+
+PLAIN = "plain: staff sign in with it, and it is no customer's"
+WALK = "portal/tests/test_stores.py::test_every_column_is_declared"
+
+STORES = [
+    Store("accounts_user.email", "e-mail address of a member of staff", PLAIN, "with the business", WALK),
+    Store("accounts_user.name", "name of a member of staff", PLAIN, "with the business", WALK),
+    Store("accounts_user.password", "password of a member of staff", "scrypt or PBKDF2 hash", "when it is changed", WALK),
+    Store("account_emailaddress.email", "e-mail address of a member of staff", PLAIN, "with the business", WALK),
+    Store("accounts_apikey.name", "what the business calls a program's key", "plain: a label", "with the business", WALK),
+    Store(
+        "django_session.session_data", "id of a member of staff, signed", "plain: ids only; no page puts words into it",
+        "at sign-out or after 12 hours", "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives",
+    ),
+]  # fmt: skip
+CODES: Columns = {
+    "accounts_apikey": {"prefix", "digest", "scopes"},
+    "accounts_attempt": {"digest"},
+    "accounts_user": {"role"},
+    "account_emailconfirmation": {"key"},
+    "auth_group": {"name"},
+    "auth_permission": {"name", "codename"},
+    "django_content_type": {"app_label", "model"},
+    "django_session": {"session_key"},
+}
+BARE = {"portal/accounts/api/authentication.py": "digests of API keys seen in the last moments, and their scopes"}
