@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import close_old_connections
 
+from archive.flows import sweep as archive_sweep
 from archive.flows import tree
 from messaging.flows import device, expiry, notice, schedule, sweep
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
@@ -63,6 +64,7 @@ def sweep_all(now: datetime) -> None:
                 pass
             expiry.carry_forward(now=now)
             sweep.used_up(now=now)
+            archive_sweep.sweep(now=now)
             device.mark_dark(now=now)
 
 

@@ -37,6 +37,7 @@ def web(application: Any = "portal.asgi:application", port: int | None = None) -
         http="auto",
         ws="websockets-sansio",
         ws_max_size=FRAME_LIMIT,
+        ws_ping_interval=None,  # the hub asks quiet sockets for a word; a timer a socket costs memory
         ws_per_message_deflate=False,  # 32 KiB of window a socket, and compressed secrets leak by their length
         timeout_graceful_shutdown=number("EBB_WEB_DRAIN", 10),
         proxy_headers=True,
