@@ -89,7 +89,7 @@ def _command(name: str) -> list[str]:
 
 def _env(env: dict[str, str], name: str) -> dict[str, str]:
     queue = {"Q_CLUSTER_NAME": name.removeprefix("worker-")} if name.startswith("worker-") else {}
-    return environment.for_process(env, name.split("-")[0]) | queue
+    return environment.for_process(env, name.split("-", maxsplit=1)[0]) | queue
 
 
 def build_env(folder: Path, port: int) -> dict[str, str]:
