@@ -15,8 +15,8 @@ What every hash in a leaf is, in lower-case hex of 32 bytes:
     batch_sha256        SHA-256 of the batch envelope (the batch key, sealed to the archive recipients)
     ids_sha256          SHA-256 of the distinct ids of a mass entry, 16 bytes each, sorted, concatenated; `count` tells
 
-No value needs an escape, so a leaf is written by joining and checked as a whole against one grammar: a campaign writes
-hundreds of thousands of these, and a JSON encoder with a check for each field took three times as long.
+No value needs an escape, so a leaf is written by joining and checked as a whole against one grammar, which took two
+thirds of the time of a JSON encoder and a check for each field. What sends in bulk cuts a `stencil`.
 """
 
 import json
