@@ -32,7 +32,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What opening needs of a stored body."""
+    """What opening needs of a stored body; bytes, as psycopg gives them."""
 
     message_id: UUID
     customer_id: UUID
@@ -61,25 +61,39 @@ def seal(*, message_id: UUID, customer_id: UUID, content: Content, bucket: int) 
 def open_(row: Row) -> Content:
     """The words, or a refusal that says they are gone. Whether they *may* be shown at this instant the caller checks."""
     try:
-        bucket = message.header(bytes(row.wrap)).bucket
-        plain = message.open_(
-            _opening_key(bucket), bytes(row.wrap), bytes(row.sealed),
-            business=tenancy.here().id, message=row.message_id, recipient=row.customer_id,
-        )  # fmt: skip
+        return _open(row, _opening_key(message.header(row.wrap).bucket), tenancy.here().id)
     except (errors.KeyGone, errors.Unsealable) as error:
         raise Refusal("gone", "This message has ended.", Kind.GONE) from error
-    return decode(plain)
 
 
 def open_many(rows: Iterable[Row]) -> dict[UUID, Content]:
-    """What can still be opened; what cannot is absent."""
+    """What can still be opened; what cannot is absent. Each bucket's key is asked for once: the ring is a file."""
     opened: dict[UUID, Content] = {}
+    found: dict[int, bytes | None] = {}
+    business = tenancy.here().id
     for row in rows:
         try:
-            opened[row.message_id] = open_(row)
-        except Refusal:
+            bucket = message.header(row.wrap).bucket
+            if bucket not in found:
+                found[bucket] = _opening_key_or_none(bucket)
+            if (key := found[bucket]) is not None:
+                opened[row.message_id] = _open(row, key, business)
+        except errors.Unsealable:
             continue
     return opened
+
+
+def _open(row: Row, key: bytes, business: UUID) -> Content:
+    return decode(
+        message.open_(key, row.wrap, row.sealed, business=business, message=row.message_id, recipient=row.customer_id)
+    )
+
+
+def _opening_key_or_none(bucket: int) -> bytes | None:
+    try:
+        return _opening_key(bucket)
+    except errors.KeyGone:
+        return None
 
 
 def rewrap(*, message_id: UUID, wrap: bytes, bucket: int) -> bytes:
