@@ -74,6 +74,10 @@ def notify(now: datetime) -> None:
             notice.queue_due(now=now)
 
 
+def integrate(now: datetime) -> None:
+    tree.integrate(now=now)
+
+
 def watch(now: datetime) -> None:
     """Say that the clock is alive, and let the queue say it of the workers; `/readyz` reads both."""
     heartbeat.beat("clock")
@@ -117,7 +121,7 @@ class Integrator:
         for place in places:
             if place.schema in due:
                 with tenancy.tenant_scope(place):
-                    guarded("integrate", lambda at: tree.integrate(now=at) and None)
+                    guarded("integrate", integrate)
 
 
 def guarded(name: str, act: Callable[[datetime], None]) -> None:

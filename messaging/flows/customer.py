@@ -113,7 +113,7 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
 
 def add_within(u: unit.Unit, *, actor: Actor, now: datetime, kind: str, address: str) -> UUID:
     """A customer known by one address only, made by a send. Runs in the caller's unit."""
-    profile = profiles.Profile(**{kind: address})
+    profile = profiles.Profile(email=address) if kind == "email" else profiles.Profile(phone=address)
     row = Customer(id=ids.uuid7(), subject_id=ids.uuid4(), created_at=now, updated_at=now)
     _fill(row, profile, Details())
     row.save(force_insert=True)

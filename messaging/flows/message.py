@@ -65,9 +65,9 @@ def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -
     with unit.work() as u:
         found = recipient.resolve(u, actor=actor, now=now, composed=composed, refused=answers)
         ready: list[_Ready] = []
-        for place, asked in enumerate(composed):
-            if answers[place] is None:
-                one = _prepare(asked, found[place], now)
+        for place, (asked, to) in enumerate(zip(composed, found, strict=True)):
+            if answers[place] is None and to is not None:
+                one = _prepare(asked, to, now)
                 ready.append(one)
                 answers[place] = _sent(one, actor)
         accepted = [answer for answer in answers if isinstance(answer, Sent)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from messaging.flows import customer, enrolment
@@ -13,9 +14,11 @@ from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
 from tenants.flows import wakeup
 
+Answer = Any  # None while nothing is decided, a Refusal, or what the caller makes of an acceptance
+
 
 def resolve(
-    u: unit.Unit, *, actor: Actor, now: datetime, composed: list[compose.Compose], refused: list[object]
+    u: unit.Unit, *, actor: Actor, now: datetime, composed: list[compose.Compose], refused: list[Answer]
 ) -> list[customers.Recipient | None]:  # fmt: skip
     """One recipient a message, by position; where there is none, a refusal is put into `refused`."""
     wanted = [None if refused[n] else _try_id(u, actor, now, asked, refused, n) for n, asked in enumerate(composed)]
@@ -28,7 +31,7 @@ def resolve(
 
 
 def _try_id(
-    u: unit.Unit, actor: Actor, now: datetime, asked: compose.Compose, refused: list[object], n: int
+    u: unit.Unit, actor: Actor, now: datetime, asked: compose.Compose, refused: list[Answer], n: int
 ) -> UUID | None:  # fmt: skip
     try:
         return asked.customer or (_by_address(u, actor, now, asked.to) if asked.to else None)
@@ -46,7 +49,7 @@ def _by_address(u: unit.Unit, actor: Actor, now: datetime, to: str) -> UUID:
     return found
 
 
-def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None], refused: list[object]) -> None:
+def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None], refused: list[Answer]) -> None:
     references = {asked.reference for n, asked in enumerate(composed) if asked.reference and refused[n] is None}
     if not references:
         return
