@@ -28,7 +28,7 @@ except BaseException:
     if house is not None:
         house.close()
     raise
-pytest_plugins = ("portal.testing.cast", "portal.testing.processes")
+pytest_plugins = ("portal.testing.cast", "portal.testing.processes", "portal.testing.installation")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
