@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from pathlib import Path
 from wsgiref.headers import Headers
@@ -18,6 +18,7 @@ from servestatic import ServeStaticASGI
 
 from messaging.sockets import routes
 from portal.kernel import keys
+from portal.web import handler
 
 keys.keyring()  # opened now, so that a process that cannot use its keys does not start
 
@@ -37,5 +38,5 @@ def _with_static(inner: object) -> ServeStaticASGI:
 
 
 application = ProtocolTypeRouter(
-    {"http": _with_static(django_application), "websocket": URLRouter(routes.websocket_urlpatterns)}
+    {"http": _with_static(handler.Handler()), "websocket": URLRouter(routes.websocket_urlpatterns)}
 )
