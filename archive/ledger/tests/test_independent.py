@@ -32,7 +32,7 @@ def judge(tmp_path_factory):
     program = built / "independent"
     subprocess.run(["go", "build", "-o", program, SOURCE], env=os.environ | settings, check=True, timeout=300)
 
-    def accepts(act, *given):
+    def accepts(act, *given, vkey=cases.VKEY):
         paths = []
         for number, data in enumerate(given):
             if isinstance(data, Path):
@@ -40,7 +40,7 @@ def judge(tmp_path_factory):
             else:
                 paths.append(built / str(number))
                 paths[-1].write_bytes(data)
-        command = [program, act, cases.VKEY, *paths]
+        command = [program, act, vkey, *paths]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout[:8]) in ((0, "accepted"), (1, "refused:")), done.stderr
         return done.returncode == 0
