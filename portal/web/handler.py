@@ -1,8 +1,9 @@
 """The ASGI handler: one hop into one of a few threads for the whole request, and no upload on disk.
 
 Django's own handler passes a synchronous view through three threads a request and makes a thread for each; here the
-chain of middleware is synchronous and runs with its view in a thread of a bounded pool, which gives its connection back
-after each request. Bodies stay in memory: Django would spool large ones, in plain, to the temporary folder.
+chain of middleware is synchronous and runs with its view, and with Django's signals of a request, in a thread of a bounded
+pool, which gives its connection back after each request. Bodies stay in memory: Django would spool large ones, in plain,
+to the temporary folder.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
+from django.core import signals
 from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.db import close_old_connections
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import HttpResponseBase
+from django.urls import set_script_prefix
 
 from portal.kernel.errors import Kind, Refusal
 from portal.web import headers, problems
@@ -37,22 +39,37 @@ class Handler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.handle(scope, receive, send)
 
-    async def get_response_async(self, request: ASGIRequest) -> HttpResponseBase:
-        if getattr(request, "is_too_large", False):
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """A caller who hangs up is not heard: a synchronous view cannot be stopped, and what it does is done or undone
+        by its transaction."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        response = await self._in_thread(self._respond, scope, body)
+        await self.send_response(response, send)
+        if response.streaming:
+            await self._in_thread(response.close)
+
+    async def _in_thread(self, fn: Any, *values: Any) -> Any:
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, fn, *values)
+
+    def _respond(self, scope: Any, body: "Body") -> HttpResponseBase:
+        """Everything between the body and the answer; the signals give the thread's connection back."""
+        if body.is_too_large:
             refusal = Refusal("too_large", "The request is larger than this installation takes.", Kind.TOO_LARGE)
             return headers.dress(problems.problem(refusal))
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, self._respond, request)
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        request, error = self.create_request(scope, body)
+        response = error if request is None else self.get_response(request)
+        response._handler_class = self.__class__  # noqa: SLF001 (as Django's handlers do: the sender of the last signal)
+        if not response.streaming:
+            response.close()
+        return response
 
-    def _respond(self, request: ASGIRequest) -> HttpResponseBase:
-        close_old_connections()
-        try:
-            return self.get_response(request)
-        finally:
-            # The signal that Django sends at the end fires in another thread, which has no connection to give back.
-            close_old_connections()
-
-    async def read_body(self, receive: Any) -> io.BytesIO:
+    async def read_body(self, receive: Any) -> "Body":
         body = Body()
         while True:
             message = await receive()
@@ -63,12 +80,6 @@ class Handler(ASGIHandler):
                 break
         body.seek(0)
         return body
-
-    def create_request(self, scope: Any, body_file: Any) -> Any:
-        request, error = super().create_request(scope, body_file)
-        if request is not None:
-            request.is_too_large = body_file.is_too_large
-        return request, error
 
 
 class Body(io.BytesIO):
