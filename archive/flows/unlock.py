@@ -46,8 +46,9 @@ class Session:
     expires_at: datetime
 
 
-def open_(*, actor: Actor, now: datetime, passphrase: str, session_key: str) -> Unlocked:
-    """Unlock for one session. `session_key` is whatever names the browser's session; only its hash is kept."""
+def open_(*, actor: Actor, now: datetime, passphrase: str, session_key: str, reason: str = "") -> Unlocked:
+    """Unlock for one session. `session_key` is whatever names the browser's session; only its hash is kept. The reason is
+    sealed with the entry."""
     actor.require("archive.open")
     attempt, recipient = _count_try(actor, now)
     private = _try(recipient, passphrase)
@@ -55,7 +56,7 @@ def open_(*, actor: Actor, now: datetime, passphrase: str, session_key: str) -> 
         with unit.work() as u:
             u.entry(unit.Draft("archive.unlock_failed", actor.label))
         raise Refusal("wrong_passphrase", "That is not the archive's passphrase.", field="passphrase")
-    return _remember(actor, now, attempt, recipient, private, session_key)
+    return _remember(actor, now, attempt, recipient, private, session_key, reason)
 
 
 def close(*, actor: Actor, now: datetime, session_key: str) -> bool:
@@ -136,15 +137,17 @@ def _try(recipient: Recipient, words: str) -> bytes | None:
 
 
 def _remember(
-    actor: Actor, now: datetime, attempt: UnlockAttempt, recipient: Recipient, private: bytes, session_key: str
-) -> Unlocked:
+    actor: Actor, now: datetime, attempt: UnlockAttempt, recipient: Recipient, private: bytes, session_key: str,
+    reason: str,
+) -> Unlocked:  # fmt: skip
     kept, given = passphrase.split(private)
     until = now + IDLE_FOR
     values = {"staff_id": actor.id, "half": kept, "recipient_id": recipient.id, "opened_at": now, "expires_at": until}
     with unit.work() as u:
         UnlockAttempt.objects.filter(id=attempt.id).update(was_right=True)
         Unlock.objects.update_or_create(session_digest=_digest(session_key), defaults=values)
-        u.entry(unit.Draft("archive.unlocked", actor.label))
+        detail: dict[str, object] | None = {"reason": reason.strip()} if reason.strip() else None
+        u.entry(unit.Draft("archive.unlocked", actor.label, detail=detail))
     return Unlocked(base64.urlsafe_b64encode(given).decode().rstrip("="), until)
 
 

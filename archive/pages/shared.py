@@ -54,7 +54,7 @@ def shown(found: Iterable[entries.Header]) -> list[dict[str, Any]]:
             "index": one.index, "kind": one.kind, "kind_label": one.kind, "at": one.time,
             "words": KINDS.get(one.kind, one.kind), "actor": actors.get(one.actor, one.actor),
             "customer_id": one.customer, "customer_name": customers.get(one.customer, "") if one.customer else "",
-            "message_id": one.message, "has_record": one.kind in WITH_RECORD or one.has_detail, "disposed_at": None,
+            "message_id": one.message, "has_record": one.kind in WITH_RECORD, "has_detail": one.has_detail, "disposed_at": None,
             "pending": one.index >= signed, "leaf_hash": merkle.hash_leaf(one.leaf).hex(),
             "leaf_json": json.dumps(json.loads(one.leaf), indent=2, ensure_ascii=False),
         }

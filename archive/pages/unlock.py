@@ -23,7 +23,7 @@ def unlock(request: HttpRequest) -> HttpResponseBase:
     try:
         opened = flow.open_(
             actor=request.actor, now=clock.now(), passphrase=request.POST.get("passphrase", ""),
-            session_key=request.session.session_key or "",
+            session_key=request.session.session_key or "", reason=request.POST.get("reason", "")[:200],
         )  # fmt: skip
     except Refusal as refusal:
         if refusal.kind in {Kind.FORBIDDEN, Kind.UNAVAILABLE}:
@@ -59,5 +59,8 @@ def _told(refusal: Refusal) -> dict[str, object]:
 
 def _page(request: HttpRequest, back: str, extra: dict[str, object], status: int = 200) -> HttpResponseBase:
     minutes = int(flow.IDLE_FOR.total_seconds() // 60)
-    context = {"next": back, "minutes": minutes, "officer": request.actor.may("archive.open"), **extra}
+    context = {
+        "next": back, "minutes": minutes, "officer": request.actor.may("archive.open"),
+        "values": {"reason": request.POST.get("reason", "")}, **extra,
+    }  # fmt: skip
     return shared.draw(request, "archive_unlock", context, here="Open", status=status)

@@ -57,8 +57,9 @@ def sign_out(*, actor: Actor, now: datetime) -> None:
     _end(actor, now, actor.id, "signed_out", "device.signed_out")
 
 
-def request_wipe(*, actor: Actor, now: datetime, device_id: UUID) -> Wiping:
-    """Ask a device to empty itself. It gets no content from here on, whether it ever hears of it or not."""
+def request_wipe(*, actor: Actor, now: datetime, device_id: UUID, reason: str = "") -> Wiping:
+    """Ask a device to empty itself. It gets no content from here on, whether it ever hears of it or not. The reason is
+    sealed with the entry."""
     with unit.work() as u:
         row = _locked(actor, device_id)
         if row.state == Device.State.WIPING:
@@ -68,7 +69,7 @@ def request_wipe(*, actor: Actor, now: datetime, device_id: UUID) -> Wiping:
         wipe = Wipe.objects.create(device=row, requested_by=actor.label, requested_at=now)
         row.state = Device.State.WIPING
         row.save(update_fields=["state"])
-        _note(u, actor, row, "device.wipe_requested", wipe=str(wipe.id))
+        _note(u, actor, row, "device.wipe_requested", reason, wipe=str(wipe.id))
         push.device(u, row.id, "wipe")
         return _wiping(wipe)
 
@@ -173,11 +174,13 @@ def _wiping(wipe: Wipe) -> Wiping:
     return Wiping(wipe.id, wipe.state, wipe.requested_at)
 
 
-def _note(u: unit.Unit, actor: Actor, row: Device, kind: str, **codes: str) -> None:
+def _note(u: unit.Unit, actor: Actor, row: Device, kind: str, words: str = "", **codes: str) -> None:
     """One entry for each customer it serves, so that each one's history is whole; one without a customer if it serves
     none."""
+    detail: dict[str, object] | None = {"reason": words.strip()} if words.strip() else None
     served = Customer.objects.filter(devices__device_id=row.id).values_list("id", "subject_id")
     for customer_id, subject_id in list(served) or [(None, None)]:
         u.entry(unit.Draft(
-            kind, actor.label, subject=subject_id, customer=customer_id, codes={"device": str(row.id), **codes}
+            kind, actor.label, subject=subject_id, customer=customer_id, codes={"device": str(row.id), **codes},
+            detail=detail,
         ))  # fmt: skip

@@ -87,13 +87,16 @@ def sign_out(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @require_POST
 def wipe(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
     return shared.act(request, shared.go("device", device_id), "Asked. From now on the server shows it nothing.", lambda: (
-        flow.request_wipe(actor=request.actor, now=clock.now(), device_id=device_id)
+        flow.request_wipe(
+            actor=request.actor, now=clock.now(), device_id=device_id, reason=request.POST.get("reason", "")[:200]
+        )
     ))  # fmt: skip
 
 
 def _abilities(request: HttpRequest, row: Device) -> dict[str, bool]:
     may = request.actor.may("device.manage")
     return {
+        "can_show": row.state == Device.State.ACTIVE,
         "can_lock": may and row.state == Device.State.ACTIVE,
         "can_unlock": may and row.state == Device.State.LOCKED,
         "can_sign_out": may and row.state != Device.State.REVOKED,

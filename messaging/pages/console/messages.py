@@ -112,7 +112,7 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
             "tap_to_reveal": row.tap_to_reveal, "ended_reason": row.ended_reason, "rule": row.rule,
             "why": REASONS.get(row.outcome, ""), "conversation_id": row.conversation_id,
             "entry_index": listed[0].index if listed else None,
-            "subject": (said.subject or "No subject") if said and said.body is not None else shown["subject"],
+            "subject": (said.subject or "") if said and said.body is not None else "",
             "body": said.body if said else None,
         },
         "events": timeline.of_message(row, listed, now),
