@@ -7,7 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from portal.kernel import clock, tenancy
+from portal.kernel import clock, roles, tenancy
+from portal.kernel.actors import Actor
 
 Part = Callable[[HttpRequest], dict[str, Any]]
 _business_parts: list[Part] = []
@@ -23,9 +24,16 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     actor = getattr(request, "actor", None)
     if actor is not None and actor.kind == "staff":
         context["actor"] = actor
-        context["staff"] = {"name": request.user.name, "role": actor.role, "role_label": actor.role.capitalize()}
+        context["may"] = SimpleLazyObject(lambda: _may(actor))
+        name = request.user.get_full_name()  # type: ignore[union-attr]
+        context["staff"] = {"name": name, "role": actor.role, "role_label": actor.role.capitalize()}
         context["counts"] = SimpleLazyObject(lambda: _gather(_count_parts, request))
     return context
+
+
+def _may(actor: Actor) -> dict[str, bool]:
+    """Every permission as a template can name it: `may.archive_list`. Links that lead nowhere are not drawn."""
+    return {name.replace(".", "_"): actor.may(name) for name in roles.PERMISSIONS}
 
 
 def add_business(part: Part) -> None:
