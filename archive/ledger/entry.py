@@ -137,9 +137,8 @@ def encode(leaf: Leaf) -> bytes:
         if value is not None
     ]
     text = "".join(parts)
-    # The count of names: no value can pass for two fields by holding the quotes between them.
-    names = len(parts) + (len(leaf.codes) if leaf.codes else 0)
-    if not _matches(text) or text.count('":') != names:
+    # The count of quotes: no value can pass for two fields by holding the quotes between them.
+    if not _matches(text) or text.count('"') != _count_quotes(leaf, len(parts)):
         raise EntryInvalid(f"{_find_fault(leaf)} is not valid in a leaf")
     _check_times(leaf)
     _check_groups(leaf)
@@ -222,6 +221,17 @@ def _check_unquoted(leaf: Leaf) -> None:
         raise EntryInvalid("codes is not valid in a leaf")
     if isinstance(leaf.count, str) or isinstance(leaf.v, str):
         raise EntryInvalid("count or v is not valid in a leaf")
+
+
+def _count_quotes(leaf: Leaf, parts: int) -> int:
+    """How many quotes stand in a leaf of so many fields: two around each name, two around each text."""
+    quotes = 4 * parts - 2  # v is a number
+    if leaf.count is not None:
+        quotes -= 2
+    if leaf.codes is not None:
+        texts = [value for value in leaf.codes.values() if isinstance(value, str)]
+        quotes += 2 * len(leaf.codes) + 2 * len(texts) - 2
+    return quotes
 
 
 def _check_times(leaf: Leaf) -> None:

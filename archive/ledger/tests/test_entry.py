@@ -8,7 +8,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive.ledger import LedgerError, canonical, entry
@@ -171,6 +171,12 @@ def test_codes_are_sorted_and_typed():
     assert entry.decode(data).codes == {"a": -5, "b": True, "c": "x:1/2", "d": False}
 
 
+@pytest.mark.parametrize("value", [":", ":x", "x:", ",", "a':b", "%s", "0", "true", "null", "[1]", "~"])
+def test_punctuation_is_a_code(value):
+    leaf = replace(BARE, codes={"a": value, "b": value})
+    assert entry.decode(entry.encode(leaf)) == leaf
+
+
 def test_the_texts_of_choices_are_texts():
     class Kind(StrEnum):
         OPENED = "log.opened"
@@ -264,7 +270,7 @@ uuids = st.uuids().map(str)
 hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     id=uuids,
