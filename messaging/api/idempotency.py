@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from rest_framework.request import Request
@@ -90,7 +91,7 @@ def _keyed(purpose: bytes, value: bytes) -> bytes:
     return hmac.digest(key, value, "sha256")
 
 
-def _execute(sql: str, values: list[object]) -> bool:
+def _execute(sql: str, values: list[Any]) -> bool:
     """Whether a row came back."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

@@ -11,7 +11,7 @@ import contextvars
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core import signals
@@ -63,11 +63,11 @@ class Handler(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, error = self.create_request(scope, body)
-        response = error if request is None else self.get_response(request)
+        response: Any = error if request is None else self.get_response(request)
         response._handler_class = self.__class__  # noqa: SLF001 (as Django's handlers do: the sender of the last signal)
         if not response.streaming:
             response.close()
-        return response
+        return cast("HttpResponseBase", response)
 
     async def read_body(self, receive: Any) -> "Body":
         body = Body()

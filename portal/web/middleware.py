@@ -1,7 +1,8 @@
 """Host → business, refusal → answer, headers on everything. Synchronous: the whole chain runs in the thread of the view
 (see `handler.py`), so the schema is set in the thread that queries and in no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -84,7 +85,8 @@ def _refuse(request: HttpRequest, error: Exception) -> HttpResponseBase:
 def _inside(place: tenancy.Place, response: HttpResponseBase) -> HttpResponseBase:
     """A stream goes on after the scope has ended, in whatever thread: each piece is made inside the scope again."""
     if isinstance(response, StreamingHttpResponse) and not response.is_async:
-        response.streaming_content = _pieces(place, iter(response.streaming_content))
+        source = iter(cast("Iterable[bytes]", response.streaming_content))
+        response.streaming_content = _pieces(place, source)
     return response
 
 

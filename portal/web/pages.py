@@ -87,17 +87,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if refusal is None:
         log.error("request_failed", extra={"method": request.method}, exc_info=error)
         refusal = Refusal("fault", "Something broke on our side. It has been written down.", Kind.UNAVAILABLE)
-        return _fault(request, refusal)
     return refused(request, refusal)
-
-
-def _fault(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
-    if problems.wants_json(request):
-        answer: HttpResponseBase = problems.problem(refusal)
-    else:
-        answer = HttpResponse(_page(request, refusal, 500))
-    answer.status_code = 500
-    return answer
 
 
 def _page(request: HttpRequest, refusal: Refusal, status: int) -> str:

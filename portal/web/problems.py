@@ -43,8 +43,8 @@ CLOSE: dict[Kind, int] = {
     Kind.TOO_LARGE: 1009,
     Kind.UNAVAILABLE: 1012,
 }
-# What only HTTP itself refuses; no flow raises these.
-STATUS_OF_CODE = {"method_not_allowed": 405, "not_acceptable": 406, "unsupported_media_type": 415}
+# What only HTTP itself refuses, and faults of ours; no flow raises these.
+STATUS_OF_CODE = {"method_not_allowed": 405, "not_acceptable": 406, "unsupported_media_type": 415, "fault": 500}
 RETRY_AFTER = {Kind.UNAVAILABLE: 5, Kind.TOO_MANY: 30}  # seconds, where the refusal names none (`retry_after`)
 CONTENT_TYPE = "application/problem+json"
 _OUR_MEMBERS = frozenset({"type", "title", "status", "code", "detail"})

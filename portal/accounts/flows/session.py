@@ -6,6 +6,7 @@ from archive.flows import unlock
 from portal.accounts.models import User
 from portal.kernel import actors, unit
 from portal.kernel.actors import Actor
+from portal.kernel.errors import not_found
 
 
 def signed_in(*, actor: Actor, now: datetime, by: str = "password") -> None:
@@ -30,5 +31,8 @@ def failed(*, email: str, now: datetime) -> None:
         u.entry(unit.Draft("staff.sign_in_failed", label, codes={"known": found is not None}))
 
 
-def actor_of(user: User) -> Actor:
+def actor_of(user: object) -> Actor:
+    """Whoever Django says is signed in: here only ever a User."""
+    if not isinstance(user, User):
+        raise not_found("member of staff")
     return actors.staff(user.id, user.role)

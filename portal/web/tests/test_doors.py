@@ -83,7 +83,7 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("raw,kind,status", BAD, ids=range(len(BAD)))
+@pytest.mark.parametrize(("raw", "kind", "status"), BAD, ids=range(len(BAD)))
 def test_bad_input_is_never_a_fault(acme, raw, kind, status):
     answer = browser.program(acme).post("/api/v1/messages", raw, content_type=kind)
     assert answer.status_code < 500, answer.content
