@@ -32,7 +32,11 @@ class Sockets:
 
     def __enter__(self) -> "Sockets":
         self.child = _house.spawn(
-            [sys.executable, "-m", "bench._sockets"], dict(os.environ), self.log, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "bench._sockets"],
+            dict(os.environ),
+            self.log,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         return self
 

@@ -65,7 +65,9 @@ class House:
     # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────
     def start(self, *names: str) -> None:
         for name in names:
-            command = serve.clock_command() if name == "clock" else [sys.executable, "-m", "portal.launch", "serve", name]
+            command = (
+                serve.clock_command() if name == "clock" else [sys.executable, "-m", "portal.launch", "serve", name]
+            )
             self.children[name] = spawn(command, environment.for_process(self.env, name), self.folder / f"{name}.log")
         if "web" in names:
             wait_for(self.port, "/healthz")
@@ -154,8 +156,10 @@ def _born(folder: Path, port: int, env: dict[str, str]) -> House:
 
     call_command("migrate_schemas", "--shared", verbosity=0)
     now = datetime.now(UTC)
-    people = [opening.Person(f"{role}@bench.example", role, role, "correct horse battery") for role in ("author", "officer")]
-    made = opening.begin(now=now, slug="bench", name="Bench", people=people, passphrase="words of a bench passphrase")  # noqa: S106
+    people = [
+        opening.Person(f"{role}@bench.example", role, role, "correct horse battery") for role in ("author", "officer")
+    ]
+    made = opening.begin(now=now, slug="bench", name="Bench", people=people, passphrase="words of a bench passphrase")
     opening.finish(now=now, place=made.place, recovery_text=made.recovery_text)
     with tenancy.tenant_scope(made.place):
         api = key.create(actor=actors.SYSTEM, now=now, name="Bench", scopes=sorted(roles.SCOPES))

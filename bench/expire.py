@@ -73,7 +73,9 @@ def _send(house: _house.House, people: list[UUID], count: int) -> Lives:
         for _ in range(count // BATCH):
             now = clock.now()
             left = int((end - now).total_seconds()) + 1
-            asked = [Compose(body=text, customer=people[n % len(people)], gone_after=left) for n, text in enumerate(texts)]
+            asked = [
+                Compose(body=text, customer=people[n % len(people)], gone_after=left) for n, text in enumerate(texts)
+            ]
             message.send_many(actor=house.author, now=now, composed=asked)
     finally:
         body.bucket_for = whole
@@ -193,5 +195,3 @@ class Probe:
                 time.sleep(0.05)
         if threading.current_thread() is not threading.main_thread():
             connection.close()
-
-

@@ -31,7 +31,9 @@ def _measure(house: _house.House, people: list[UUID], phones: list[_house.Phone]
     return [
         _single(house, people, "one message a POST", answering, gate=400, aim=600),
         _single(house, people, "the same with an Idempotency-Key", answering, keyed=True),
-        Figure(name="  its limit at the disk", value=rows, unit="/s", note="such rows, one connection, INSERT + COMMIT"),
+        Figure(
+            name="  its limit at the disk", value=rows, unit="/s", note="such rows, one connection, INSERT + COMMIT"
+        ),
         _batches(house, people, copied),
         *_latency(house, people, phones),
     ]

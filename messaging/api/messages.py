@@ -95,9 +95,7 @@ def _asked(data: object) -> list[compose.Compose | Refusal]:
 
 def _one(data: object) -> compose.Compose | Refusal:
     try:
-        checked = serializers.MessageInput(data=data)
-        checked.is_valid(raise_exception=True)
-        return compose_of(checked.validated_data)
+        return compose_of(serializers.MessageInput.checked(data))
     except Exception as error:
         refusal = problems.refusal_of_api(error)
         if refusal is None:

@@ -26,7 +26,7 @@ def page(request: Request, rows: QuerySet[Any], show: Callable[[list[Any]], list
 
 def limit_of(request: Request) -> int:
     raw = request.query_params.get("limit", str(LIMIT))
-    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw) <= MOST:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 9 or not 1 <= int(raw) <= MOST:
         raise Refusal("bad_limit", "limit is a whole number from 1 to 200.", field="limit")
     return int(raw)
 
