@@ -146,6 +146,7 @@ def _checked_fields(fields: dict[str, object]) -> dict[str, object]:
         good = isinstance(value, str | int | float | bool) or value is None
         if not good or len(name) > 60 or (isinstance(value, str) and len(value) > 1000) or len(fields) > 50:
             raise Refusal("bad_fields", "Fields are up to 50 names with a short text, number or yes/no.", field="fields")
+        _check_line("fields", name)
         if isinstance(value, str):
             _check_line("fields", value)
     return fields
@@ -162,7 +163,7 @@ def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
         value = getattr(profile, label)
         setattr(row, f"{label}_hash", profiles.find_by(label, value) if value else None)
     if details.language is not None:
-        if not LANGUAGE.match(details.language) or len(details.language) > 12:
+        if not LANGUAGE.fullmatch(details.language) or len(details.language) > 12:
             raise Refusal("bad_language", "A language is a tag such as en or de-AT.", field="language")
         row.language = details.language
     if details.time_zone is not None:

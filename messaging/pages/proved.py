@@ -6,7 +6,6 @@ origin.
 """
 
 import functools
-import json
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from messaging.queries import devices
 from portal.kernel import clock
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
+from portal.web import parsers
 
 COOKIE = "__Host-ebb-device"
 BODY_LIMIT = 64 * 1024
@@ -81,10 +81,7 @@ def body_of(request: HttpRequest) -> dict[str, object]:
     """The JSON object of the body; anything else is malformed."""
     if len(request.body) > BODY_LIMIT:
         raise Refusal("too_large", "That is more than 64 KiB.", Kind.TOO_LARGE)
-    try:
-        parsed = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
-        raise malformed() from error
+    parsed = parsers.loads(request.body)
     if not isinstance(parsed, dict):
         raise malformed()
     return parsed

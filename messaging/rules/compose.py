@@ -44,6 +44,7 @@ def check(asked: Compose, limits: Limits, now: datetime) -> None:
     check_text(asked.body, "body")
     check_subject(asked.subject)
     _check_one_recipient(asked)
+    _check_address(asked)
     if asked.format not in FORMATS:
         raise Refusal("unknown_format", "The format is text or markdown.", field="format")
     if asked.attachments:
@@ -99,6 +100,13 @@ def life(asked: Compose, category_life: int | None, limits: Limits) -> int:
 def _check_one_recipient(asked: Compose) -> None:
     if sum(1 for given in (asked.customer, asked.reference, asked.to) if given) != 1:
         raise Refusal("one_recipient", "Name exactly one of to, customer or reference.", field="to")
+
+
+def _check_address(asked: Compose) -> None:
+    """What names a customer is text, too: what cannot be encoded must not reach a lookup that others share."""
+    for name in ("reference", "to"):
+        if FORBIDDEN.search(getattr(asked, name)):
+            raise Refusal("bad_characters", "A customer's name or address has no control characters.", field=name)
 
 
 def _check_send_at(send_at: datetime, now: datetime) -> None:

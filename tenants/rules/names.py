@@ -9,7 +9,7 @@ RESERVED = frozenset({"www", "api", "admin", "mail", "static", "public", "ebb", 
 
 
 def check(slug: str, name: str) -> None:
-    if not SLUG.match(slug) or slug in RESERVED:
+    if not SLUG.fullmatch(slug) or slug in RESERVED:
         raise Refusal(
             "bad_slug", "An address has 3 to 40 lower-case letters, digits or dashes and begins with a letter.",
             field="slug",
