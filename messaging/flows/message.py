@@ -95,7 +95,8 @@ def recall(*, actor: Actor, now: datetime, message_id: UUID) -> None:
         kind = "message.recalled" if row.sent_at else "message.cancelled"
         end_early(row, now, "recalled", outcome="recalled")
         u.entry(draft_of(kind, actor, row))
-        push.gone(u, [(row.id, row.customer_id)], "recalled")
+        if row.sent_at:  # of a scheduled one the customer never knew
+            push.gone(u, [(row.id, row.customer_id)], "recalled")
 
 
 def extend(*, actor: Actor, now: datetime, message_id: UUID, seconds: int | None = None) -> datetime:

@@ -82,7 +82,9 @@ def read(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
 @guards.staff("message.recall")
 @require_POST
 def recall(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("message", message_id), "It is gone from every device.", lambda: (
+    was_sent = messages.get_message_for(request.actor, message_id).sent_at
+    done = "It is gone from every device." if was_sent else "Cancelled: it will not be sent."
+    return shared.act(request, shared.go("message", message_id), done, lambda: (
         flow.recall(actor=request.actor, now=clock.now(), message_id=message_id)
     ))  # fmt: skip
 
@@ -109,7 +111,8 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
         "message": {
             **shown, **_abilities(request, row, now), "author_name": names[row.author] if row.direction == "out" else "",
             "gone_after_read": row.gone_after_read, "read_words": shared.words_for(row.gone_after_read),
-            "tap_to_reveal": row.tap_to_reveal, "ended_reason": row.ended_reason, "rule": row.rule,
+            "tap_to_reveal": row.tap_to_reveal, "revealed_at": row.revealed_at,
+            "ended_reason": row.ended_reason, "rule": row.rule,
             "why": REASONS.get(row.outcome, ""), "conversation_id": row.conversation_id,
             "entry_index": listed[0].index if listed else None,
             "subject": (said.subject or "") if said and said.body is not None else "",

@@ -68,6 +68,8 @@ def _read_by_staff(listed: list[entries.Header]) -> list[dict[str, Any]]:
 
 
 def _end(row: Message, index_of: dict[str, int], now: datetime) -> list[dict[str, Any]]:
+    if row.ended_at and row.sent_at is None:
+        return [_event(row.ended_at, "Cancelled before it was sent", "recall", index_of.get("message.cancelled"))]
     if row.ended_at:
         words, icon, kind = ENDS.get(row.ended_reason, ("Ended", "ended", ""))
         return [_event(row.ended_at, words, icon, index_of.get(kind))]
