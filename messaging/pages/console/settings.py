@@ -1,5 +1,6 @@
 """Settings: keys, staff, roles, lifetimes."""
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -44,11 +45,16 @@ def _keys(request: HttpRequest) -> dict[str, Any]:
     return {"keys": [
         {
             "id": row.id, "name": row.name, "prefix": row.prefix, "scopes": row.scopes, "created_at": row.created_at,
-            "created_by": names.get(f"staff:{row.created_by}", ""), "last_used_at": row.used_on,
+            "created_by": names.get(f"staff:{row.created_by}", ""), "last_used_at": _midnight(row.used_on),
             "revoked_at": row.revoked_at,
         }
         for row in rows
     ]}  # fmt: skip
+
+
+def _midnight(day: date | None) -> datetime | None:
+    """A key's last use is known by its day only."""
+    return datetime.combine(day, time(), UTC) if day else None
 
 
 def _staff(request: HttpRequest) -> dict[str, Any]:

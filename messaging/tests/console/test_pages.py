@@ -5,6 +5,7 @@ import pytest
 from archive.flows import tree
 from messaging.flows import message
 from portal.kernel import actors, clock
+from portal.testing import browser
 
 LISTS = ("", "messages/", "customers/", "devices/", "conversations/", "compose/", "archive/", "settings/")
 TABS = ("keys", "staff", "roles", "lifetimes")
@@ -111,6 +112,11 @@ def test_a_conversation_is_read_answered_assigned_and_closed(acme, author, owner
     assert author.post(path + "assign", {"assignee": str(acme.author.id)}).status_code == 302
     assert b"we will" in author.get(path).content
     assert author.post(path + "close").status_code == 302
+
+
+def test_a_key_that_was_used_is_listed(acme, owner):
+    assert browser.program(acme).get("/api/v1/messages").status_code == 200
+    assert owner.get("/console/settings/?tab=keys").status_code == 200
 
 
 def test_keys_are_shown_once(acme, owner):
