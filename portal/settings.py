@@ -162,6 +162,7 @@ ACCOUNT_PREVENT_ENUMERATION = "strict"
 ACCOUNT_ADAPTER = "portal.accounts.adapter.StaffAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the default keeps toasts in a plain cookie
 LOGIN_URL = "/console/sign-in/"
 LOGIN_REDIRECT_URL = "/console/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/console/sign-in/"

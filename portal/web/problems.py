@@ -132,7 +132,7 @@ def _of_database(error: BaseException) -> Refusal | None:
         log.error("business_unavailable")
         return unavailable()
     if isinstance(error, _AWAY):
-        log.error("database_away")
+        log.error("database_away", exc_info=error)
         return Refusal("database_away", "The database cannot be reached right now. Try again soon.", Kind.UNAVAILABLE)
     if isinstance(error, _BAD_INPUT):
         return Refusal("invalid_text", "A value holds characters or numbers that cannot be stored.", Kind.INVALID)
