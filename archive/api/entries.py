@@ -27,7 +27,7 @@ class EntryList(s.Serializer):  # type: ignore[type-arg]
     next = s.CharField(allow_null=True)
 
 
-class BatchAnswer(s.Serializer):  # type: ignore[type-arg]
+class SealedBatchAnswer(s.Serializer):  # type: ignore[type-arg]
     id = s.UUIDField()
     envelope = s.CharField()
 
@@ -41,7 +41,7 @@ class SealedAnswer(s.Serializer):  # type: ignore[type-arg]
     leaf = s.CharField()
     sealed = s.CharField()
     wrap = s.CharField()
-    batch = BatchAnswer()
+    batch = SealedBatchAnswer()
 
 
 class Entries(views.View):

@@ -95,8 +95,14 @@ class Text(serializers.CharField):
         return data
 
 
+class Choice(serializers.ChoiceField):
+    """DRF's own words would repeat what was sent."""
+
+    default_error_messages = {"invalid_choice": "That is not one of the choices."}
+
+
 class ConsentInput(Strict):
-    purpose = serializers.ChoiceField(["service", "marketing"])
+    purpose = Choice(["service", "marketing"])
     channel = Text()
     source = Text()
     at = serializers.DateTimeField(required=False)
@@ -115,7 +121,7 @@ class CustomerInput(Strict):
 
 
 class EnrolmentInput(Strict):
-    send_by = serializers.ChoiceField(["email", "sms", "show"], required=False)
+    send_by = Choice(["email", "sms", "show"], required=False)
 
 
 class MessageInput(Strict):
@@ -147,5 +153,5 @@ class AssignInput(Strict):
 class CategoryInput(Strict):
     key = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,39}$")
     name = Text()
-    purpose = serializers.ChoiceField(["service", "marketing"])
+    purpose = Choice(["service", "marketing"])
     gone_after = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
