@@ -171,6 +171,12 @@ def test_codes_are_sorted_and_typed():
     assert entry.decode(data).codes == {"a": -5, "b": True, "c": "x:1/2", "d": False}
 
 
+def test_a_leaf_may_have_every_field():
+    leaf = replace(LEAF, run=ID, detail_commitment="0" * 64, count=1, ids_sha256="1" * 64)
+    assert None not in [getattr(leaf, field.name) for field in fields(leaf)]
+    assert entry.decode(entry.encode(leaf)) == leaf
+
+
 @pytest.mark.parametrize("value", [":", ":x", "x:", ",", "a':b", "%s", "0", "true", "null", "[1]", "~"])
 def test_punctuation_is_a_code(value):
     leaf = replace(BARE, codes={"a": value, "b": value})

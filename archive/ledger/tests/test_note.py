@@ -56,6 +56,10 @@ def test_the_text_may_hold_empty_lines_and_signature_lines():
     assert note.open_(note.sign(text, KEY), GO_VKEY).text == text
 
 
+def test_the_shortest_text_is_one_newline():
+    assert note.open_(note.sign("\n", KEY), GO_VKEY).text == "\n"
+
+
 def test_an_unknown_key_is_ignored_even_if_it_shares_a_name_or_an_id():
     same_name = note.Signature("PeterNeumann", b"\0\0\0\1", bytes(64)).encode()
     same_id = note.Signature("Petra", KEY.verifier.key_id, bytes(64)).encode()
