@@ -3,7 +3,7 @@
 from portal.kernel.stores import Columns, Store
 
 CANARY = "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives"
-END = "portal/tests/test_canary.py::test_after_its_bucket_nothing_on_disk_opens_it"
+END = "portal/tests/test_residue.py::test_after_its_bucket_nothing_on_disk_opens_it"
 WHEEL = "wheel key of its bucket"
 
 STORES = [

@@ -86,7 +86,8 @@ class Installation(Running):
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
-            return connection.execute(sql, values).fetchall()
+            done = connection.execute(sql, values)
+            return done.fetchall() if done.description else []
 
     def ready(self) -> tuple[int, dict[str, Any]]:
         """/readyz: status and checks; 0 where nobody answers."""

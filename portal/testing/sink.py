@@ -25,7 +25,7 @@ class Sink:
         with self._changed:
             self.tried += 1
             self._changed.notify_all()
-        while self.mood == "sleeps":
+        while self.mood == "sleeps":  # noqa: ASYNC110 - the mood is set by another thread
             await asyncio.sleep(0.05)
         if self.mood == "refuses":
             return "451 come back later"

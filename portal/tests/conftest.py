@@ -1,0 +1,152 @@
+"""One planting of canaries for the two modules that search for them: while they live, and after their buckets' end."""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from portal.launch.postgres import binaries
+from portal.testing import thief
+from portal.testing.handset import Handset
+from portal.testing.installation import Business, Installation, until
+from portal.testing.line import Line
+
+FULL = os.environ.get("EBB_FULL") == "1"
+MANY = 10_000 if FULL else 100
+LIFE = 3
+
+
+@dataclass
+class Planted:
+    """`mark` (32 characters) begins every canary of this run; the words after it say where it was put in."""
+
+    installation: Installation
+    mark: str
+    business: Business
+    before: dict[str, bytes]
+    during: dict[str, bytes] = field(default_factory=dict)
+    rows: list[thief.Stolen] = field(default_factory=list)
+    records: list[tuple[object, ...]] = field(default_factory=list)
+    address: str = ""
+    phone: Handset | None = None
+
+    def word(self, place: str) -> str:
+        return f"{self.mark}{place}"
+
+    def dump(self, folder: Path) -> Path:
+        """What pg_dump writes: every row as text, whatever was compressed or out of line."""
+        made = folder / "dump.sql"
+        url = self.installation.postgres.url(role="ebb_admin")
+        done = subprocess.run([binaries() / "bin" / "pg_dump", "--file", made, url], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return made
+
+    def steal_rows(self) -> None:
+        """Every body there is, at this moment: what WAL, heap and old dumps go on holding."""
+        schema = self.business.schema
+        found = self.installation.rows(
+            f'SELECT b.message_id, m.customer_id, b.bucket, b.wrap, b.sealed FROM "{schema}".messaging_body b '
+            f'JOIN "{schema}".messaging_message m ON m.id = b.message_id WHERE b.gone_at IS NOT NULL'
+        )
+        known = {row.wrap for row in self.rows}
+        business = UUID(self.business.id)
+        self.rows += [thief.Stolen(business, *row) for row in found if row[3] not in known]
+        self.during |= thief.copy_of(self.installation.keyring)
+
+
+@pytest.fixture(scope="session")
+def planted(installation: Installation) -> Planted:
+    business = installation.business("acme")
+    found = Planted(installation, secrets.token_hex(16), business, thief.copy_of(installation.keyring))
+    print(f"mark of this run: {found.mark}")
+    asyncio.run(_plant(found))
+    return found
+
+
+async def _plant(p: Planted) -> None:
+    """Through the doors only: API, the enrolment's HTTP, the device's socket; and through doors that refuse."""
+    house, word = p.installation, p.word
+    p.address = f"{word('email')}@example.org"
+    customer = await asyncio.to_thread(
+        house.customer, p.business, name=word("name"), reference=word("reference"), email=p.address,
+        fields={word("fieldname"): word("fieldvalue")},
+        consent=[{"purpose": "service", "channel": "email", "source": word("source"), "wording": word("wording") * 3}],
+    )  # fmt: skip
+    await asyncio.to_thread(_send, p, customer)
+    await asyncio.to_thread(_stumble, p, customer)
+    p.phone = await asyncio.to_thread(house.handset, p.business, customer, word("device"))
+    async with Line(house.port, p.phone) as line:
+        p.steal_rows()
+        await asyncio.to_thread(_send, p, customer)
+        await line.expect("message")
+        await line.send(type="write", **{"for": customer}, body=word("reply"))
+        await line.expect("accepted")
+        p.steal_rows()
+    await asyncio.to_thread(_read_back, p, customer)
+    p.steal_rows()
+
+
+def _send(p: Planted, customer: str) -> None:
+    words = {"customer": customer, "subject": p.word("subject"), "gone_after": LIFE}
+    soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    with p.installation.api(p.business) as api:
+        for number in range(0, MANY, 1000):
+            batch = [{**words, "body": f"{p.word('text')}{number + n} {'é' * n}"} for n in range(min(1000, MANY))]
+            answer = api.post("messages/batch", json={"messages": batch})
+            assert answer.status_code == 200, answer.text
+            p.steal_rows()
+        once = {"Idempotency-Key": p.word("idempotency")}
+        assert api.post("messages", json={**words, "body": p.word("once")}, headers=once).status_code == 201
+        assert api.post("messages", json={**words, "body": p.word("scheduled"), "send_at": soon}).status_code == 201
+        recalled = api.post("messages", json={**words, "body": p.word("recalled")}).json()["id"]
+        p.steal_rows()
+        assert api.post(f"messages/{recalled}/recall").status_code == 200
+        p.steal_rows()
+
+
+def _stumble(p: Planted, customer: str) -> None:
+    """What is refused must not end in a log, an error or a table either."""
+    with p.installation.api(p.business) as api, p.installation.client(p.business) as browser:
+        bad = [
+            api.post("messages", json={"customer": customer, "body": p.word("refused") + "\x07"}),
+            api.post("messages", content=b'{"body": "' + p.word("halfjson").encode()),
+            api.post("messages", json={"customer": customer, p.word("unknownfield"): 1}),
+            api.post("customers", json={"name": p.word("badmail"), "email": p.word("noaddress")}),
+            api.post("customers", json={"name": p.word("taken"), "reference": p.word("reference")}),
+            api.get("customers", params={"email": p.word("query") + "@example.org"}),
+            api.get(f"messages/{p.word('path')}"),
+            browser.post("/inbox/enrol", json={"token": p.word("token"), "name": p.word("stranger")}),
+            browser.post("/inbox/recover", json={"to": p.address}),
+            browser.get(f"/console/?q={p.word('console')}", headers={"User-Agent": p.word("agent")}),
+        ]
+    assert not [answer.status_code for answer in bad if answer.status_code >= 500]
+
+
+def _read_back(p: Planted, customer: str) -> None:
+    """Reading writes too: entries, logs. And scheduled words become sent ones while we look."""
+    with p.installation.api(p.business) as api:
+        shown = api.get(f"customers/{customer}").json()
+        assert shown["consent"][0]["wording"] == p.word("wording") * 3, "a canary that never arrived proves nothing"
+        talk = api.get("conversations").json()["results"][0]["id"]
+        assert p.word("reply") in api.get(f"conversations/{talk}").text
+    until(lambda: _scheduled(p) == 0, 10, "scheduled words were not sent")
+
+
+def _scheduled(p: Planted) -> int:
+    p.steal_rows()
+    where = "send_at IS NOT NULL AND sent_at IS NULL AND ended_at IS NULL"
+    return int(p.installation.rows(f'SELECT count(*) FROM "{p.business.schema}".messaging_message WHERE {where}')[0][0])
+
+
+def wait_for_buckets(p: Planted) -> float:
+    """Until every bucket of a stolen row is over and the clock had its moment. → the last bucket."""
+    last = max(row.bucket for row in p.rows)
+    until(lambda: time.time() > last + 1, 90, "the last bucket did not end")
+    return float(last)
