@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -15,6 +16,7 @@ import uvloop
 
 from bench import _sockets, _wire
 
+LATE = 10.0  # seconds after the last answer in which the last frame must come
 MARK = b'"subject":"bench-'
 
 
@@ -72,23 +74,25 @@ async def latency(plan: dict[str, Any]) -> dict[str, Any]:
     """Each request names itself in its subject; its frame brings that back."""
     sent: dict[int, float] = {}
     seen: dict[int, float] = {}
+    total, whole = int(plan["rate"] * plan["seconds"]), asyncio.Event()
 
     def take(text: bytes, at: float) -> None:
         place = text.find(MARK)
         if place >= 0:
             number = int(text[place + len(MARK) : text.index(b'"', place + len(MARK))])
             seen.setdefault(number, at)
+            if len(seen) == total:
+                whole.set()
 
     sockets = [await _sockets.listen(plan["port"], plan["host"], phone, take) for phone in plan["phones"]]
     idle = [await connect(plan["port"]) for _ in range(plan["connections"])]
     tasks, start, bad = set(), time.perf_counter() + 0.5, []
-    total = int(plan["rate"] * plan["seconds"])
 
     async def go(number: int) -> None:
         body = {**plan["bodies"][number % len(plan["bodies"])], "subject": f"bench-{number}"}
         request = _post(plan, body, number)
         connection = idle.pop() if idle else await connect(plan["port"])
-        sent[number] = time.perf_counter()
+        sent[number] = time.monotonic()  # as the sockets do
         status, answer = await connection.ask(request)
         idle.append(connection)
         if status >= 300:
@@ -100,7 +104,8 @@ async def latency(plan: dict[str, Any]) -> dict[str, Any]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.gather(*tasks)
-    await asyncio.sleep(1.0)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(whole.wait(), LATE)
     warm = int(plan["rate"] * plan.get("warm", 2))
     spent = [(seen[n] - sent[n]) * 1000 for n in sorted(seen) if n >= warm]
     for one in sockets:

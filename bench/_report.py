@@ -2,7 +2,7 @@
 
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -47,12 +47,14 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
 
 
-def show(figures: Sequence[Figure]) -> list[dict[str, object]]:
-    """Print them; → what goes into the JSON file."""
+def show(figures: Iterable[Figure]) -> list[dict[str, object]]:
+    """Print each as it comes; → what goes into the JSON file."""
+    shown = []
     for figure in figures:
         print(figure.line(), flush=True)
+        shown.append(figure.to_json())
     print(f"  ({os.cpu_count()} cores, load of the machine {os.getloadavg()[0]:.1f})", flush=True)
-    return [figure.to_json() for figure in figures]
+    return shown
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -6,7 +6,11 @@ import random
 from portal.launch.environment import PROJECT
 
 REAL = PROJECT.parent / "shared" / "data" / "sms.tsv"
-WORDS = ["your", "appointment", "on", "monday", "was", "moved", "to", "ten", "please", "bring", "the", "letter", "of", "your", "doctor", "and", "a", "list", "of", "what", "you", "take", "we", "have", "received", "the", "form", "thank", "you", "the", "bank", "will", "call", "you", "before", "friday", "about", "the", "new", "card", "do", "not", "share", "the", "code", "results", "are", "ready", "nothing", "to", "worry", "about", "come", "in", "when", "it", "suits", "you", "parking", "is", "behind", "the", "house", "ask", "at", "the", "desk"]
+WORDS = (
+    "your appointment on monday was moved to ten please bring the letter of your doctor and a list of what you take "
+    "we have received the form thank you the bank will call you before friday about the new card do not share the code "
+    "results are ready nothing to worry about come in when it suits you parking is behind the house ask at the desk"
+)
 
 
 def bodies(count: int) -> list[str]:
@@ -23,5 +27,5 @@ def _real() -> list[str]:
 
 
 def _made() -> list[str]:
-    chance = random.Random(7)
-    return [" ".join(chance.choices(WORDS, k=chance.randint(4, 28))) for _ in range(2000)]
+    chance, words = random.Random(7), WORDS.split()
+    return [" ".join(chance.choices(words, k=chance.randint(4, 28))) for _ in range(2000)]

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -24,19 +25,17 @@ def main() -> list[dict[str, object]]:
         return _report.show(_measure(house, people, phones))
 
 
-def _measure(house: _house.House, people: list[UUID], phones: list[_house.Phone]) -> list[Figure]:
+def _measure(house: _house.House, people: list[UUID], phones: list[_house.Phone]) -> Iterator[Figure]:
     rows, copied = _raw_rows(house), _raw_copy(house)
     answering = _bare(house, people)
     _client.load(_plan(house, people, seconds=2.0), house.folder / "load.log")  # everyone's caches are warm
-    return [
-        _single(house, people, "one message a POST", answering, gate=400, aim=600),
-        _single(house, people, "the same with an Idempotency-Key", answering, keyed=True),
-        Figure(
-            name="  its limit at the disk", value=rows, unit="/s", note="such rows, one connection, INSERT + COMMIT"
-        ),
-        _batches(house, people, copied),
-        *_latency(house, people, phones),
-    ]
+    yield _single(house, people, "one message a POST", answering, gate=400, aim=600)
+    yield _single(house, people, "the same with an Idempotency-Key", answering, keyed=True)
+    yield Figure(
+        name="  its limit at the disk", value=rows, unit="/s", note="such rows, one connection, INSERT + COMMIT"
+    )
+    yield _batches(house, people, copied)
+    yield from _latency(house, people, phones)
 
 
 def _plan(house: _house.House, people: list[UUID], **more: Any) -> dict[str, Any]:
