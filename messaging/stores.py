@@ -64,6 +64,7 @@ CODES: Columns = {
     "messaging_idempotency": {"digest", "body_digest"},
 }
 BARE = {
+    "messaging/api/serializers.py": "one serializer of each kind, which keeps nothing of a body",
     "messaging/queries/policy.py": "each business's limits and category keys, for two seconds",
     "messaging/demo/seed.py": "`demo.json` (0600): the keys and links of a demo, never of a real installation",
     "messaging/management/commands/create_business.py": "the recovery key's file, where its officer asked for it",
