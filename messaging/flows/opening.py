@@ -10,6 +10,7 @@ from django.conf import settings
 
 from archive.flows import birth
 from portal.accounts.flows import staff
+from portal.accounts.queries import staff as known_staff
 from portal.kernel import actors, tenancy
 from tenants.flows import provision
 
@@ -34,9 +35,12 @@ class Opened:
 
 
 def begin(*, now: datetime, slug: str, name: str, people: list[Person], passphrase: str) -> Opened:
-    """Everything up to the proof that the recovery key was kept. Not yet served."""
+    """Everything up to the proof that the recovery key was kept. Not yet served. One that stopped half-way is taken up
+    under the same address and name; the keys and passwords of this time count."""
     host = f"{slug}.{settings.BASE_NAME}"
-    business_id = provision.create(slug=slug, name=name, hosts=[host], now=now)
+    business_id = provision.unfinished(slug=slug, name=name)
+    if business_id is None:
+        business_id = provision.create(slug=slug, name=name, hosts=[host], now=now)
     place = provision.build(business_id=business_id, now=now)
     with tenancy.tenant_scope(place):
         offer = birth.offer(now=now, passphrase=passphrase)
@@ -52,6 +56,8 @@ def finish(*, now: datetime, place: tenancy.Place, recovery_text: str) -> None:
 
 
 def _add(one: Person, now: datetime) -> UUID:
-    return staff.add(
-        actor=actors.SYSTEM, now=now, email=one.email, name=one.name, role=one.role, password=one.password
-    )
+    known = known_staff.get_id_by_email(one.email)
+    if known is not None:
+        staff.set_password(actor=actors.SYSTEM, now=now, user_id=known, password=one.password)
+        return known
+    return staff.add(actor=actors.SYSTEM, now=now, email=one.email, name=one.name, role=one.role, password=one.password)

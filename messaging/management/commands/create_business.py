@@ -24,28 +24,38 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         slug, name, file = str(options["slug"]), str(options["name"]), Path(str(options["recovery_key"]))
-        if file.exists():
-            raise CommandError(f"{file} exists. Name a new file.")
         people = [
             opening.Person(str(options["owner"]), "Owner", "owner", _ask("Password of the owner")),
             opening.Person(str(options["officer"]), "Officer", "officer", _ask("Password of the officer")),
         ]
+        passphrase = _ask("Passphrase of the archive")
+        _reserve(file)
         try:
-            self._open(slug, name, people, file)
+            self._open(slug, name, people, passphrase, file)
         except Refusal as refusal:
             raise CommandError(f"{refusal.message} ({refusal.code})") from refusal
+        finally:
+            if not file.stat().st_size:
+                file.unlink()
 
-    def _open(self, slug: str, name: str, people: list[opening.Person], file: Path) -> None:
+    def _open(self, slug: str, name: str, people: list[opening.Person], passphrase: str, file: Path) -> None:
         self.stdout.write("Making the schema and the keys …")
-        opened = opening.begin(
-            now=clock.now(), slug=slug, name=name, people=people, passphrase=_ask("Passphrase of the archive")
-        )
-        file.touch(mode=0o600)
+        opened = opening.begin(now=clock.now(), slug=slug, name=name, people=people, passphrase=passphrase)
         file.write_text(opened.recovery_text, encoding="utf-8")
         self.stdout.write(f"The recovery key of the archive is in {file}. Copy it to where you will keep it, offline.")
         input("Press Enter when it is there. ")
         opening.finish(now=clock.now(), place=opened.place, recovery_text=file.read_text(encoding="utf-8"))
         self.stdout.write(f"{name} is ready. Now delete {file} from this machine.")
+
+
+def _reserve(file: Path) -> None:
+    """Made before anything else is: a place that cannot be written is found before there are keys to lose."""
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        raise CommandError(f"{file} exists. Name a new file.") from None
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror}. Nothing was made.") from error
 
 
 def _ask(what: str) -> str:

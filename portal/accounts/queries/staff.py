@@ -13,6 +13,10 @@ def get_list_for(actor: Actor) -> list[User]:
     return list(User.objects.order_by("-is_active", "name"))
 
 
+def get_id_by_email(email: str) -> UUID | None:
+    return User.objects.filter(email=email.strip().lower()).values_list("id", flat=True).first()
+
+
 def get_assignable() -> list[User]:
     """Who can take a conversation."""
     return [
