@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from archive.flows import subject
 from messaging import push
+from messaging.flows import device
 from messaging.models import Body, Consent, Conversation, Customer, DeviceCustomer, Enrolment, Message
 from messaging.queries import consents, customers, profiles
 from messaging.rules import compose, contact
@@ -101,10 +102,12 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
         row = _locked(customer_id)
         live = list(Message.objects.unended(now).filter(customer_id=row.id).values_list("id", flat=True))
         _end_all(u, row, live, now)
-        _release_devices(u, row)
+        _release_devices(u, actor, row, now)
         Enrolment.objects.filter(customer=row).delete()
         Consent.objects.filter(customer=row).delete()
-        Conversation.objects.filter(customer=row, state="open").update(state="closed", closed_at=now, waiting_since=None)
+        Conversation.objects.filter(customer=row, state="open").update(
+            state="closed", closed_at=now, waiting_since=None
+        )
         u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes={"live_messages": len(live)}))
         kept = subject.cut(customer_id=row.id)
         _empty(row, now)
@@ -145,7 +148,9 @@ def _checked_fields(fields: dict[str, object]) -> dict[str, object]:
     for name, value in fields.items():
         good = isinstance(value, str | int | float | bool) or value is None
         if not good or len(name) > 60 or (isinstance(value, str) and len(value) > 1000) or len(fields) > 50:
-            raise Refusal("bad_fields", "Fields are up to 50 names with a short text, number or yes/no.", field="fields")
+            raise Refusal(
+                "bad_fields", "Fields are up to 50 names with a short text, number or yes/no.", field="fields"
+            )
         _check_line("fields", name)
         if isinstance(value, str):
             _check_line("fields", value)
@@ -189,16 +194,17 @@ def _add_consents(u: unit.Unit, actor: Actor, row: Customer, added: tuple[Given,
 
 def _end_all(u: unit.Unit, row: Customer, live: list[UUID], now: datetime) -> None:
     Body.objects.filter(message_id__in=live).delete()
-    Message.objects.filter(id__in=live, outcome="").update(outcome="recalled", outcome_at=now)
+    Message.objects.filter(id__in=live, outcome="", direction="out").update(outcome="recalled", outcome_at=now)
     Message.objects.filter(id__in=live).update(ended_at=now, ended_reason="erased", notify_at=None)
     push.gone(u, [(message_id, row.id) for message_id in live], "erased")
 
 
-def _release_devices(u: unit.Unit, row: Customer) -> None:
+def _release_devices(u: unit.Unit, actor: Actor, row: Customer, now: datetime) -> None:
     devices = list(DeviceCustomer.objects.filter(customer=row).values_list("device_id", flat=True))
     DeviceCustomer.objects.filter(customer=row).delete()
     for device_id in devices:
         push.device(u, device_id, "refresh")
+        device.end_unserved(u, actor=actor, now=now, device_id=device_id, subject_id=row.subject_id)
 
 
 def _empty(row: Customer, now: datetime) -> None:

@@ -138,6 +138,17 @@ def _end(actor: Actor, now: datetime, device_id: UUID, reason: str, kind: str) -
         push.device(u, row.id, "revoke")
 
 
+def end_unserved(u: unit.Unit, *, actor: Actor, now: datetime, device_id: UUID, subject_id: UUID) -> None:
+    """In the caller's unit: a device whose last customer was erased. One that waits for a wipe keeps its order."""
+    row = Device.objects.select_for_update().filter(id=device_id, state__in=["active", "locked"]).first()
+    if row is None or DeviceCustomer.objects.filter(device_id=device_id).exists():
+        return
+    _retire(row, now, "erased")
+    codes: dict[str, str | int | bool] = {"device": str(row.id), "reason": "erased"}
+    u.entry(unit.Draft("device.revoked", actor.label, subject=subject_id, codes=codes))
+    push.device(u, row.id, "revoke")
+
+
 def _retire(row: Device, now: datetime, reason: str) -> None:
     row.state, row.revoked_reason, row.revoked_at = Device.State.REVOKED, reason, now
     row.save(update_fields=["state", "revoked_reason", "revoked_at"])
