@@ -1,0 +1,179 @@
+"""T14: every page in a real Chromium, for each role, in light and dark, at the width of a desk and of a phone: nothing on the
+console, nothing that fails to load, nothing wider than the screen, and nothing serious for axe (WCAG 2.2 AA).
+
+A page is opened once and then looked at in all four ways: the style sheet follows the window without loading anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Page
+
+from portal.kernel import roles
+from portal.tests.browser.conftest import DESK, PHONE, new_customer
+
+pytestmark = pytest.mark.browser
+Size = dict[str, int]
+WAYS = [(theme, size) for size in (DESK, PHONE) for theme in ("light", "dark")]
+LISTS = ("conversations", "messages", "customers", "devices", "archive")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Axe looks at every kind of page once, and in the dark on a phone at those that hold most of the parts.
+ONCE = [("light", DESK)]
+TWICE = [("light", DESK), ("dark", PHONE)]
+DARK_TOO = {"components", "/console/", "/console/compose/", "messages, one", "customers, one"}
+AXE = """async (tags) => {
+  const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
+  return found.violations.filter((one) => ["serious", "critical"].includes(one.impact)).flatMap((one) =>
+    one.nodes.map((node) => `${one.id}: ${node.target.join(" ")}: ${node.any.map((why) => why.message).join(" ")}`));
+}"""
+SETTLE = """async () => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  document.getAnimations().forEach((one) => one.finish());
+}"""
+
+
+@dataclass
+class Eyes:
+    """Looks at one page in every way and collects what is wrong with it."""
+
+    axe: str
+    wrong: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def look(self, page: Page, name: str, ways: Sequence[tuple[str, Size]] = ONCE) -> None:
+        """`ways`: those in which axe looks as well."""
+        if ways:
+            page.evaluate(self.axe)  # past the policy: it comes by the debugger, not by the page
+        for theme, size in WAYS:
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            page.set_viewport_size(size)
+            way = f"{name}, {theme}, {size['width']} px"
+            if (wider := page.evaluate(WIDER)) > 0:
+                self.wrong.append(f"{way}: {wider} px wider than the screen")
+            if (theme, size) in ways:
+                page.evaluate(SETTLE)
+                self.wrong += [f"{way}: {said}" for said in page.evaluate(AXE, TAGS)]
+        page.set_viewport_size(DESK)
+        self.seen.add(name)
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    package = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-core is not installed: accessibility"
+    )
+    return str(package.Axe().axe_script)
+
+
+@pytest.fixture
+def eyes(axe) -> Eyes:
+    eyes = Eyes(axe)
+    yield eyes
+    assert not eyes.wrong, "\n".join(eyes.wrong)
+
+
+@pytest.fixture(scope="module")
+def furnished(running, acme, chromium):
+    """Something on every list: a customer with a device name, a message of each kind, a conversation. → the customer's id"""
+    with running.api(acme) as api:
+        customer, link = new_customer(api, "Paula Pages")
+        context = chromium.new_context(viewport=PHONE)
+        page = context.new_page()
+        page.goto(link)
+        page.click("[data-enrol] button[type=submit]")
+        page.wait_for_url("**/inbox/")
+        for asked in (
+            {"body": "A line.", "subject": "A subject", "gone_after": 3600},
+            {"body": "For later.", "gone_after": 3600, "gone_after_read": 60},
+        ):
+            assert api.post("messages", json={"customer": customer, **asked}).status_code == 201
+        page.get_by_text("A line.").wait_for()
+        page.fill("textarea", "A word back.")
+        page.click(".composer .go")
+        page.get_by_text("A word back.").wait_for()
+        yield customer, page
+        context.close()
+
+
+@pytest.mark.parametrize("role", list(roles.MATRIX))
+def test_the_console(desk, eyes, acme, furnished, role):
+    with desk.person(role) as page:
+        desk.sign_in(page, acme, role)
+        for name, path in _paths(page, acme, desk, role).items():
+            page.goto(desk.running.page(acme, path))
+            ways = [] if role != "owner" else TWICE if name in DARK_TOO else ONCE
+            eyes.look(page, f"{role}: {name}", ways)
+        if role == "officer":
+            _look_into_the_archive(page, acme, eyes)
+    assert len(eyes.seen) >= 8
+
+
+def test_the_inbox(desk, eyes, api, acme, furnished):
+    _, page = furnished
+    eyes.look(page, "inbox", TWICE)
+    _, link = new_customer(api, "Edda Enrol")
+    with desk.person("customer", viewport=PHONE) as other:
+        other.goto(link)
+        eyes.look(other, "enrolment", TWICE)
+        for name in ("recover", "kept"):
+            other.goto(desk.running.page(acme, f"/inbox/{name}"))
+            eyes.look(other, name)
+        desk.enrol(other, link)
+        eyes.look(other, "empty inbox")
+        other.goto(link)
+        eyes.look(other, "a link that is over")
+
+
+def test_pages_for_anybody(desk, eyes, acme):
+    desk.watch.expected |= {404, 422}
+    with desk.person("visitor") as page:
+        page.goto(desk.running.page(acme, "/console/sign-in/"))
+        eyes.look(page, "sign-in")
+        page.fill("input[name=login]", "nobody@acme.example")
+        page.fill("input[name=password]", "wrong")
+        page.click("button[type=submit]")
+        page.get_by_role("alert").wait_for()
+        eyes.look(page, "sign-in refused")
+        page.goto(desk.running.page(acme, "/nothing-here"))
+        eyes.look(page, "not found")
+        page.goto(f"http://localhost:{desk.running.port}/")
+        eyes.look(page, "the installation's own page")
+
+
+def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
+    """What the rail offers, the first row of each list, what is reached from buttons; the owner also sees lists without
+    rows and every tab."""
+    rail = [link.get_attribute("href") for link in page.locator(".rail a.rail-link").all()]
+    paths = {str(href): str(href) for href in rail}
+    for name in LISTS:
+        path = f"/console/{name}/"
+        if path not in paths:
+            continue
+        page.goto(desk.running.page(acme, path))
+        row = page.locator("tbody a.row-link").first
+        if row.count():
+            paths[f"{name}, one"] = str(row.get_attribute("href"))
+        if role == "owner":
+            paths[f"{name}, none"] = f"{path}?q=nothing-like-that"
+    if "customer.manage" in roles.MATRIX[role]:
+        paths["new customer"] = "/console/customers/new"
+    if role == "owner":
+        paths |= {f"settings, {tab}": f"/console/settings/?tab={tab}" for tab in ("staff", "roles", "lifetimes")}
+        paths["components"] = "/console/_styles/"
+    return paths
+
+
+def _look_into_the_archive(page: Page, acme, eyes: Eyes) -> None:
+    page.click(".rail a:has-text('Archive')")
+    page.select_option("#kind", "message.sent")
+    page.wait_for_url("**kind=message.sent**")
+    page.click("a:has-text('sealed record') >> nth=0")
+    eyes.look(page, "officer: sealed record")
+    page.click("a:has-text('Open with the passphrase')")
+    eyes.look(page, "officer: unlock")
+    page.fill("[name=passphrase]", acme.passphrase)
+    page.click("button:has-text('Open the archive')")
+    page.locator(".record-body").wait_for()
+    eyes.look(page, "officer: opened record", TWICE)
