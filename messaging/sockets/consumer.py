@@ -1,6 +1,7 @@
 """A device's socket: challenge → prove → state → events. Translates frames into one act each; the hub writes the
 rest."""
 
+import logging
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -10,9 +11,20 @@ from messaging.sockets import acts, protocol
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from portal.kernel import actors, ids, tenancy
-from portal.kernel.errors import Kind, Refusal
+from portal.web import problems
 
-MALFORMED, TOO_LARGE, TOO_MANY = 4400, 1009, 4429
+log = logging.getLogger("ebb.sockets")
+
+MALFORMED, TOO_LARGE, TOO_MANY, FAULT = 4400, 1009, 4429, 1011
+
+
+def closes_with(error: Exception) -> int:
+    """The code that an error ends a socket with. Never 4403 for trouble of ours: it would mean "revoked" to the device."""
+    refusal = problems.refusal_for(error)
+    if refusal is None:
+        log.error("socket_failed", exc_info=error)
+        return FAULT
+    return problems.close_code(refusal)
 
 
 class InboxConsumer(AsyncConsumer):
@@ -22,7 +34,11 @@ class InboxConsumer(AsyncConsumer):
         await receive()  # websocket.connect
         place, host, cookie = scope["place"], scope["host"], scope["cookie"]
         await send({"type": "websocket.accept"})
-        standing = await tenancy.run_in_tenant(place, acts.find, cookie)
+        try:
+            standing = await tenancy.run_in_tenant(place, acts.find, cookie)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is told to the log, and the device comes back
+            await send({"type": "websocket.close", "code": closes_with(error)})
+            return
         if standing is None:
             await send({"type": "websocket.close", "code": hub.NOT_PROVED})
             return
@@ -76,27 +92,28 @@ class InboxConsumer(AsyncConsumer):
         return line.tokens >= 0
 
     async def handle(self, frame: protocol.Frame) -> None:
-        if self.line.stage == lines.CHALLENGED:
-            await self.prove(frame)
-            return
-        self.hub.heard(self.line)
+        """A database that is away, a schema that is gone, a fault of ours: answered or closed with a code like any refusal."""
         try:
+            if self.line.stage == lines.CHALLENGED:
+                await self.prove(frame)
+                return
+            self.hub.heard(self.line)
             await self.act(frame)
-        except Refusal as refusal:
-            self.error(refusal.code, **({"id": str(frame.id)} if frame.id else {}))
+        except Exception as error:  # noqa: BLE001 - see `closes_with`
+            refusal = problems.refusal_for(error)
+            if refusal is None or self.line.stage in {lines.CHALLENGED, lines.HELD}:
+                self.line.close(closes_with(error))
+            else:
+                self.error(refusal.code, **({"id": str(frame.id)} if frame.id else {}))
 
     async def prove(self, frame: protocol.Frame) -> None:
         line = self.line
         if frame.kind != "prove" or self.hub.steady() >= line.due:
             line.close(hub.NOT_PROVED)
             return
-        try:
-            standing = await tenancy.run_in_tenant(
-                line.place, acts.prove, line.host, line.device, line.nonce, frame.signature
-            )
-        except Refusal as refusal:
-            line.close(hub.NOT_PROVED if refusal.kind is Kind.UNAUTHENTICATED else hub.NOT_ALLOWED)
-            return
+        standing = await tenancy.run_in_tenant(
+            line.place, acts.prove, line.host, line.device, line.nonce, frame.signature
+        )
         line.nonce = ""
         if line.stage == lines.CHALLENGED:
             await self.enter(standing)
@@ -110,8 +127,13 @@ class InboxConsumer(AsyncConsumer):
         elif not self.hub.join(line):
             line.close(TOO_MANY)
         else:
-            actor = standing.actor
-            line.release(*await tenancy.run_in_tenant(line.place, acts.state, actor))
+            standing, first, gone_at = await tenancy.run_in_tenant(line.place, acts.state, line.device)
+            self.hub.serve(line, standing.customers)
+            if standing.is_active:
+                line.release(first, gone_at)
+            elif line.stage == lines.HELD:
+                line.stage, line.queue = lines.OPEN, None
+                await self.turn_away(standing)
 
     async def turn_away(self, standing: acts.devices.Standing) -> None:
         line = self.line

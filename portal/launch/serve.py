@@ -46,6 +46,7 @@ def web(application: Any = "portal.asgi:application", port: int | None = None) -
         # URLs hold ids and one-time tokens: no access log, and uvicorn tells of each socket at INFO with its URL.
         access_log=False,
         log_level="warning",
+        log_config=None,  # its own would print exceptions with their words; ours lets none through (`portal.web.logs`)
     )
     return 0
 
