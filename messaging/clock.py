@@ -18,6 +18,8 @@ from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
 from tenants.flows import wakeup
 
+Act = Callable[[datetime], None]
+
 log = logging.getLogger("ebb.clock")
 FULL_SWEEP = 30.0  # seconds: every business is looked at this often even when no wake-up told of it
 
@@ -32,8 +34,9 @@ class Loop:
 
 
 def mark(now: datetime) -> None:
-    """Raise the keyring's high-water mark: time that was seen never comes back, not even after a restart."""
-    keys.keyring().live.mark(clock.wall().timestamp())
+    """Raise the keyring's high-water mark: time that was seen never comes back, not even after a restart. `now` runs on by
+    the steady clock while the wall is behind the mark, and so does the mark."""
+    keys.keyring().live.mark(now.timestamp())
 
 
 def destroy(now: datetime) -> None:
@@ -41,37 +44,54 @@ def destroy(now: datetime) -> None:
 
 
 def purge(now: datetime) -> None:
-    for place in tenancy.directory().all_ready():
-        with tenancy.tenant_scope(place):
-            while expiry.purge(now=now).bodies:
-                pass
+    in_each(tenancy.directory().all_ready(), purge=_purge)
 
 
 def send_due(now: datetime) -> None:
-    for business_id in wakeup.take_due(now=now):
-        place = tenancy.directory().by_id(business_id)
-        if place is not None:
-            with tenancy.tenant_scope(place):
-                while schedule.send_due(now=now):
-                    pass
+    found = (tenancy.directory().by_id(business_id) for business_id in wakeup.take_due(now=now))
+    in_each([place for place in found if place is not None], due=_send_due)
 
 
 def sweep_all(now: datetime) -> None:
-    """What may be a little late: forgotten schedules, words without an end, used-up nonces and answers, dark devices."""
-    for place in tenancy.directory().all_ready():
-        with tenancy.tenant_scope(place):
-            while schedule.send_due(now=now):
-                pass
-            expiry.carry_forward(now=now)
-            sweep.used_up(now=now)
-            archive_sweep.sweep(now=now)
-            device.mark_dark(now=now)
+    """What may be a little late: words without an end, forgotten schedules, used-up nonces and answers, dark devices."""
+    in_each(
+        tenancy.directory().all_ready(), carry=_carry, due=_send_due, archive=_archive, used_up=_used_up, dark=_dark,
+    )  # fmt: skip
 
 
 def notify(now: datetime) -> None:
-    for place in tenancy.directory().all_ready():
-        with tenancy.tenant_scope(place):
-            notice.queue_due(now=now)
+    in_each(tenancy.directory().all_ready(), notices=_notices)
+
+
+def _purge(now: datetime) -> None:
+    while expiry.purge(now=now).bodies:
+        pass
+
+
+def _send_due(now: datetime) -> None:
+    while schedule.send_due(now=now):
+        pass
+
+
+def _carry(now: datetime) -> None:
+    while expiry.carry_forward(now=now):
+        pass
+
+
+def _archive(now: datetime) -> None:
+    archive_sweep.sweep(now=now)
+
+
+def _used_up(now: datetime) -> None:
+    sweep.used_up(now=now)
+
+
+def _dark(now: datetime) -> None:
+    device.mark_dark(now=now)
+
+
+def _notices(now: datetime) -> None:
+    notice.queue_due(now=now)
 
 
 def integrate(now: datetime) -> None:
@@ -124,15 +144,23 @@ class Integrator:
                     guarded("integrate", integrate)
 
 
+def in_each(places: list[tenancy.Place], **acts: Act) -> None:
+    """Each act in each business, and each guarded alone: one that fails takes nothing from its neighbours."""
+    for place in places:
+        with tenancy.tenant_scope(place):
+            for name, act in acts.items():
+                guarded(name, act)
+
+
 def guarded(name: str, act: Callable[[datetime], None]) -> None:
     """Run one turn; a failure is told by name and code, never with content, and the loop lives on."""
     try:
         close_old_connections()
         act(clock.now())
     except Refusal as refusal:
-        log.error("clock loop refused", extra={"loop": name, "code": refusal.code})
-    except Exception as error:  # noqa: BLE001 - the clock must outlive any single failure, which it names
-        log.error("clock loop failed", extra={"loop": name, "error": type(error).__name__})
+        log.error("clock loop refused", extra={"name_of": name, "code": refusal.code})
+    except Exception as error:
+        log.error("clock loop failed", extra={"name_of": name}, exc_info=error)
 
 
 def run_loop(loop: Loop, stop: threading.Event) -> None:

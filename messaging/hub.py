@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from uuid import UUID
 
 from messaging.room import Room
 from messaging.sockets import line as lines
@@ -77,6 +78,14 @@ class Hub:
         room.add(line)
         return True
 
+    def serve(self, line: Line, customers: frozenset[UUID]) -> None:
+        """Whom it serves, as loaded after it was subscribed: news of these reach it from here on."""
+        room = self.rooms.get(line.place.schema)
+        if room is not None and line.stage == lines.HELD and line.customers != customers:
+            room.remove(line)
+            line.customers = customers
+            room.add(line)
+
     def leave(self, line: Line) -> None:
         self.lines.discard(line)
         line.stage = lines.CLOSED
@@ -117,7 +126,11 @@ class Hub:
                 line.write(PING)
 
     async def tell_ends(self) -> None:
-        await asyncio.gather(*(room.tell_ends() for room in list(self.rooms.values())))
+        """A business whose database fails must not keep the others from being told, or checked."""
+        told = await asyncio.gather(*(room.tell_ends() for room in list(self.rooms.values())), return_exceptions=True)
+        for error in told:
+            if isinstance(error, Exception):
+                log.error("ends could not be told", exc_info=error)
 
     async def check(self) -> None:
         """May each device still be here, and for whom? One query a business."""

@@ -136,8 +136,7 @@ def _wheel_key(bucket: int, bucket_key: bytes) -> bytes:
     name = (tenancy.here().id, bucket)
     known = _wheel_keys.get(name)
     if known is None or known[0] != bucket_key:
-        if len(_wheel_keys) >= OPENED_AHEAD:
-            _forget_some()
+        _forget_some()
         known = _wheel_keys[name] = (bucket_key, wheel.wheel_key(bucket_key, keys.business_key(), bucket))
     return known[1]
 

@@ -18,11 +18,11 @@ from uuid import UUID
 from django.db import connection
 
 from messaging.flows import body
-from messaging.models import Body
+from messaging.models import Body, Message
 from messaging.queries import policy
 from portal.kernel import keys, unit
 from portal.kernel.actors import CLOCK
-from portal.kernel.errors import Refusal
+from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors
 
 SLICE = 10_000  # rows a transaction: a few hundred milliseconds, so that senders are not blocked
@@ -62,25 +62,32 @@ def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:
     """Move customers' words that have no end yet to a bucket a policy's days ahead. Returns how many were moved."""
     bucket = body.bucket_for(now, now + timedelta(days=policy.get_policy().replies_live_days))
     soon = int((now + CARRY_AHEAD).timestamp())
-    with unit.work():
+    with unit.work() as u:
         rows = list(
             Body.objects.select_for_update(skip_locked=True)
             .filter(gone_at__isnull=True, bucket__lt=min(soon, bucket))
             .order_by("bucket")[:slice_rows]
         )
-        for row in rows:
-            _carry(row, bucket)
+        lost = [row.message_id for row in rows if not _carry(row, bucket)]
+        if lost:
+            Message.objects.filter(id__in=lost).update(ended_at=now, ended_reason="unreadable")
+            u.entry(_mass_entry(lost, 0))
     return len(rows)
 
 
-def _carry(row: Body, bucket: int) -> None:
+def _carry(row: Body, bucket: int) -> bool:
+    """False where its bucket was over before anyone carried it: unreadable, and the archive has it. A keyring that cannot
+    be written is no such end: the words stay, and the next round tries again."""
     try:
         row.wrap = body.rewrap(message_id=row.message_id, wrap=row.wrap, bucket=bucket)
-    except Refusal:
-        row.delete()  # its bucket was over before anyone carried it: unreadable, and the archive has it
-        return
+    except Refusal as refusal:
+        if refusal.kind is not Kind.GONE:
+            raise
+        Body.objects.filter(message_id=row.message_id).delete()
+        return False
     row.bucket = bucket
     row.save(update_fields=["wrap", "bucket"])
+    return True
 
 
 def _delete_slice(now: datetime, slice_rows: int) -> list[UUID]:

@@ -15,7 +15,7 @@ from messaging.flows import message
 from messaging.rules.compose import Compose
 from portal.kernel import tenancy
 from portal.kernel.actors import Actor
-from portal.kernel.errors import Kind, Refusal
+from portal.kernel.errors import Refusal
 
 MOST = 256  # messages a commit: beyond that the first would wait for the last
 
@@ -24,7 +24,7 @@ MOST = 256  # messages a commit: beyond that the first would wait for the last
 class _Waiting:
     asked: Compose
     now: datetime
-    answer: message.Sent | Refusal | None = None
+    answer: message.Sent | BaseException | None = None
 
 
 @dataclass(slots=True)
@@ -47,20 +47,26 @@ def send(*, actor: Actor, now: datetime, asked: Compose) -> message.Sent:
             _send_waiting(actor, lane)
     if isinstance(mine.answer, message.Sent):
         return mine.answer
-    raise mine.answer if mine.answer is not None else RuntimeError("a lane lost a message")
+    raise mine.answer
 
 
 def _send_waiting(actor: Actor, lane: _Lane) -> None:
     """Called with the turn: nobody else takes from the queue. What is mine is in it, unless it has its answer."""
     taken = [lane.queue.popleft() for _ in range(min(len(lane.queue), MOST))]
     try:
+        _send_or_alone(actor, taken)
+    except BaseException as error:
+        # No refusal: the commit may have happened. Nobody may read it as "not sent", or a repeat would send twice (I4).
+        for one in taken:
+            one.answer = one.answer or error
+        raise
+
+
+def _send_or_alone(actor: Actor, taken: list[_Waiting]) -> None:
+    try:
         _send(actor, taken)
     except Refusal as refusal:
         _send_alone(actor, taken, refusal)
-    except BaseException:
-        for one in taken:
-            one.answer = one.answer or Refusal("not_sent", "The message was not sent. Try again.", Kind.UNAVAILABLE)
-        raise
 
 
 def _send(actor: Actor, taken: list[_Waiting]) -> None:

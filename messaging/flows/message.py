@@ -16,7 +16,7 @@ from messaging.models import Body, Conversation, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
 from portal.kernel import bulk, clock, ids, tenancy, unit
-from portal.kernel.actors import Actor
+from portal.kernel.actors import SYSTEM, Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 BATCH_LIMIT = 1000
@@ -189,8 +189,17 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
             end_early(row, now, "failed", outcome="suppressed")
             u.entry(draft_of("message.suppressed", _author(row), row))
             continue
-        snapshots.append(_dispatch_one(row, stored, to, now))
+        try:
+            snapshots.append(_dispatch_one(row, stored, to, now))
+        except Refusal as refusal:
+            if refusal.kind is not Kind.GONE:
+                raise
+            # Its words cannot be opened any more (a lost live keyring): it fails alone, those behind it are sent.
+            end_early(row, now, "unreadable", outcome="failed")
+            u.entry(draft_of("message.failed", _author(row), row))
     record.keep(u, snapshots)
+    # Now, not when it was composed: the link lives for days, and there was nothing to see.
+    recipient.invite_newcomers(u, actor=SYSTEM, now=now, to=[found[shot.customer_id] for shot in snapshots])
     push.arrived(u, [(shot.message_id, shot.customer_id) for shot in snapshots])
 
 
@@ -269,7 +278,7 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
     for (answer, _), draft in zip(snapshots, drafts, strict=True):
         answer.draft = draft
     _answer_conversations(ready)
-    recipient.invite_newcomers(u, actor=actor, now=now, to=[one.to for one in ready])
+    recipient.invite_newcomers(u, actor=actor, now=now, to=[one.to for one in ready if one.asked.send_at is None])
     push.arrived(u, [(shot.message_id, shot.customer_id) for _, shot in snapshots])
 
 
@@ -315,9 +324,12 @@ def _answer_conversations(ready: list[_Ready]) -> None:
 
 
 def _open_conversation(customer_id: UUID, now: datetime) -> Conversation:
+    """Locked until the commit: words must not arrive in a conversation that is being closed, where nobody looks any more."""
     talk, _ = Conversation.objects.get_or_create(
         customer_id=customer_id, state="open", defaults={"opened_at": now, "last_at": now}
     )
+    if Conversation.objects.select_for_update().filter(id=talk.id, state="open").first() is None:
+        return _open_conversation(customer_id, now)
     Conversation.objects.filter(id=talk.id).update(last_at=now)
     Conversation.objects.filter(id=talk.id, waiting_since__isnull=True).update(waiting_since=now)
     return talk

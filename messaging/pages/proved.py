@@ -112,5 +112,12 @@ def _check_origin(request: HttpRequest) -> None:
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise foreign()
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host_of(request):
+    if origin is not None and _netloc(origin) != host_of(request):
         raise foreign()
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # an address in brackets that is none
+        return ""

@@ -31,8 +31,9 @@ def get_conversations_for(actor: Actor, *, customer: UUID | None = None, state: 
 
 
 def get_messages_of(row: Conversation, now: datetime) -> list[Message]:
-    """The customer's words in this conversation, and what the business wrote to them since it was opened."""
+    """The customer's words in this conversation, and what the business wrote to them since it was opened: the newest 500,
+    oldest first."""
     rows = Message.objects.filter(customer_id=row.customer_id, composed_at__gte=row.opened_at, sent_at__isnull=False)
     if row.closed_at:
         rows = rows.filter(composed_at__lte=row.closed_at)
-    return list(rows.order_by("id")[:500])
+    return list(rows.order_by("-id")[:500])[::-1]

@@ -49,7 +49,7 @@ def in_state(state: str, now: datetime) -> Q:
     """The same meaning as `rules.state.of`, for the database."""
     if state not in states.STATES:
         raise Refusal("unknown_state", "There is no such state.", field="state", states=list(states.STATES))
-    decided = Q(outcome__in=["suppressed", "failed"]) | Q(ended_reason="recalled")
+    decided = Q(outcome__in=["suppressed", "failed", "recalled"]) | Q(ended_reason="recalled")
     ended = Q(ended_at__isnull=False) | Q(gone_at__lte=now)
     live = Q(sent_at__isnull=False) & ~ended & ~decided
     seen = {
@@ -63,7 +63,7 @@ def in_state(state: str, now: datetime) -> Q:
     return {
         "suppressed": Q(outcome="suppressed"),
         "failed": Q(outcome="failed"),
-        "recalled": Q(ended_reason="recalled") & ~Q(outcome__in=["suppressed", "failed"]),
+        "recalled": decided & ~Q(outcome__in=["suppressed", "failed"]),
         "scheduled": Q(sent_at__isnull=True) & ~decided,
         "expired_unread": Q(sent_at__isnull=False) & ended & ~decided & Q(delivered_at__isnull=True),
         "ended": Q(sent_at__isnull=False) & ended & ~decided & Q(delivered_at__isnull=False),

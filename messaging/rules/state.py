@@ -23,7 +23,7 @@ def of(message: HasTimes, now: datetime) -> str:
     """One of STATES. An end by the clock needs no row to change."""
     if message.outcome in {"suppressed", "failed"}:
         return message.outcome
-    if message.ended_reason == "recalled":
+    if "recalled" in (message.ended_reason, message.outcome):  # what was erased undelivered was recalled, too
         return "recalled"
     if message.sent_at is None:
         return "scheduled"

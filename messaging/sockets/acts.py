@@ -27,10 +27,16 @@ def prove(host: str, device_id: UUID, nonce: str, signature: str) -> devices.Sta
     return standing
 
 
-def state(actor: Actor) -> tuple[str, float]:
-    """The first frame, and the first end among what it tells."""
-    found = inbox.state(actor, clock.now())
-    return _dump("state", **found), _first_end(found["messages"])
+def state(device_id: UUID) -> tuple[devices.Standing, str, float]:
+    """The device as it stands once its socket is subscribed: a lock or wipe before that was heard by nobody here. With the
+    first frame, and the first end among what it tells."""
+    standing = devices.get_standing(device_id, clock.now())
+    if standing is None:
+        raise devices.unknown()
+    if not standing.is_active:
+        return standing, "", float("inf")
+    found = inbox.state(standing.actor, clock.now())
+    return standing, _dump("state", **found), _first_end(found["messages"])
 
 
 def acknowledge(host: str, actor: Actor, wipe_id: UUID, signature: str) -> None:

@@ -39,7 +39,10 @@ class BusinessGuard:
 
 def is_same_host(host: str, origin: str) -> bool:
     """Origin's host and port are exactly those of Host, written in lower case, and its scheme is one of the web."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # an address in brackets that is none
+        return False
     return bool(host) and parts.scheme in {"http", "https"} and parts.netloc.lower() == host
 
 

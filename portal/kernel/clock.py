@@ -1,9 +1,11 @@
 """The one clock. A door reads it once and passes `now` on.
 
 It never runs backwards: `now()` is the later of the system's clock and the floor (the keyring's high-water mark), so a
-clock that is set back revives nothing (I1).
+clock that is set back revives nothing (I1). Nor does it stand: behind the floor it runs on from there by the steady clock,
+or what is sent then would live until the system's clock has caught up.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,13 +24,27 @@ def _no_floor() -> float:
 
 _source: Source = _system
 _floor: Floor = _no_floor
+# While the system's clock is behind: the time told last, and what the steady clock said then.
+_behind: tuple[float, float] | None = None
 
 
 def now() -> datetime:
-    """The instant, aware, in UTC: the later of the clock and the keyring's mark."""
+    """The instant, aware, in UTC: the later of the clock and the keyring's mark, which runs on."""
     wall = _source()
     floor = _floor()
-    return wall if wall.timestamp() >= floor else datetime.fromtimestamp(floor, UTC)
+    if _behind is None and wall.timestamp() >= floor:
+        return wall
+    return max(wall, datetime.fromtimestamp(_run_on(floor, wall.timestamp()), UTC))
+
+
+def _run_on(floor: float, wall: float) -> float:
+    """The floor, and what has passed since it was first seen here; never less than what was said before."""
+    global _behind
+    steady = time.monotonic()
+    at, since = _behind or (floor, steady)
+    reached = max(floor, at + steady - since)
+    _behind = (reached, steady) if reached > wall else None
+    return reached
 
 
 def wall() -> datetime:
@@ -38,8 +54,8 @@ def wall() -> datetime:
 
 def set_floor(floor: Floor) -> None:
     """Give the clock the mark it may not fall behind: seconds since the epoch, cheap to read."""
-    global _floor
-    _floor = floor
+    global _floor, _behind
+    _floor, _behind = floor, None
 
 
 @contextmanager
