@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 
 from archive.queries import verification
 from portal.kernel import tenancy
+from portal.web import problems
 
 
 class Command(BaseCommand):
@@ -35,8 +36,16 @@ class Command(BaseCommand):
         return [known[slug] for slug in slugs] if slugs else list(known.values())
 
     def _verify(self, place: tenancy.Place, as_json: bool) -> bool:
-        with tenancy.tenant_scope(place):
-            report = verification.verify(verification.quiet if as_json else self._progress)
+        try:
+            with tenancy.tenant_scope(place):
+                report = verification.verify(verification.quiet if as_json else self._progress)
+        except Exception as error:
+            # A business that cannot be read (its schema or its keys are gone) is not whole, and hides no other.
+            refusal = problems.refusal_for(error)
+            if refusal is None:
+                raise
+            self.stderr.write(f"{place.slug}: cannot be verified ({refusal.code}). {refusal.message}")
+            return False
         if as_json:
             self.stdout.write(json.dumps({"business": place.slug, **report.to_json()}))
         else:
