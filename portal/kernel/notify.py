@@ -99,7 +99,7 @@ class Notify:
             connection.execute(_NOTIFY, (CHANNEL, payloads))
             return True
         except psycopg.Error as error:
-            log.warning("a wake-up could not be sent (%s)", type(error).__name__)
+            log.warning("wake_up_not_sent", extra={"name_of": type(error).__name__})
             connection.close()
             return False
 
@@ -119,7 +119,7 @@ class Notify:
             try:
                 await self._hear(act)
             except (psycopg.Error, OSError) as error:
-                log.warning("the wake-up listener lost its connection (%s)", type(error).__name__)
+                log.warning("wake_up_listener_lost", extra={"name_of": type(error).__name__})
             self._heard = None
             await asyncio.sleep(0.5)
 
@@ -158,7 +158,7 @@ class Notify:
                     yield wake.Event(wake.EVERYONE, wake.RESYNC)
                     yield from self._listen_on(connection, timeout)
             except psycopg.Error as error:
-                log.warning("the wake-up listener lost its connection (%s)", type(error).__name__)
+                log.warning("wake_up_listener_lost", extra={"name_of": type(error).__name__})
                 time.sleep(min(timeout, 0.5))
                 yield None
 

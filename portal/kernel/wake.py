@@ -111,7 +111,7 @@ def deliver(event: Event) -> None:
         try:
             act(event)
         except Exception:  # one subscriber's fault must not deafen the others; it is told, without ids
-            log.exception("a subscriber failed on %s", event.kind)
+            log.exception("subscriber_failed", extra={"kind": event.kind})
 
 
 def _acts(schema: str) -> list[Act]:
