@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,9 +44,9 @@ class Sockets:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _house.end(self.child)
 
-    def open(self, phones: list[dict[str, str] | None]) -> int:
+    def open(self, phones: Sequence[dict[str, str] | None]) -> int:
         """Open one socket more for each of these; → how many are open now."""
-        return int(self._ask(port=self.port, host=self.host, phones=phones)["open"])
+        return int(self._ask(port=self.port, host=self.host, phones=list(phones))["open"])
 
     def arm(self, wanted: int) -> None:
         """From here on frames are counted; call before they are caused, and `result` after."""

@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import deque
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -85,15 +86,20 @@ async def latency(plan: dict[str, Any]) -> dict[str, Any]:
                 whole.set()
 
     sockets = [await _sockets.listen(plan["port"], plan["host"], phone, take) for phone in plan["phones"]]
-    idle = [await connect(plan["port"]) for _ in range(plan["connections"])]
+    idle = deque([await connect(plan["port"]) for _ in range(plan["connections"])])
     tasks, start, bad = set(), time.perf_counter() + 0.5, []
 
     async def go(number: int) -> None:
         body = {**plan["bodies"][number % len(plan["bodies"])], "subject": f"bench-{number}"}
         request = _post(plan, body, number)
-        connection = idle.pop() if idle else await connect(plan["port"])
+        # In turn: the server closes a connection that was idle for five seconds.
+        connection = idle.popleft() if idle else await connect(plan["port"])
         sent[number] = time.monotonic()  # as the sockets do
-        status, answer = await connection.ask(request)
+        try:
+            status, answer = await connection.ask(request)
+        except ConnectionError as error:
+            bad.append((0, str(error)))
+            return
         idle.append(connection)
         if status >= 300:
             bad.append((status, answer[:300].decode()))
