@@ -13,7 +13,7 @@ from django.db import close_old_connections
 
 from archive.flows import sweep as archive_sweep
 from archive.flows import tree
-from messaging.flows import device, expiry, notice, schedule, sweep
+from messaging.flows import customer, device, expiry, notice, schedule, sweep
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
 from tenants.flows import wakeup
@@ -56,6 +56,7 @@ def sweep_all(now: datetime) -> None:
     """What may be a little late: words without an end, forgotten schedules, used-up nonces and answers, dark devices."""
     in_each(
         tenancy.directory().all_ready(), carry=_carry, due=_send_due, archive=_archive, used_up=_used_up, dark=_dark,
+        erased=_erased,
     )  # fmt: skip
 
 
@@ -84,6 +85,10 @@ def _archive(now: datetime) -> None:
 
 def _used_up(now: datetime) -> None:
     sweep.used_up(now=now)
+
+
+def _erased(now: datetime) -> None:
+    customer.finish_erasures(now=now)
 
 
 def _dark(now: datetime) -> None:

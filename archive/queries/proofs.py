@@ -37,7 +37,13 @@ def get_proof_for(actor: Actor, index: int) -> str:
     last = newest()
     if index >= last.size:
         raise _not_yet()
-    path = tiles.inclusion_path(tree.read_tile, index, last.size)
+    try:
+        path = tiles.inclusion_path(tree.read_tile, index, last.size)
+    except tiles.TileError:
+        raise Refusal(
+            "log_damaged", "Parts of the stored tree are missing, so nothing can be proved. Tell who runs this installation.",
+            Kind.UNAVAILABLE,
+        ) from None  # fmt: skip
     return proof.encode(proof.Proof(index, tuple(path), last.note))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -15,9 +15,10 @@ from messaging.models import Body, Consent, Conversation, Customer, DeviceCustom
 from messaging.queries import consents, customers, profiles
 from messaging.rules import compose, contact
 from portal.kernel import ids, unit
-from portal.kernel.actors import Actor
+from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
 
+ERASURES_LOOKED_AFTER = timedelta(minutes=10)  # no transaction lives that long
 CHANNELS = frozenset({"inbox", "email", "sms", "push", "post", "phone"})
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 
@@ -100,18 +101,27 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
     actor.require("customer.manage")
     with unit.work() as u:
         row = _locked(customer_id)
-        live = list(Message.objects.unended(now).filter(customer_id=row.id).values_list("id", flat=True))
-        _end_all(u, row, live, now)
+        live = _end_all(u, row, now)
         _release_devices(u, actor, row, now)
         Enrolment.objects.filter(customer=row).delete()
         Consent.objects.filter(customer=row).delete()
-        Conversation.objects.filter(customer=row, state="open").update(
-            state="closed", closed_at=now, waiting_since=None
-        )
         u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes={"live_messages": len(live)}))
         kept = subject.cut(customer_id=row.id)
         _empty(row, now)
     return Erased(customer_id, len(live), kept)
+
+
+def finish_erasures(*, now: datetime) -> int:
+    """For the clock: what was being sent or written while its customer was erased may have committed after it. → how many
+    messages were ended."""
+    ended = 0
+    with unit.work() as u:
+        for row in Customer.objects.filter(state=Customer.State.ERASED, updated_at__gt=now - ERASURES_LOOKED_AFTER):
+            if live := _end_all(u, row, now):
+                subject.cut(customer_id=row.id)
+                u.entry(unit.Draft("customer.erased", CLOCK.label, codes={"live_messages": len(live)}))
+                ended += len(live)
+    return ended
 
 
 def add_within(u: unit.Unit, *, actor: Actor, now: datetime, kind: str, address: str) -> UUID:
@@ -192,11 +202,14 @@ def _add_consents(u: unit.Unit, actor: Actor, row: Customer, added: tuple[Given,
         u.entry(unit.Draft("consent.given", actor.label, subject=row.subject_id, customer=row.id, codes=codes))
 
 
-def _end_all(u: unit.Unit, row: Customer, live: list[UUID], now: datetime) -> None:
+def _end_all(u: unit.Unit, row: Customer, now: datetime) -> list[UUID]:
+    live = list(Message.objects.unended(now).filter(customer_id=row.id).values_list("id", flat=True))
     Body.objects.filter(message_id__in=live).delete()
     Message.objects.filter(id__in=live, outcome="", direction="out").update(outcome="recalled", outcome_at=now)
     Message.objects.filter(id__in=live).update(ended_at=now, ended_reason="erased", notify_at=None)
+    Conversation.objects.filter(customer=row, state="open").update(state="closed", closed_at=now, waiting_since=None)
     push.gone(u, [(message_id, row.id) for message_id in live], "erased")
+    return live
 
 
 def _release_devices(u: unit.Unit, actor: Actor, row: Customer, now: datetime) -> None:

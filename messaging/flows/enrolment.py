@@ -24,7 +24,7 @@ CODE_LIVES_FOR = timedelta(minutes=15)
 RECOVERY_PAUSE = timedelta(days=1)  # after contact data changed: whoever changed it may not be the customer
 WINDOW = timedelta(minutes=15)
 GUESSES = 20  # of one source in a window
-GUESSES_OF_ALL = 2_000  # of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
+GUESSES_OF_ALL = 2_000  # codes, of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
 RECOVERIES = 5
 SECRET = "enrolment.secret"  # noqa: S105 - the context of a sealed field, no secret
 NAME_LIMIT = 60
@@ -168,7 +168,8 @@ def redeem(
     """Bind a key. `secret` is the token or code exactly as it was signed. A known device (same cookie, same key) gets
     one more customer; any other key is a new device."""
     attempt.count(now=now, use="enrol", source=source, limit=GUESSES, window=WINDOW)
-    attempt.count(now=now, use="enrol", source="*", limit=GUESSES_OF_ALL, window=WINDOW)
+    if len(ids.normalise_code(secret)) <= ids.CODE_LENGTH:  # nobody guesses a link: a storm must not keep its owner out
+        attempt.count(now=now, use="enrol", source="*", limit=GUESSES_OF_ALL, window=WINDOW)
     public = proof.point(public_key)
     proof.verify(public, proof.enrol(host, secret), signature)
     with unit.work() as u:

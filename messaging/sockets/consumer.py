@@ -70,7 +70,7 @@ class InboxConsumer(AsyncConsumer):
             self.count_malformed()
             return
         self.line.malformed = 0
-        if not self.afford(protocol.cost(frame.kind)):
+        if not self.afford(protocol.cost(frame)):
             self.line.close(TOO_MANY)
             return
         await self.handle(frame)

@@ -8,6 +8,7 @@ from portal.kernel import ids
 
 FRAME_LIMIT = 64 * 1024
 IDS_LIMIT = 1_000
+IDS_A_TOKEN = 100
 MALFORMED_LIMIT = 10
 
 COSTS = {
@@ -56,8 +57,9 @@ def parse(text: object) -> Frame:
     return _FRAMES[kind](kind, raw)
 
 
-def cost(kind: str) -> float:
-    return COSTS[kind]
+def cost(frame: Frame) -> float:
+    """Acknowledgements cost by the piece: a flood of ids that mean nothing would push out those of honest devices."""
+    return COSTS[frame.kind] + len(frame.ids) / IDS_A_TOKEN
 
 
 def _plain(kind: str, raw: dict[str, object]) -> Frame:

@@ -9,13 +9,13 @@ from django.db import OperationalError, connections
 
 from archive.models import Entry
 from messaging import clock as loops
-from messaging.flows import conversation, customer, expiry, lane, message, schedule
+from messaging.flows import conversation, customer, enrolment, expiry, lane, message, schedule
 from messaging.models import Body, Conversation, Enrolment, Message
 from messaging.pages import proved
 from messaging.queries import conversations, messages
 from messaging.rules import state
 from messaging.rules.compose import Compose
-from messaging.sockets import guard
+from messaging.sockets import guard, protocol
 from portal.kernel import clock, ids, keys
 from portal.kernel.errors import Refusal
 from portal.sealing import errors
@@ -234,3 +234,47 @@ def test_behind_the_mark_time_runs_on(house):
 def test_an_origin_that_is_none_is_foreign(origin):
     assert not guard.is_same_host("acme.localhost", origin)
     assert proved._netloc(origin) != "acme.localhost"
+
+
+def test_a_message_that_crosses_an_erasure_ends_too(fresh, monkeypatch):
+    """The send had found its recipient when the erasure committed."""
+    it = fresh()
+    pk = it.customer()
+    keep, others = message.record.keep, []
+
+    def cross(u, snapshots):
+        if not others:
+            others.append(in_a_thread(it, lambda: customer.erase(actor=it.author, now=clock.now(), customer_id=pk)))
+            others[0].join(10)
+        return keep(u, snapshots)
+
+    monkeypatch.setattr(message.record, "keep", cross)
+    sent = it.send(pk, "to nobody")
+    with it.inside():
+        assert customer.finish_erasures(now=clock.now()) == 1
+        assert customer.finish_erasures(now=clock.now()) == 0
+        assert not Body.objects.filter(message_id=sent.id).exists()
+        assert Message.objects.get(id=sent.id).outcome == "recalled"
+        assert not Entry.objects.filter(customer_id=pk).exists()
+
+
+def test_a_storm_of_guesses_keeps_no_link_from_its_owner(fresh):
+    it = fresh()
+    pk = it.customer()
+    with it.inside():
+        for _ in range(3):
+            enrolment.attempt.add(now=clock.now(), use="enrol", source="*", window=enrolment.WINDOW)
+        with pytest.MonkeyPatch.context() as few:
+            few.setattr(enrolment, "GUESSES_OF_ALL", 2)
+            assert it.handset(pk).device
+            with pytest.raises(Refusal) as refused:
+                enrolment.redeem(
+                    now=clock.now(), host=it.host, secret="0123456789", public_key={}, name="", signature="", source="x"
+                )
+    assert refused.value.code == "too_many"
+
+
+def test_acknowledgements_cost_by_the_piece():
+    many = protocol.Frame("delivered", ids=[ids.uuid7()] * protocol.IDS_LIMIT)
+    assert 10 * protocol.cost(many) > protocol.BURST > protocol.cost(many)
+    assert protocol.cost(protocol.Frame("delivered", ids=[ids.uuid7()])) < 1

@@ -92,5 +92,5 @@ def _after(raw: str, by: str, newest_first: bool) -> Q:
             return beyond
         place = datetime.fromisoformat(value)
         return Q(**{f"{by}__{word}": place}) | (Q(**{by: place}) & beyond)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise Refusal("bad_cursor", "That cursor is not one of ours.", field="cursor") from None
