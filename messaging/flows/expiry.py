@@ -13,7 +13,6 @@ import hashlib
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import connection
 
@@ -27,6 +26,27 @@ from portal.sealing import errors
 
 SLICE = 10_000  # rows a transaction: a few hundred milliseconds, so that senders are not blocked
 CARRY_AHEAD = timedelta(days=2)
+
+
+# One statement, and ten thousand ids never come to Python one by one. Outcomes are set once: only on what has none. A
+# schedule that never fired failed: it was missed.
+_PURGE = """
+    WITH ended AS (
+        DELETE FROM messaging_body WHERE message_id = ANY(ARRAY(
+            SELECT message_id FROM messaging_body WHERE gone_at <= %s ORDER BY gone_at LIMIT %s FOR UPDATE SKIP LOCKED))
+        RETURNING message_id
+    ), decided AS (
+        UPDATE messaging_message AS m
+           SET outcome = CASE WHEN sent_at IS NULL THEN 'failed' ELSE 'expired_unread' END,
+               outcome_at = %s, notify_at = NULL,
+               ended_reason = CASE WHEN sent_at IS NULL THEN 'missed' ELSE ended_reason END,
+               ended_at = CASE WHEN sent_at IS NULL THEN %s ELSE ended_at END
+          FROM ended WHERE m.id = ended.message_id AND outcome = '' AND direction = 'out'
+        RETURNING 1
+    )
+    SELECT count(*), (SELECT count(*) FROM decided), string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id)
+      FROM ended
+"""
 
 
 @dataclass(frozen=True)
@@ -50,12 +70,12 @@ def destroy_over(*, now: datetime) -> list[int]:
 def purge(*, now: datetime, slice_rows: int = SLICE) -> Purged:
     """Delete one slice of bodies that have ended; call again until it answers zero bodies."""
     with unit.work() as u:
-        ended = _delete_slice(now, slice_rows)
-        if not ended:
-            return Purged(0, 0)
-        unread = _decide(ended, now)
-        u.entry(_mass_entry(ended, unread))
-    return Purged(len(ended), unread)
+        with connection.cursor() as cursor:
+            cursor.execute(_PURGE, [now, slice_rows, now, now])
+            ended, unread, listed = cursor.fetchone()
+        if ended:
+            u.entry(_mass_entry(bytes(listed), unread))
+    return Purged(ended, unread)
 
 
 def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:
@@ -71,7 +91,7 @@ def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:
         lost = [row.message_id for row in rows if not _carry(row, bucket)]
         if lost:
             Message.objects.filter(id__in=lost).update(ended_at=now, ended_reason="unreadable")
-            u.entry(_mass_entry(lost, 0))
+            u.entry(_mass_entry(b"".join(sorted(pk.bytes for pk in lost)), 0))
     return len(rows)
 
 
@@ -90,34 +110,9 @@ def _carry(row: Body, bucket: int) -> bool:
     return True
 
 
-def _delete_slice(now: datetime, slice_rows: int) -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM messaging_body WHERE message_id = ANY(ARRAY(SELECT message_id FROM messaging_body "
-            "WHERE gone_at <= %s ORDER BY gone_at LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING message_id",
-            [now, slice_rows],
-        )
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _decide(ended: list[UUID], now: datetime) -> int:
-    """Outcomes are set once: only on what has none. A schedule that never fired failed: it was missed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE messaging_message SET outcome = CASE WHEN sent_at IS NULL THEN 'failed' ELSE 'expired_unread' END, "
-            "outcome_at = %s, notify_at = NULL, "
-            "ended_reason = CASE WHEN sent_at IS NULL THEN 'missed' ELSE ended_reason END, "
-            "ended_at = CASE WHEN sent_at IS NULL THEN %s ELSE ended_at END "
-            "WHERE id = ANY(%s) AND outcome = '' AND direction = 'out'",
-            [now, now, ended],
-        )
-        return cursor.rowcount
-
-
-def _mass_entry(ended: list[UUID], unread: int) -> unit.Draft:
-    """One leaf for many: their count and the hash of the sorted ids; the list itself is the sealed detail."""
-    listed = b"".join(sorted(pk.bytes for pk in ended))
+def _mass_entry(listed: bytes, unread: int) -> unit.Draft:
+    """One leaf for many: their count and the hash of the sorted ids (16 bytes each); the list is the sealed detail."""
     return unit.Draft(
-        "messages.ended", CLOCK.label, count=len(ended), ids_sha256=hashlib.sha256(listed).hexdigest(),
+        "messages.ended", CLOCK.label, count=len(listed) // 16, ids_sha256=hashlib.sha256(listed).hexdigest(),
         codes={"unread": unread}, detail={"ids": b64encode(listed).decode()},
     )  # fmt: skip
