@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from messaging.flows import customer, enrolment
-from messaging.models import Customer, Enrolment
+from messaging.models import Customer, Enrolment, Policy
 from messaging.queries import customers
 from messaging.rules import compose, contact
 from portal.kernel import tenancy, unit
@@ -43,10 +43,13 @@ def _try_id(
 def _by_address(u: unit.Unit, actor: Actor, now: datetime, to: str) -> UUID:
     kind, address = contact.address(to)
     found = customers.get_id_by_address(kind, address)
-    if found is None:
-        actor.require("customer.manage")
-        found = customer.add_within(u, actor=actor, now=now, kind=kind, address=address)
-    return found
+    if found is not None:
+        return found
+    actor.require("customer.manage")
+    # One at a time, and looked for again: two first messages at once would make two customers, ambiguous for ever.
+    list(Policy.objects.select_for_update().values_list("id"))
+    found = customers.get_id_by_address(kind, address)
+    return found or customer.add_within(u, actor=actor, now=now, kind=kind, address=address)
 
 
 def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None], refused: list[Answer]) -> None:
@@ -61,15 +64,17 @@ def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None],
 
 def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, to: Sequence[customers.Recipient]) -> None:
     """First contact: who has no device and an e-mail address gets one link, unless one is on its way."""
-    newcomers = {one.id for one in to if not one.has_device and one.profile.email}
+    newcomers = sorted({one.id for one in to if not one.has_device and one.profile.email})
     if not newcomers:
         return
+    # Locked in one order, looked at after: two sends at once must neither both invite nor wait for each other.
+    list(Customer.objects.select_for_update().filter(id__in=newcomers).order_by("id").values_list("id"))
     invited = set(
         Enrolment.objects.filter(
             customer_id__in=newcomers, kind="link", used_at__isnull=True, cancelled_at__isnull=True, expires_at__gt=now
         ).values_list("customer_id", flat=True)
     )
-    for customer_id in newcomers - invited:
+    for customer_id in (one for one in newcomers if one not in invited):
         enrolment.invite(u, actor=actor, now=now, customer_id=customer_id)
 
 

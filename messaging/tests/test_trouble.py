@@ -10,7 +10,7 @@ from django.db import OperationalError, connections
 from archive.models import Entry
 from messaging import clock as loops
 from messaging.flows import conversation, customer, enrolment, expiry, lane, message, schedule
-from messaging.models import Body, Conversation, Enrolment, Message
+from messaging.models import Body, Conversation, Customer, Enrolment, Message
 from messaging.pages import proved
 from messaging.queries import conversations, messages
 from messaging.rules import state
@@ -278,3 +278,19 @@ def test_acknowledgements_cost_by_the_piece():
     many = protocol.Frame("delivered", ids=[ids.uuid7()] * protocol.IDS_LIMIT)
     assert 10 * protocol.cost(many) > protocol.BURST > protocol.cost(many)
     assert protocol.cost(protocol.Frame("delivered", ids=[ids.uuid7()])) < 1
+
+
+@pytest.mark.parametrize("named", ["to", "customer"])
+def test_first_messages_at_once_make_one_customer_and_one_invitation(fresh, named):
+    it = fresh()
+    who = {"to": "first@example.org"} if named == "to" else {"customer": it.customer(email="first@example.org")}
+
+    def send():
+        message.send(actor=it.author, now=clock.now(), asked=Compose(body="x", **who))
+
+    for thread in [in_a_thread(it, send) for _ in range(5)]:
+        thread.join(30)
+    with it.inside():
+        found = Customer.objects.get()
+        assert Message.objects.filter(customer_id=found.id).count() == 5
+        assert Enrolment.objects.filter(customer=found).count() == 1
