@@ -14,7 +14,8 @@ from portal.web import guards
 
 SPRITE = settings.BASE_DIR / "portal" / "web" / "static" / "img" / "icons.svg"
 OTHER_STATES = (
-    "active", "locked", "requested", "held", "wiping", "acknowledged", "dark", "signed_out", "waiting", "open", "closed",
+    "received", "cancelled", "active", "locked", "requested", "held", "wiping", "acknowledged", "dark", "signed_out",
+    "waiting", "open", "closed",
 )  # fmt: skip
 
 

@@ -21,11 +21,20 @@ def messages(actor: Actor, rows: list[Message], now: datetime) -> list[dict[str,
 
 def _message(row: Message, names: dict[Any, str], label: str, now: datetime) -> dict[str, Any]:
     return {
-        "id": row.id, "subject": label, "state": state.of(row, now), "customer_id": row.customer_id,
+        "id": row.id, "subject": label, "state": state.of(row, now), "badge": _badge(row, now),
+        "customer_id": row.customer_id,
         "customer_name": names.get(row.customer_id, "Erased customer"), "category": row.category,
         "direction": row.direction, "sent_at": row.sent_at, "send_at": row.send_at, "gone_at": row.gone_at,
         "ended_at": ended_at(row, now), "archived_until": row.archived_until,
     }  # fmt: skip
+
+
+def _badge(row: Message, now: datetime) -> str:
+    """The state as the pages say it: what a customer wrote was received; what was never sent is not taken back."""
+    said = state.of(row, now)
+    if row.direction == Message.Direction.IN and ended_at(row, now) is None:
+        return "received"
+    return "cancelled" if said == "recalled" and row.sent_at is None else str(said)
 
 
 def ended_at(row: Message, now: datetime) -> datetime | None:

@@ -1,5 +1,7 @@
 """Every page of the console is drawn, empty and full, for every role that may open it."""
 
+from datetime import timedelta
+
 import pytest
 
 from archive.flows import tree
@@ -69,6 +71,22 @@ def test_a_message_is_extended_and_recalled(acme, author):
     assert author.post(f"/console/messages/{sent.id}/extend", {"by": "3600"}).status_code == 302
     assert author.post(f"/console/messages/{sent.id}/recall").status_code == 302
     assert b"Recalled" in author.get(f"/console/messages/{sent.id}/").content
+
+
+def test_a_cancelled_message_is_not_called_taken_back(acme, author):
+    planned = acme.send(acme.customer(), body="never sent", send_at=clock.now() + timedelta(days=1))
+    assert author.post(f"/console/messages/{planned.id}/recall").status_code == 302
+    page = author.get(f"/console/messages/{planned.id}/").content
+    assert b"Cancelled before it was sent" in page
+    assert b"Taken back" not in page
+
+
+def test_no_link_leads_where_a_role_may_not_go(author, officer):
+    """404 for what a role may not see is right, a link to it is not."""
+    for client, hidden in ((author, ("archive", "settings")), (officer, ("compose", "conversations"))):
+        page = client.get("/console/").content.decode()
+        assert "/console/messages/" in page
+        assert not [name for name in hidden if f'href="/console/{name}/"' in page]
 
 
 def test_a_customer_is_added_invited_and_erased(acme, author):

@@ -14,6 +14,7 @@ from portal.tests.browser.conftest import PHONE, new_customer, save, stored
 pytestmark = pytest.mark.browser
 LIFE = 10  # seconds. The shortest choice on the page is a minute: its value is changed, everything else is clicked
 SUBJECT = "Result of the heron scan"
+REASON = "left on the train"
 DRAFT = "half an answer"
 BODY = "The quick brown heron saw nothing that needs treatment."
 
@@ -61,7 +62,7 @@ def test_the_five_steps(desk, api, acme, tmp_path):
         _wipe(author, phone, desk.running.page(acme, f"/console/customers/{customer}/"))
 
         desk.sign_in(officer, acme, "officer")
-        _open_and_prove(officer, api, acme, desk, message, tmp_path)
+        _open_and_prove(officer, api, acme, desk, customer, message, tmp_path)
 
 
 def test_a_message_that_is_taken_back_or_read_by_its_timer_leaves_no_words(desk, api, acme):
@@ -168,7 +169,7 @@ def _wipe(author: Page, phone: Page, customer: str) -> None:
     author.goto(customer)
     author.click("section[aria-labelledby=devices] a.row-link")
     author.click("button:has-text('Wipe')")
-    author.fill("#wipe-reason", "left on the train")
+    author.fill("#wipe-reason", REASON)
     author.fill("#wipe-word", "wipe")
     author.click("button:has-text('Wipe the device')")
     author.get_by_text("The device acknowledged the wipe").wait_for()
@@ -179,7 +180,7 @@ def _wipe(author: Page, phone: Page, customer: str) -> None:
     assert "key false" not in stored(phone)
 
 
-def _open_and_prove(officer: Page, api, acme, desk, message: str, folder) -> None:
+def _open_and_prove(officer: Page, api, acme, desk, customer: str, message: str, folder) -> None:
     officer.goto(desk.running.page(acme, f"/console/archive/?q={message}"))
     officer.click("tr:has-text('message.sent') a:has-text('sealed record')")
     assert BODY not in officer.content()
@@ -200,6 +201,10 @@ def _open_and_prove(officer: Page, api, acme, desk, message: str, folder) -> Non
     entry = api.get(f"archive/entries/{index}").json()
     vkey = api.get("archive/key").text.strip()
     assert proof.verify(text, vkey, base64.b64decode(entry["leaf"]), index=index).size > index
+
+    officer.goto(desk.running.page(acme, f"/console/archive/?kind=device.wipe_requested&customer={customer}"))
+    officer.click("a:has-text('sealed detail')")
+    officer.get_by_text(REASON).wait_for()  # why the phone was wiped: sealed, and only here
 
     officer.click("button:has-text('Lock now')")
     officer.get_by_text("The archive is sealed.").wait_for()
