@@ -157,7 +157,7 @@ def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_rep
         bucket = body.bucket_for(now, now + timedelta(days=policy.get_policy().replies_live_days))
         sealed = body.seal(message_id=message_id, customer_id=found.id, content=content, bucket=bucket)
         bulk.insert("messaging_body", BODY_COLUMNS, [(message_id, bucket, None, sealed.wrap, sealed.sealed)])
-        record.keep(u, [_snapshot("message.received", actor, found, message_id, "in", "", now, None, keep, content)])
+        record.keep(u, [_snapshot("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)])
         push.arrived(u, [(message_id, found.id)])
     return message_id
 
@@ -189,18 +189,25 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
             end_early(row, now, "failed", outcome="suppressed")
             u.entry(draft_of("message.suppressed", _author(row), row))
             continue
+        if stored.gone_at is not None and stored.gone_at <= now:  # the clock was away for longer than it should have lived
+            _fail(u, row, now, "missed")
+            continue
         try:
             snapshots.append(_dispatch_one(row, stored, to, now))
         except Refusal as refusal:
             if refusal.kind is not Kind.GONE:
                 raise
             # Its words cannot be opened any more (a lost live keyring): it fails alone, those behind it are sent.
-            end_early(row, now, "unreadable", outcome="failed")
-            u.entry(draft_of("message.failed", _author(row), row))
+            _fail(u, row, now, "unreadable")
     record.keep(u, snapshots)
     # Now, not when it was composed: the link lives for days, and there was nothing to see.
     recipient.invite_newcomers(u, actor=SYSTEM, now=now, to=[found[shot.customer_id] for shot in snapshots])
     push.arrived(u, [(shot.message_id, shot.customer_id) for shot in snapshots])
+
+
+def _fail(u: unit.Unit, row: Message, now: datetime, reason: str) -> None:
+    end_early(row, now, reason, outcome="failed")
+    u.entry(draft_of("message.failed", _author(row), row))
 
 
 def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: datetime) -> record.Snapshot:
@@ -213,7 +220,7 @@ def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: date
     Message.objects.filter(id=row.id).update(
         sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule, notify_at=now + NOTICE_DELAY
     )
-    return _snapshot("message.sent", _author(row), to, row.id, "out", row.category, now, gone_at, keep, content)
+    return _snapshot("message.sent", _author(row), to, row.id, "out", row.category, row.format, now, gone_at, keep, content)
 
 
 def _author(row: Message) -> Actor:
@@ -265,8 +272,9 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
         bodies.append((one.id, bucket, one.gone_at, sealed.wrap, sealed.sealed))
         if one.asked.send_at is None:
             shot = _snapshot(
-                "message.sent", actor, one.to, one.id, "out", one.asked.category, now, one.gone_at, one.keep, content
-            )
+                "message.sent", actor, one.to, one.id, "out", one.asked.category, one.asked.format, now, one.gone_at,
+                one.keep, content,
+            )  # fmt: skip
             snapshots.append((answer, shot))
         else:
             answer.draft.gone_at = one.gone_at
@@ -302,10 +310,10 @@ def _received_row(
 
 
 def _snapshot(
-    kind: str, actor: Actor, to: customers.Recipient, message_id: UUID, direction: str, category: str,
+    kind: str, actor: Actor, to: customers.Recipient, message_id: UUID, direction: str, category: str, form: str,
     now: datetime, gone_at: datetime | None, keep: rules.Retention, content: body.Content,
 ) -> record.Snapshot:  # fmt: skip
-    """The self-contained copy for the archive: words, names and addresses of both sides as known now."""
+    """The self-contained copy for the archive: words, what they are, names and addresses of both sides as known now."""
     person = {"name": to.profile.name, "email": to.profile.email, "phone": to.profile.phone,
               "reference": to.profile.reference, "customer": str(to.id)}  # fmt: skip
     firm = {"name": tenancy.here().name, "by": actor.label}
@@ -313,7 +321,9 @@ def _snapshot(
     return record.Snapshot(
         message_id=message_id, customer_id=to.id, subject_id=to.subject_id, kind=kind, actor=actor.label,
         direction=direction, category=category, sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule,
-        content={**content, **sides, "sent_at": clock.text(now)},
+        content={
+            **content, **sides, "sent_at": clock.text(now), "message": str(message_id), "category": category, "format": form,
+        },
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from portal.kernel import heartbeat, keys, wake
+from portal.kernel import clock, heartbeat, keys, wake
 from portal.kernel.errors import Kind, Refusal
 from portal.web import headers, problems
 
@@ -135,6 +135,13 @@ def _skew() -> Finding:
     return Finding("failing" if about else "ok", about, skew)
 
 
+def _time() -> Finding:
+    """Behind the keyring's mark time runs on from there: this host's clock was once ahead, or is set back."""
+    ahead = (clock.now() - clock.wall()).total_seconds()
+    about = "" if ahead < SKEW_LIMIT else "This host's clock is behind the time that was seen already: set up NTP."
+    return Finding("warning" if about else "ok", about, ahead)
+
+
 CHECKS: dict[str, Callable[[], Finding]] = {
     "database": _database,
     "migrations": _migrations,
@@ -144,6 +151,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "clock": _process("clock"),
     "queue": _queue,
     "skew": _skew,
+    "time": _time,
 }
 
 
