@@ -12,7 +12,7 @@ from archive.ledger import proof
 from portal.tests.browser.conftest import PHONE, new_customer, save, stored
 
 pytestmark = pytest.mark.browser
-LIFE = 10  # seconds. The shortest choice on the page is a minute: its value is changed, everything else is clicked
+LIFE = 12  # seconds. The shortest choice on the page is a minute: its value is changed, everything else is clicked
 SUBJECT = "Result of the heron scan"
 REASON = "left on the train"
 DRAFT = "half an answer"
