@@ -8,8 +8,14 @@ import re
 import threading
 import unicodedata
 from collections.abc import Mapping
+from typing import Any
 
 import snowballstemmer
+
+try:
+    import Stemmer
+except ImportError:  # no build for this Python: the same algorithms in Python, forty times slower, word for word equal
+    Stemmer = None
 
 LANGUAGES = ("english", "german", "spanish", "french", "dutch")
 MOST_WORDS = 100  # of a query
@@ -25,7 +31,12 @@ class _Stemmers(threading.local):
     """A stemmer keeps the word it works on in itself, so each thread has its own."""
 
     def __init__(self) -> None:
-        self.all = [snowballstemmer.stemmer(language) for language in LANGUAGES]
+        self.all = [_stemmer(language) for language in LANGUAGES]
+
+
+def _stemmer(language: str) -> Any:
+    """In C with its own cache off, since that would keep words; else in Python."""
+    return Stemmer.Stemmer(language, 0) if Stemmer else snowballstemmer.stemmer(language)
 
 
 _stemmers = _Stemmers()
