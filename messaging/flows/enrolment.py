@@ -194,11 +194,13 @@ def is_open(*, now: datetime, token: str) -> bool:
 
 
 def _locked_enrolment(secret: str, now: datetime) -> Enrolment:
-    hashes = [_digest(secret), _digest(ids.normalise_code(secret))]
-    row = Enrolment.objects.select_for_update().filter(secret_hash__in=hashes).first()
-    if row is None or row.used_at or row.cancelled_at or row.expires_at <= now:
+    """The customer's row first, as everyone locks: a link and its code at once, or an erasure, must not wait in a circle."""
+    named = Enrolment.objects.filter(secret_hash__in=[_digest(secret), _digest(ids.normalise_code(secret))])
+    owner = Customer.objects.select_for_update().filter(id__in=named.values("customer_id"), state=Customer.State.ACTIVE)
+    if owner.first() is None:
         raise spent()
-    if Customer.objects.filter(id=row.customer_id, state=Customer.State.ACTIVE).first() is None:
+    row = named.select_for_update().first()
+    if row is None or row.used_at or row.cancelled_at or row.expires_at <= now:
         raise spent()
     return row
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connections
@@ -19,6 +20,7 @@ from messaging.sockets import guard, protocol
 from portal.kernel import clock, ids, keys
 from portal.kernel.errors import Refusal
 from portal.sealing import errors
+from portal.testing.handset import Handset
 
 
 def written(it, phone, pk, text="help"):
@@ -326,3 +328,27 @@ def test_a_record_says_what_it_is(fresh):
         "ada@example.org",
         "Fresh Business",
     )
+
+
+def test_a_link_and_its_code_at_once_bind_one_device(fresh):
+    it = fresh()
+    pk = it.customer()
+    with it.inside():
+        issued = enrolment.issue(actor=it.author, now=clock.now(), customer_id=pk, send_by="show")
+    secrets, answers = [issued.url.rsplit("/", 1)[-1], issued.code] * 3, []
+
+    def redeem(secret, source):
+        asked = Handset(it.host).enrolment(secret)
+        try:
+            answers.append(enrolment.redeem(
+                now=clock.now(), host=it.host, secret=secret, public_key=asked["public_key"], name="x",
+                signature=str(asked["proof"]), source=source,
+            ))  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - what it is, is the question
+            answers.append(error)
+
+    threads = [in_a_thread(it, partial(redeem, secret, f"{at}")) for at, secret in enumerate(secrets)]
+    for thread in threads:
+        thread.join(30)
+    told = sorted(getattr(answer, "code", type(answer).__name__) for answer in answers)
+    assert told == ["Redeemed"] + ["enrolment_spent"] * 5
