@@ -86,10 +86,9 @@ async def _open(running, business, name):
     for _ in range(DEVICES):
         who = await aside(business.customer)
         phone = await aside(business.handset, who)
-        for _ in range(LINES_A_DEVICE):
-            line = Line(running.port, phone)
-            await line.__aenter__()
-            ears.append(Ear(phone, who, line))
+        lines = [Line(running.port, phone) for _ in range(LINES_A_DEVICE)]
+        await asyncio.gather(*(line.__aenter__() for line in lines))
+        ears += [Ear(phone, who, line) for line in lines]
     return Group(name, ears)
 
 

@@ -32,7 +32,7 @@ LINES = Path(__file__).resolve().parents[3] / "shared" / "data" / "sms.tsv"
 CUSTOMERS = 20
 BATCH = 1000
 ONE_BY_ONE = 200
-GONE_AFTER = 12  # seconds
+GONE_AFTER = 10  # seconds
 
 judge = independent.judge
 
