@@ -88,7 +88,8 @@ _local = _Local()
 def work() -> Iterator[Unit]:
     """Join the unit that is open in this thread, or open one: a transaction whose last writes are its entries."""
     if _local.unit is not None:
-        yield _local.unit
+        with _joined(_local.unit) as unit:
+            yield unit
         return
     unit = _local.unit = Unit()
     try:
@@ -100,3 +101,15 @@ def work() -> Iterator[Unit]:
         _local.unit = None
     for act in unit.acts:
         act()
+
+
+@contextmanager
+def _joined(unit: Unit) -> Iterator[Unit]:
+    """A part that fails takes its rows, its entries and its acts with it, even where the caller goes on without it."""
+    drafts, acts = len(unit.drafts), len(unit.acts)
+    try:
+        with transaction.atomic():
+            yield unit
+    except BaseException:
+        del unit.drafts[drafts:], unit.acts[acts:]
+        raise
