@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from archive.flows import birth
 from portal.accounts.flows import staff
@@ -49,10 +50,11 @@ def begin(*, now: datetime, slug: str, name: str, people: list[Person], passphra
 
 
 def finish(*, now: datetime, place: tenancy.Place, recovery_text: str) -> None:
-    """The recovery key given back once; then ready."""
-    with tenancy.tenant_scope(place):
-        birth.prove(now=now, recovery_text=recovery_text)
-    provision.mark_ready(business_id=place.id, now=now)
+    """The recovery key given back once, and ready: both or neither, so that a death in between can be taken up."""
+    with transaction.atomic():
+        with tenancy.tenant_scope(place):
+            birth.prove(now=now, recovery_text=recovery_text)
+        provision.mark_ready(business_id=place.id, now=now)
 
 
 def _add(one: Person, now: datetime) -> UUID:
