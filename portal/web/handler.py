@@ -21,7 +21,7 @@ from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
 from portal.kernel.errors import Kind, Refusal
-from portal.web import headers, problems
+from portal.web import headers, health, problems
 
 THREADS = int(os.environ.get("EBB_WEB_THREADS", "12"))
 
@@ -32,6 +32,8 @@ class Handler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="request")
+        # While the database is away every thread waits for it; whether this process lives must still be answered.
+        self._spare = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health")
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
@@ -46,14 +48,11 @@ class Handler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        response = await self._in_thread(self._respond, scope, body)
+        pool = self._spare if scope["path"] in health.DOORS else self._pool
+        response = await _in_thread(pool, self._respond, scope, body)
         await self.send_response(response, send)
         if response.streaming:
-            await self._in_thread(response.close)
-
-    async def _in_thread(self, fn: Any, *values: Any) -> Any:
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, fn, *values)
+            await _in_thread(pool, response.close)
 
     def _respond(self, scope: Any, body: "Body") -> HttpResponseBase:
         """Everything between the body and the answer; the signals give the thread's connection back."""
@@ -80,6 +79,11 @@ class Handler(ASGIHandler):
                 break
         body.seek(0)
         return body
+
+
+async def _in_thread(pool: ThreadPoolExecutor, fn: Any, *values: Any) -> Any:
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(pool, context.run, fn, *values)
 
 
 class Body(io.BytesIO):

@@ -11,17 +11,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from portal.kernel import clock, heartbeat, keys, wake
+from portal.kernel import clock, heartbeat, keys, notify, wake
 from portal.kernel.errors import Kind, Refusal
 from portal.web import headers, problems
 
 log = logging.getLogger("ebb.health")
 SKEW_LIMIT = 2.0  # seconds between this host and PostgreSQL
+DATABASE_WITHIN = 2  # seconds to connect
 LAG_LIMIT = 60.0  # seconds that the oldest waiting job may be old
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -38,10 +40,9 @@ class Finding:
 class HealthMiddleware:
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
-        self.doors = {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        door = self.doors.get(request.path)
+        door = DOORS.get(request.path)
         return self.get_response(request) if door is None else headers.dress(door(request))
 
 
@@ -65,9 +66,18 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(_prometheus(findings()), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+DOORS = {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
+
+
 def findings() -> dict[str, Finding]:
-    """Every check, each on its own: one that breaks is a finding, not the end of the others."""
-    return {name: _run(name, check) for name, check in CHECKS.items()}
+    """Every check, each on its own: one that breaks is a finding, not the end of the others. While the database is away
+    nothing else that asks it is tried: each would wait for it in turn, and the answer come after whoever asked has left."""
+    found = {"database": _run("database", _database)}
+    is_away = found["database"].state == "failing"
+    for name, check in CHECKS.items():
+        if name not in found:
+            found[name] = AWAY if is_away and name not in NEEDS_NO_DATABASE else _run(name, check)
+    return found
 
 
 def _run(name: str, check: Callable[[], Finding]) -> Finding:
@@ -79,9 +89,10 @@ def _run(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _database() -> Finding:
+    """By a connection of its own: the pool's callers wait for ten seconds when the server is away."""
     started = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    with psycopg.connect(notify.dsn(), connect_timeout=DATABASE_WITHIN) as asked:
+        asked.execute("SELECT 1")
     return Finding(value=time.perf_counter() - started)
 
 
@@ -142,6 +153,8 @@ def _time() -> Finding:
     return Finding("warning" if about else "ok", about, ahead)
 
 
+AWAY = Finding("failing", "Not asked: the database is away.")
+NEEDS_NO_DATABASE = frozenset({"keyring", "time"})
 CHECKS: dict[str, Callable[[], Finding]] = {
     "database": _database,
     "migrations": _migrations,
