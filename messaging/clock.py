@@ -5,6 +5,7 @@ A loop that fails says so and goes on: nothing here decides whether an ended mes
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,43 @@ class Loop:
     name: str
     every: float
     act: Callable[[datetime], None]
+
+
+class Leap:
+    """Does the wall clock still agree with the machine's own count of seconds?
+
+    What this process does is irreversible: keys die, rows go, schedules are sent. A wall clock that suddenly stands more
+    than an hour ahead is wrong, or somebody must say that it is right by starting the clock anew. Until then nothing acts,
+    the clock gives no sign of life, and `/readyz` fails. (Reads hide what seems over; that is undone when time is mended.)
+    """
+
+    MOST = 3600.0
+
+    def __init__(self, wall: Callable[[], datetime], steady: Callable[[], float]) -> None:
+        self.wall, self.steady = wall, steady
+        self.ahead = wall().timestamp() - steady()
+        self.told = False
+
+    def is_plausible(self) -> bool:
+        ahead = self.wall().timestamp() - self.steady()
+        if ahead - self.ahead > self.MOST:
+            if not self.told:
+                log.error(
+                    "the wall clock leapt ahead: nothing is destroyed, purged or sent; mend it, or start the clock anew"
+                )
+            self.told = True
+            return False
+        # Slow corrections are followed, so that years of small ones never add up to a leap.
+        self.ahead, self.told = ahead, False
+        return True
+
+
+def _boot_seconds() -> float:
+    """Seconds since the machine started, time asleep included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+LEAP = Leap(clock.wall, _boot_seconds)
 
 
 def mark(now: datetime) -> None:
@@ -126,6 +164,7 @@ class Integrator:
     def __init__(self) -> None:
         self.dirty: set[str] = set()
         self.swept_at = datetime(1970, 1, 1, tzinfo=UTC)
+        self.ran_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         for event in wake.listen(timeout=1.0):
@@ -135,8 +174,11 @@ class Integrator:
                 self.swept_at = datetime(1970, 1, 1, tzinfo=UTC)
             elif event is not None:
                 self.dirty.add(event.schema)
-                continue
-            guarded("integrate", self.integrate)
+                if time.monotonic() - self.ran_at < 1.0:  # a busy business wakes us all the time: still once a second
+                    continue
+            self.ran_at = time.monotonic()
+            if LEAP.is_plausible():
+                guarded("integrate", self.integrate)
 
     def integrate(self, now: datetime) -> None:
         places = tenancy.directory().all_ready()
@@ -170,7 +212,8 @@ def guarded(name: str, act: Callable[[datetime], None]) -> None:
 
 def run_loop(loop: Loop, stop: threading.Event) -> None:
     while not stop.wait(loop.every):
-        guarded(loop.name, loop.act)
+        if LEAP.is_plausible():
+            guarded(loop.name, loop.act)
 
 
 def run(stop: threading.Event) -> None:

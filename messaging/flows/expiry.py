@@ -80,7 +80,7 @@ def purge(*, now: datetime, slice_rows: int = SLICE) -> Purged:
 
 def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:
     """Move customers' words that have no end yet to a bucket a policy's days ahead. Returns how many were moved."""
-    bucket = body.bucket_for(now, now + timedelta(days=policy.get_policy().replies_live_days))
+    bucket = body.bucket_for(now, policy.words_live_until(now))
     soon = int((now + CARRY_AHEAD).timestamp())
     with unit.work() as u:
         rows = list(

@@ -154,7 +154,7 @@ def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_rep
         row = _received_row(message_id, found.id, talk.id, actor.label, in_reply_to, now, keep)
         bulk.insert("messaging_message", MESSAGE_COLUMNS, [row])
         content: body.Content = {"subject": "", "body": text, "attachments": []}
-        bucket = body.bucket_for(now, now + timedelta(days=policy.get_policy().replies_live_days))
+        bucket = body.bucket_for(now, policy.words_live_until(now))
         sealed = body.seal(message_id=message_id, customer_id=found.id, content=content, bucket=bucket)
         bulk.insert("messaging_body", BODY_COLUMNS, [(message_id, bucket, None, sealed.wrap, sealed.sealed)])
         record.keep(u, [_snapshot("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)])

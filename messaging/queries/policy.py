@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from messaging.models import Category, Policy
@@ -9,6 +10,7 @@ from messaging.rules import compose
 from portal.kernel import tenancy
 
 FRESH_FOR = 2.0
+WORDS_HORIZON_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ def get_policy() -> Current:
     if known is None or known[0] < time.monotonic():
         known = _known[place.id] = (time.monotonic() + FRESH_FOR, _load())
     return known[1]
+
+
+def words_live_until(now: datetime) -> datetime:
+    """The end of the bucket for a customer's words while their conversation is open: far enough ahead that an outage of
+    the clock, which carries them forward, loses nothing; a closed conversation's shorter life is set when it closes."""
+    return now + timedelta(days=max(get_policy().replies_live_days, WORDS_HORIZON_DAYS))
 
 
 def forget() -> None:
