@@ -82,7 +82,7 @@ class Running:
 def _command(name: str) -> list[str]:
     if name == "web":
         return [sys.executable, "-m", "portal.launch", "serve", "web"]
-    if name == "clock":
+    if name.startswith("clock"):
         return serve.clock_command()
     return serve.worker_command()
 
