@@ -12,7 +12,11 @@ urlpatterns = [
     path("api/v1/", include("messaging.api.urls")),
     path("api/v1/archive/", include("archive.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="docs",
+    ),
 ]
 handler400 = "portal.web.pages.bad_request"
 handler403 = "portal.web.pages.forbidden"

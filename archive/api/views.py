@@ -113,4 +113,3 @@ def _decode_cursor(raw: str) -> int | None:
     except ValueError:
         return None
     return _index(plain[1:]) if plain.startswith("e") else None
-

@@ -68,7 +68,9 @@ def offer(*, now: datetime, passphrase: str) -> Offer:
             id=key_id, kind=Recipient.Kind.OFFICERS, public=officers.public, locked_private=locked, created_at=now
         )
         Recipient.objects.create(kind=Recipient.Kind.RECOVERY, public=spare.public, created_at=now)
-    comment = f"{tenancy.here().name}: recovery key of the archive, {now:%Y-%m-%d}. Keep it offline, print it, tell nobody."
+    comment = (
+        f"{tenancy.here().name}: recovery key of the archive, {now:%Y-%m-%d}. Keep it offline, print it, tell nobody."
+    )
     return Offer(recovery.encode(spare.private, comment))
 
 
@@ -119,9 +121,7 @@ def _first_epoch(now: datetime) -> Epoch:
         return found
     origin = f"ebb.log/{secrets.token_hex(16)}/1"
     key = signing.make_key(1, origin)
-    return Epoch.objects.create(
-        number=1, origin=origin, vkey=key.verifier.encode(), started_at=now, first_index=0
-    )
+    return Epoch.objects.create(number=1, origin=origin, vkey=key.verifier.encode(), started_at=now, first_index=0)
 
 
 def _clear_unproved() -> None:

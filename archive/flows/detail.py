@@ -1,8 +1,8 @@
 """Free text of entries, sealed: reasons, queries, names. A leaf holds codes only and commits to this.
 
-    box       = batch id (16) || version u8 = 1 || nonce (12) || ciphertext || tag (16)    in archive_entry.detail
-    plaintext = commitment nonce (32) || canonical JSON (RFC 8785)
-    AAD       = "ebb/v1/detail" || version || business (16) || entry (16) || batch (16)
+box       = batch id (16) || version u8 = 1 || nonce (12) || ciphertext || tag (16)    in archive_entry.detail
+plaintext = commitment nonce (32) || canonical JSON (RFC 8785)
+AAD       = "ebb/v1/detail" || version || business (16) || entry (16) || batch (16)
 """
 
 import os

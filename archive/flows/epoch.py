@@ -117,4 +117,6 @@ def _trusted(epoch: Epoch, size: int, held: promise.Held) -> int:
 
 
 def _whole() -> Refusal:
-    return Refusal("log_is_whole", "The log agrees with its last checkpoint, so there is nothing to begin anew.", Kind.CONFLICT)
+    return Refusal(
+        "log_is_whole", "The log agrees with its last checkpoint, so there is nothing to begin anew.", Kind.CONFLICT
+    )

@@ -1,7 +1,7 @@
 """Keys that live for a month of a business, in its keyring: made durable before their first use.
 
-    disposal/<YYYY-MM>   outer wrap of every record whose retention ends in that month; `disposal/keep`: end unknown
-    index/<YYYY-MM>      hashes the words of what is written in that month
+disposal/<YYYY-MM>   outer wrap of every record whose retention ends in that month; `disposal/keep`: end unknown
+index/<YYYY-MM>      hashes the words of what is written in that month
 """
 
 from portal.kernel import keys

@@ -76,7 +76,9 @@ def compare(epoch: Epoch, size: int, held: promise.Held | None) -> None:
         return
     if held.epoch < epoch.number:
         raise signing.refuse(
-            "log_unfinished", "A new epoch was begun and not finished. An officer must begin it again.", epoch=epoch.number
+            "log_unfinished",
+            "A new epoch was begun and not finished. An officer must begin it again.",
+            epoch=epoch.number,
         )
     if held.epoch > epoch.number or size < held.size:
         raise signing.refuse(

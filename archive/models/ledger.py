@@ -72,6 +72,4 @@ class Checkpoint(models.Model):
     signed_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["epoch", "size"], name="an_epoch_signs_one_tree_of_a_size")
-        ]
+        constraints = [models.UniqueConstraint(fields=["epoch", "size"], name="an_epoch_signs_one_tree_of_a_size")]

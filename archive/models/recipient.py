@@ -13,7 +13,9 @@ class Recipient(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     public = models.BinaryField()
-    locked_private = models.BinaryField(null=True)  # officers' only: under scrypt(passphrase) mixed with a keyring secret
+    locked_private = models.BinaryField(
+        null=True
+    )  # officers' only: under scrypt(passphrase) mixed with a keyring secret
     generation = models.IntegerField(default=1)
     proved_at = models.DateTimeField(null=True)  # recovery: when the downloaded key was given back once
     created_at = models.DateTimeField()

@@ -1,9 +1,9 @@
 """Verifying a whole archive from its rows, the way an outsider would: nothing stored is believed that can be computed.
 
-    leaves      dense, canonical, never back in time, columns as the leaf says
-    tree        every tile recomputed from the leaves; every checkpoint of the epoch in force a prefix of it, well signed
-    keyring     the last promise is a prefix of this tree
-    records     hashes of every sealed record match its leaf; every sent or received message has a record and the reverse
+leaves      dense, canonical, never back in time, columns as the leaf says
+tree        every tile recomputed from the leaves; every checkpoint of the epoch in force a prefix of it, well signed
+keyring     the last promise is a prefix of this tree
+records     hashes of every sealed record match its leaf; every sent or received message has a record and the reverse
 """
 
 from collections.abc import Callable, Iterator
@@ -103,7 +103,15 @@ def _leaf(report: Report, row: Entry) -> entry.Leaf | None:
         report.fault("leaf_invalid", row.index)
         return None
     # Erasure cuts `customer_id`, which no leaf holds; every other column repeats its leaf.
-    columns = (str(row.id), row.kind, entry.format_time(row.time), row.actor, row.subject_id, row.message_id, row.run_id)
+    columns = (
+        str(row.id),
+        row.kind,
+        entry.format_time(row.time),
+        row.actor,
+        row.subject_id,
+        row.message_id,
+        row.run_id,
+    )
     said = (leaf.id, leaf.kind, leaf.time, leaf.actor, leaf.subject, leaf.message, leaf.run)
     if tuple(map(_text, columns)) != said or (row.detail is None) != (leaf.detail_commitment is None):
         report.fault("columns_differ", row.index)

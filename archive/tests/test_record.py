@@ -15,7 +15,7 @@ from portal.kernel.errors import Refusal
 from portal.sealing import errors as sealing_errors
 from portal.sealing import record as sealing
 
-ODD = "naïve\u0000 \u202eright\u200b 👩‍👩‍👧 e\u0301 \ufeff \r\n\t\\ \" \u2028 \U0010ffff"
+ODD = 'naïve\u0000 \u202eright\u200b 👩‍👩‍👧 e\u0301 \ufeff \r\n\t\\ " \u2028 \U0010ffff'
 
 
 def read(home: Home, index: int, **changes: str) -> reading.Opened:

@@ -14,7 +14,9 @@ from portal.kernel.errors import Kind, Refusal
 LIMIT, MOST = 50, 200
 
 
-def page(request: Request, rows: QuerySet[Any], show: Callable[[list[Any]], list[dict[str, object]]]) -> dict[str, object]:
+def page(
+    request: Request, rows: QuerySet[Any], show: Callable[[list[Any]], list[dict[str, object]]]
+) -> dict[str, object]:
     """`show` turns the rows of one page into answers, all at once, so that it may fetch what they share."""
     limit = limit_of(request)
     if raw := request.query_params.get("cursor"):

@@ -61,7 +61,9 @@ def _may_read(actor: Actor, row: Message) -> bool:
 def _is_own(actor: Actor, row: Message) -> bool:
     if row.author == actor.label:
         return True
-    assigned = Conversation.objects.filter(id=row.conversation_id, assignee_id=actor.id) if row.conversation_id else None
+    assigned = (
+        Conversation.objects.filter(id=row.conversation_id, assignee_id=actor.id) if row.conversation_id else None
+    )
     return assigned is not None and actor.id is not None and assigned.exists()
 
 

@@ -7,233 +7,464 @@ import portal.kernel.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('digest', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('expires_at', models.DateTimeField(db_index=True)),
+                ("digest", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("count", models.PositiveIntegerField(default=0)),
+                ("expires_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Category',
+            name="Category",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('purpose', models.CharField(default='service', max_length=16)),
-                ('gone_after', models.PositiveIntegerField(null=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("purpose", models.CharField(default="service", max_length=16)),
+                ("gone_after", models.PositiveIntegerField(null=True)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Idempotency',
+            name="Idempotency",
             fields=[
-                ('digest', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('body_digest', models.BinaryField(max_length=32)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('sealed_answer', models.BinaryField(null=True)),
-                ('expires_at', models.DateTimeField(db_index=True)),
+                ("digest", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("body_digest", models.BinaryField(max_length=32)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("sealed_answer", models.BinaryField(null=True)),
+                ("expires_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Nonce',
+            name="Nonce",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('device_id', models.UUIDField()),
-                ('secret_hash', models.BinaryField(max_length=32, unique=True)),
-                ('expires_at', models.DateTimeField(db_index=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("device_id", models.UUIDField()),
+                ("secret_hash", models.BinaryField(max_length=32, unique=True)),
+                ("expires_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Body',
+            name="Body",
             fields=[
-                ('message_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('bucket', models.BigIntegerField()),
-                ('gone_at', models.DateTimeField(null=True)),
-                ('wrap', models.BinaryField()),
-                ('sealed', models.BinaryField()),
+                ("message_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("bucket", models.BigIntegerField()),
+                ("gone_at", models.DateTimeField(null=True)),
+                ("wrap", models.BinaryField()),
+                ("sealed", models.BinaryField()),
             ],
             options={
-                'indexes': [models.Index(fields=['gone_at'], name='body_by_end'), models.Index(condition=models.Q(('gone_at__isnull', True)), fields=['bucket'], name='body_without_end')],
+                "indexes": [
+                    models.Index(fields=["gone_at"], name="body_by_end"),
+                    models.Index(
+                        condition=models.Q(("gone_at__isnull", True)), fields=["bucket"], name="body_without_end"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('subject_id', models.UUIDField(default=portal.kernel.ids.uuid4, unique=True)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('closed', 'Closed'), ('erased', 'Erased')], default='active', max_length=16)),
-                ('sealed_profile', models.BinaryField()),
-                ('reference_hash', models.BinaryField(max_length=16, null=True, unique=True)),
-                ('phone_hash', models.BinaryField(db_index=True, max_length=16, null=True)),
-                ('email_hash', models.BinaryField(db_index=True, max_length=16, null=True)),
-                ('language', models.CharField(default='en', max_length=12)),
-                ('time_zone', models.CharField(default='', max_length=60)),
-                ('contact_changed_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("subject_id", models.UUIDField(default=portal.kernel.ids.uuid4, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("closed", "Closed"), ("erased", "Erased")],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                ("sealed_profile", models.BinaryField()),
+                ("reference_hash", models.BinaryField(max_length=16, null=True, unique=True)),
+                ("phone_hash", models.BinaryField(db_index=True, max_length=16, null=True)),
+                ("email_hash", models.BinaryField(db_index=True, max_length=16, null=True)),
+                ("language", models.CharField(default="en", max_length=12)),
+                ("time_zone", models.CharField(default="", max_length=60)),
+                ("contact_changed_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['active', 'closed', 'erased'])), name='a_customer_is_in_a_known_state'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'erased'), _negated=True), models.Q(('email_hash__isnull', True), ('phone_hash__isnull', True), ('reference_hash__isnull', True)), _connector='OR'), name='an_erased_customer_cannot_be_found_by_contact')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["active", "closed", "erased"])),
+                        name="a_customer_is_in_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "erased"), _negated=True),
+                            models.Q(
+                                ("email_hash__isnull", True),
+                                ("phone_hash__isnull", True),
+                                ("reference_hash__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="an_erased_customer_cannot_be_found_by_contact",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('locked', 'Locked'), ('wiping', 'Wiping'), ('revoked', 'Revoked')], default='active', max_length=16)),
-                ('public_key', models.BinaryField()),
-                ('sealed_name', models.BinaryField()),
-                ('cookie_hash', models.BinaryField(max_length=32, unique=True)),
-                ('revoked_reason', models.CharField(default='', max_length=20)),
-                ('created_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("locked", "Locked"),
+                            ("wiping", "Wiping"),
+                            ("revoked", "Revoked"),
+                        ],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                ("public_key", models.BinaryField()),
+                ("sealed_name", models.BinaryField()),
+                ("cookie_hash", models.BinaryField(max_length=32, unique=True)),
+                ("revoked_reason", models.CharField(default="", max_length=20)),
+                ("created_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['active', 'locked', 'wiping', 'revoked'])), name='a_device_is_in_a_known_state')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["active", "locked", "wiping", "revoked"])),
+                        name="a_device_is_in_a_known_state",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('customer_id', models.UUIDField()),
-                ('conversation_id', models.UUIDField(null=True)),
-                ('direction', models.CharField(choices=[('out', 'Out'), ('in', 'In')], default='out', max_length=3)),
-                ('author', models.CharField(max_length=60)),
-                ('category', models.CharField(default='', max_length=40)),
-                ('in_reply_to', models.UUIDField(null=True)),
-                ('format', models.CharField(default='text', max_length=10)),
-                ('tap_to_reveal', models.BooleanField(default=False)),
-                ('gone_after', models.PositiveIntegerField(null=True)),
-                ('gone_after_read', models.PositiveIntegerField(null=True)),
-                ('was_extended', models.BooleanField(default=False)),
-                ('composed_at', models.DateTimeField()),
-                ('send_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('revealed_at', models.DateTimeField(null=True)),
-                ('read_at', models.DateTimeField(null=True)),
-                ('gone_at', models.DateTimeField(null=True)),
-                ('notify_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('ended_reason', models.CharField(default='', max_length=20)),
-                ('outcome', models.CharField(blank=True, choices=[('', 'Pending'), ('delivered', 'Delivered'), ('expired_unread', 'Expired Unread'), ('recalled', 'Recalled'), ('suppressed', 'Suppressed'), ('failed', 'Failed')], default='', max_length=16)),
-                ('outcome_at', models.DateTimeField(null=True)),
-                ('archived_until', models.DateTimeField(null=True)),
-                ('rule', models.CharField(default='', max_length=60)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("customer_id", models.UUIDField()),
+                ("conversation_id", models.UUIDField(null=True)),
+                ("direction", models.CharField(choices=[("out", "Out"), ("in", "In")], default="out", max_length=3)),
+                ("author", models.CharField(max_length=60)),
+                ("category", models.CharField(default="", max_length=40)),
+                ("in_reply_to", models.UUIDField(null=True)),
+                ("format", models.CharField(default="text", max_length=10)),
+                ("tap_to_reveal", models.BooleanField(default=False)),
+                ("gone_after", models.PositiveIntegerField(null=True)),
+                ("gone_after_read", models.PositiveIntegerField(null=True)),
+                ("was_extended", models.BooleanField(default=False)),
+                ("composed_at", models.DateTimeField()),
+                ("send_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("revealed_at", models.DateTimeField(null=True)),
+                ("read_at", models.DateTimeField(null=True)),
+                ("gone_at", models.DateTimeField(null=True)),
+                ("notify_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("ended_reason", models.CharField(default="", max_length=20)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Pending"),
+                            ("delivered", "Delivered"),
+                            ("expired_unread", "Expired Unread"),
+                            ("recalled", "Recalled"),
+                            ("suppressed", "Suppressed"),
+                            ("failed", "Failed"),
+                        ],
+                        default="",
+                        max_length=16,
+                    ),
+                ),
+                ("outcome_at", models.DateTimeField(null=True)),
+                ("archived_until", models.DateTimeField(null=True)),
+                ("rule", models.CharField(default="", max_length=60)),
             ],
             options={
-                'indexes': [models.Index(fields=['customer_id', '-id'], name='message_of_customer'), models.Index(condition=models.Q(('gone_at__isnull', False)), fields=['gone_at'], name='message_by_end'), models.Index(condition=models.Q(('notify_at__isnull', False)), fields=['notify_at'], name='message_to_notify'), models.Index(condition=models.Q(('ended_at__isnull', True), ('sent_at__isnull', True)), fields=['send_at'], name='message_due')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('gone_at__isnull', True), ('gone_at__gt', models.F('composed_at')), _connector='OR'), name='a_message_ends_after_it_starts'), models.CheckConstraint(condition=models.Q(('outcome__in', ['', 'delivered', 'expired_unread', 'recalled', 'suppressed', 'failed'])), name='a_message_has_a_known_outcome'), models.CheckConstraint(condition=models.Q(models.Q(('outcome', ''), ('outcome_at__isnull', True)), models.Q(models.Q(('outcome', ''), _negated=True), ('outcome_at__isnull', False)), _connector='OR'), name='an_outcome_has_its_time')],
+                "indexes": [
+                    models.Index(fields=["customer_id", "-id"], name="message_of_customer"),
+                    models.Index(
+                        condition=models.Q(("gone_at__isnull", False)), fields=["gone_at"], name="message_by_end"
+                    ),
+                    models.Index(
+                        condition=models.Q(("notify_at__isnull", False)), fields=["notify_at"], name="message_to_notify"
+                    ),
+                    models.Index(
+                        condition=models.Q(("ended_at__isnull", True), ("sent_at__isnull", True)),
+                        fields=["send_at"],
+                        name="message_due",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("gone_at__isnull", True), ("gone_at__gt", models.F("composed_at")), _connector="OR"
+                        ),
+                        name="a_message_ends_after_it_starts",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("outcome__in", ["", "delivered", "expired_unread", "recalled", "suppressed", "failed"])
+                        ),
+                        name="a_message_has_a_known_outcome",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("outcome", ""), ("outcome_at__isnull", True)),
+                            models.Q(models.Q(("outcome", ""), _negated=True), ("outcome_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="an_outcome_has_its_time",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('gone_after', models.PositiveIntegerField(default=604800)),
-                ('maximum_gone_after', models.PositiveIntegerField(default=31622400)),
-                ('replies_live_days', models.PositiveSmallIntegerField(default=30)),
-                ('time_zone', models.CharField(default='UTC', max_length=60)),
-                ('accent', models.CharField(default='', max_length=7)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("gone_after", models.PositiveIntegerField(default=604800)),
+                ("maximum_gone_after", models.PositiveIntegerField(default=31622400)),
+                ("replies_live_days", models.PositiveSmallIntegerField(default=30)),
+                ("time_zone", models.CharField(default="UTC", max_length=60)),
+                ("accent", models.CharField(default="", max_length=7)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='a_business_has_one_policy')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="a_business_has_one_policy")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=8)),
-                ('assignee_id', models.UUIDField(null=True)),
-                ('opened_at', models.DateTimeField()),
-                ('waiting_since', models.DateTimeField(null=True)),
-                ('last_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='messaging.customer')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(choices=[("open", "Open"), ("closed", "Closed")], default="open", max_length=8),
+                ),
+                ("assignee_id", models.UUIDField(null=True)),
+                ("opened_at", models.DateTimeField()),
+                ("waiting_since", models.DateTimeField(null=True)),
+                ("last_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to="messaging.customer",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['state', 'waiting_since'], name='conversation_queue')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('customer',), name='a_customer_has_one_open_conversation')],
+                "indexes": [models.Index(fields=["state", "waiting_since"], name="conversation_queue")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "open")),
+                        fields=("customer",),
+                        name="a_customer_has_one_open_conversation",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('service', 'Service'), ('marketing', 'Marketing')], max_length=16)),
-                ('channel', models.CharField(max_length=16)),
-                ('sealed_words', models.BinaryField()),
-                ('is_given', models.BooleanField(default=True)),
-                ('at', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='messaging.customer')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(choices=[("service", "Service"), ("marketing", "Marketing")], max_length=16),
+                ),
+                ("channel", models.CharField(max_length=16)),
+                ("sealed_words", models.BinaryField()),
+                ("is_given", models.BooleanField(default=True)),
+                ("at", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="consents", to="messaging.customer"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('purpose__in', ['service', 'marketing'])), name='a_consent_has_a_known_purpose')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("purpose__in", ["service", "marketing"])),
+                        name="a_consent_has_a_known_purpose",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DeviceCustomer',
+            name="DeviceCustomer",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('relation', models.CharField(default='self', max_length=20)),
-                ('granted_by', models.CharField(max_length=60)),
-                ('granted_at', models.DateTimeField()),
-                ('until', models.DateTimeField(null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='devices', to='messaging.customer')),
-                ('device', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='serves', to='messaging.device')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("relation", models.CharField(default="self", max_length=20)),
+                ("granted_by", models.CharField(max_length=60)),
+                ("granted_at", models.DateTimeField()),
+                ("until", models.DateTimeField(null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="devices", to="messaging.customer"
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="serves", to="messaging.device"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('device', 'customer'), name='a_device_serves_a_customer_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("device", "customer"), name="a_device_serves_a_customer_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('link', 'Link'), ('code', 'Code')], max_length=8)),
-                ('send_by', models.CharField(choices=[('email', 'Email'), ('sms', 'Sms'), ('show', 'Show')], max_length=8)),
-                ('is_recovery', models.BooleanField(default=False)),
-                ('secret_hash', models.BinaryField(max_length=32, unique=True)),
-                ('sealed_secret', models.BinaryField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('used_at', models.DateTimeField(null=True)),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('device_id', models.UUIDField(null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='messaging.customer')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(choices=[("link", "Link"), ("code", "Code")], max_length=8)),
+                (
+                    "send_by",
+                    models.CharField(choices=[("email", "Email"), ("sms", "Sms"), ("show", "Show")], max_length=8),
+                ),
+                ("is_recovery", models.BooleanField(default=False)),
+                ("secret_hash", models.BinaryField(max_length=32, unique=True)),
+                ("sealed_secret", models.BinaryField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("used_at", models.DateTimeField(null=True)),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("device_id", models.UUIDField(null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="enrolments", to="messaging.customer"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('cancelled_at__isnull', True), ('kind', 'code'), ('used_at__isnull', True)), fields=('customer',), name='a_customer_has_one_open_code')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("cancelled_at__isnull", True), ("kind", "code"), ("used_at__isnull", True)),
+                        fields=("customer",),
+                        name="a_customer_has_one_open_code",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Wipe',
+            name="Wipe",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('requested', 'Requested'), ('sent', 'Sent'), ('acknowledged', 'Acknowledged'), ('dark', 'Dark')], default='requested', max_length=16)),
-                ('requested_by', models.CharField(max_length=60)),
-                ('requested_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('acknowledged_at', models.DateTimeField(null=True)),
-                ('dark_at', models.DateTimeField(null=True)),
-                ('signature', models.BinaryField(null=True)),
-                ('device', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='wipes', to='messaging.device')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Requested"),
+                            ("sent", "Sent"),
+                            ("acknowledged", "Acknowledged"),
+                            ("dark", "Dark"),
+                        ],
+                        default="requested",
+                        max_length=16,
+                    ),
+                ),
+                ("requested_by", models.CharField(max_length=60)),
+                ("requested_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                ("dark_at", models.DateTimeField(null=True)),
+                ("signature", models.BinaryField(null=True)),
+                (
+                    "device",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="wipes", to="messaging.device"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['requested', 'sent'])), fields=('device',), name='a_device_has_one_open_wipe'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'acknowledged'), _negated=True), ('signature__isnull', False), _connector='OR'), name='an_acknowledged_wipe_is_signed')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["requested", "sent"])),
+                        fields=("device",),
+                        name="a_device_has_one_open_wipe",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "acknowledged"), _negated=True),
+                            ("signature__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="an_acknowledged_wipe_is_signed",
+                    ),
+                ],
             },
         ),
     ]

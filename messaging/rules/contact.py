@@ -6,7 +6,9 @@ import phonenumbers
 
 from portal.kernel.errors import Refusal
 
-EMAIL = re.compile(r"^[^@\s,;<>\"\x00-\x1f\x7f\ud800-\udfff]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*$")
+EMAIL = re.compile(
+    r"^[^@\s,;<>\"\x00-\x1f\x7f\ud800-\udfff]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*$"
+)
 
 
 def email(raw: str) -> str:

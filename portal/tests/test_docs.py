@@ -26,10 +26,13 @@ def codes() -> set[str]:
     found = set()
     for file in sources():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Refusal":
-                if node.args and isinstance(node.args[0], ast.Constant):
-                    found.add(node.args[0].value)
+            if isinstance(node, ast.Call) and _is_refusal(node) and isinstance(node.args[0], ast.Constant):
+                found.add(node.args[0].value)
     return found
+
+
+def _is_refusal(call: ast.Call) -> bool:
+    return bool(call.args) and getattr(call.func, "id", getattr(call.func, "attr", "")) == "Refusal"
 
 
 def test_there_are_codes_to_look_for():

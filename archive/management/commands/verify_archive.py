@@ -20,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("business", nargs="*", help="slugs; default: every business that is ready")
-        parser.add_argument("--json", action="store_true", help="one JSON object a business, one a line, on standard output")
+        parser.add_argument(
+            "--json", action="store_true", help="one JSON object a business, one a line, on standard output"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         places = self._places(options["business"])
