@@ -75,8 +75,8 @@ def counts(house, business, ids: list[str]) -> tuple[int, int, int]:
 
 # ── PostgreSQL ────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_postgresql_dies_under_load(house, globex):
-    """Killed with -9 while more callers send than there are threads. Every answer of 201 is there once; every other
-    answer has a code; asked again with the same idempotency key nothing is sent twice."""
+    """Killed with -9 while more callers send than there are threads. Every answer of 201 is there once; every other answer
+    has a code; asked again with the same idempotency key nothing is sent twice."""
     customer = house.customer(globex)
     stop, lock, answers, said = threading.Event(), threading.Lock(), {}, Counter()
 
