@@ -157,7 +157,9 @@ def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_rep
         bucket = body.bucket_for(now, policy.words_live_until(now))
         sealed = body.seal(message_id=message_id, customer_id=found.id, content=content, bucket=bucket)
         bulk.insert("messaging_body", BODY_COLUMNS, [(message_id, bucket, None, sealed.wrap, sealed.sealed)])
-        record.keep(u, [_snapshot("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)])
+        record.keep(
+            u, [_snapshot("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)]
+        )
         push.arrived(u, [(message_id, found.id)])
     return message_id
 
@@ -189,7 +191,9 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
             end_early(row, now, "failed", outcome="suppressed")
             u.entry(draft_of("message.suppressed", _author(row), row))
             continue
-        if stored.gone_at is not None and stored.gone_at <= now:  # the clock was away for longer than it should have lived
+        if (
+            stored.gone_at is not None and stored.gone_at <= now
+        ):  # the clock was away for longer than it should have lived
             _fail(u, row, now, "missed")
             continue
         try:
@@ -220,7 +224,9 @@ def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: date
     Message.objects.filter(id=row.id).update(
         sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule, notify_at=now + NOTICE_DELAY
     )
-    return _snapshot("message.sent", _author(row), to, row.id, "out", row.category, row.format, now, gone_at, keep, content)
+    return _snapshot(
+        "message.sent", _author(row), to, row.id, "out", row.category, row.format, now, gone_at, keep, content
+    )
 
 
 def _author(row: Message) -> Actor:
@@ -280,9 +286,10 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
             answer.draft.gone_at = one.gone_at
             u.entry(answer.draft)
             recipient.wake_at(one.asked.send_at)
-    bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
-    bulk.insert("messaging_body", BODY_COLUMNS, bodies)
-    drafts = record.keep(u, [shot for _, shot in snapshots])
+    with bulk.together():
+        bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
+        bulk.insert("messaging_body", BODY_COLUMNS, bodies)
+        drafts = record.keep(u, [shot for _, shot in snapshots])
     for (answer, _), draft in zip(snapshots, drafts, strict=True):
         answer.draft = draft
     _answer_conversations(ready)
@@ -301,7 +308,13 @@ def _row(one: _Ready, actor: Actor, now: datetime) -> tuple[object, ...]:
 
 
 def _received_row(
-    message_id: UUID, customer_id: UUID, talk: UUID, author: str, reply: UUID | None, now: datetime, keep: rules.Retention
+    message_id: UUID,
+    customer_id: UUID,
+    talk: UUID,
+    author: str,
+    reply: UUID | None,
+    now: datetime,
+    keep: rules.Retention,
 ) -> tuple[object, ...]:
     return (
         message_id, customer_id, talk, "in", author, "", reply, "text", False, None, None, False, now, None, now, None,
