@@ -413,13 +413,15 @@ async def test_a_deaf_web_process_hears_again(house, globex, how):
     phone = await asyncio.to_thread(house.handset, globex, customer)
     async with Line(house.port, phone) as line:
         assert line.state["messages"] == []
-        due = (datetime.now(UTC) + timedelta(seconds=1.5)).isoformat()
-        await asyncio.to_thread(house.send, globex, customer, "heard late", send_at=due, gone_after=600)
+        due = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+        sent = await asyncio.to_thread(house.send, globex, customer, "heard late", send_at=due, gone_after=600)
         deaf = await asyncio.to_thread(listeners, house)
         assert deaf, "nobody listened: this would prove nothing"
         started = time.monotonic()
         undo = await asyncio.to_thread(deafen, house, deaf, how)
         try:
+            assert datetime.now(UTC).isoformat() < due, "it was sent before anyone was deaf: this would prove nothing"
+            assert sent.status_code == 201
             found = await hear(house, line, phone)
         finally:
             undo()
