@@ -54,10 +54,10 @@ def lock_head() -> int:
 def _take_place() -> tuple[int, datetime]:
     """(last index, this transaction's time) with the head locked until COMMIT."""
     with connection.cursor() as cursor:
-        cursor.execute(f"{LOCK};{LAST}")  # two statements, each with a snapshot of its own, in one message
+        cursor.execute(LOCK)
         if cursor.fetchone() is None:
             raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
-        cursor.nextset()
+        cursor.execute(LAST)
         found = cursor.fetchone()
     now = clock.now()
     return (found[0], max(now, found[1])) if found else (-1, now)

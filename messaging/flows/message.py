@@ -191,9 +191,7 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
             end_early(row, now, "failed", outcome="suppressed")
             u.entry(draft_of("message.suppressed", _author(row), row))
             continue
-        if (
-            stored.gone_at is not None and stored.gone_at <= now
-        ):  # the clock was away for longer than it should have lived
+        if stored.gone_at is not None and stored.gone_at <= now:  # the clock was away for longer than it had to live
             _fail(u, row, now, "missed")
             continue
         try:
@@ -286,10 +284,9 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
             answer.draft.gone_at = one.gone_at
             u.entry(answer.draft)
             recipient.wake_at(one.asked.send_at)
-    with bulk.together():
-        bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
-        bulk.insert("messaging_body", BODY_COLUMNS, bodies)
-        drafts = record.keep(u, [shot for _, shot in snapshots])
+    bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
+    bulk.insert("messaging_body", BODY_COLUMNS, bodies)
+    drafts = record.keep(u, [shot for _, shot in snapshots])
     for (answer, _), draft in zip(snapshots, drafts, strict=True):
         answer.draft = draft
     _answer_conversations(ready)
