@@ -305,7 +305,7 @@ def test_a_schedule_that_the_clock_slept_through_is_missed_and_not_sent_late(fre
     fake = clock.Fake(clock.now())
     with clock.use(fake), it.inside():
         sent = [it.send(pk, send_at=clock.now() + timedelta(days=9), gone_after=5 * 86400) for _ in range(2)]
-        fake.at = max(one.gone_at for one in sent)  # its bucket ends up to an hour later, so its words could still be opened
+        fake.at = max(one.gone_at for one in sent)  # their bucket ends later, so their words could still be opened
         schedule.send_due(now=clock.now(), slice_rows=1)
         expiry.purge(now=clock.now())
         for row in Message.objects.filter(customer_id=pk):
