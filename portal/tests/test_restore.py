@@ -8,11 +8,13 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import pytest
 
 from archive.ledger import note as notes
 from archive.ledger import proof
+from portal.testing import thief
 from portal.testing.handset import Handset
 from portal.testing.installation import PROCESSES, until
 from portal.testing.line import Line
@@ -43,7 +45,7 @@ class Story:
     outside: str = ""  # the last checkpoint that somebody outside kept
     vkey: str = ""
     backup_size: int = 0
-    codes: list[str] = field(default_factory=list)
+    promised: dict = field(default_factory=dict)  # the keyring's own last promise: at least that
 
 
 def checkpoint(house, business) -> str:
@@ -53,10 +55,6 @@ def checkpoint(house, business) -> str:
 
 def size_of(note: str) -> int:
     return int(note.split("\n")[1])
-
-
-def root_of(note: str) -> bytes:
-    return base64.b64decode(note.split("\n")[2])
 
 
 def signed_up_to(house, business, index: int) -> str:
@@ -141,9 +139,17 @@ def _tell(house, power: Power, business) -> Story:
     with house.api(business) as api:
         story.vkey = api.get("archive/key").text.strip()
     power.off()
+    story.promised = promised(house, business)
     power.set_back("backup", house.postgres.cluster)
     power.on()
     return story
+
+
+def promised(house, business) -> dict:
+    """What the keyring's file holds as the last promise."""
+    pk = UUID(business.id)
+    image = (house.keyring / "business" / f"{pk.hex}.ring").read_bytes()
+    return json.loads(thief.names_of(image, house.master_key, pk)["checkpoint"])
 
 
 def test_the_older_ledger_is_not_signed(installation, story):
@@ -184,8 +190,8 @@ async def _inbox(house, phone) -> list[str]:
 def test_caught_up_in_numbers_it_is_a_fork_and_still_not_signed(installation, story):
     house, business = installation, installation.business("globex")
     started = len((house.folder / "clock.log").read_text())
-    index = send(house, business, story.customer, size_of(story.outside) + 20 - story.backup_size)
-    assert index >= size_of(story.outside)
+    index = send(house, business, story.customer, story.promised["size"] + 20 - story.backup_size)
+    assert index >= story.promised["size"]
     until(lambda: "log_forked" in said(house, started), 40, "the clock did not refuse")
     assert size_of(checkpoint(house, business)) <= story.backup_size + 5
     done = house.manage("verify_archive", "globex", check=False)
@@ -205,10 +211,11 @@ def test_only_an_officer_goes_on_and_the_gap_is_named(installation, story):
         leaf = base64.b64decode(api.get(f"archive/entries/{begun['first']}").json()["leaf"])
         text = api.get(f"archive/entries/{begun['first']}/proof").text
         vkey = api.get("archive/key").text.strip()
-    named = json.loads(leaf)
-    told = json.dumps(named)
-    assert root_of(story.outside).hex() in told, "the lost promise is not named"
-    assert f'"previous_size": {size_of(story.outside)}' in told
+    named = json.loads(leaf)["codes"]
+    assert size_of(story.outside) <= story.promised["size"]
+    assert (named["previous_size"], named["previous_root"]) == (story.promised["size"], story.promised["root"])
+    assert named["lost_to"] == story.promised["size"] - 1
+    assert named["lost_from"] <= story.backup_size + 5
     assert proof.verify(text, vkey, leaf, index=begun["first"]).size > begun["first"]
     with pytest.raises(notes.NoteError):
         proof.verify(text, story.vkey, leaf, index=begun["first"])

@@ -5,7 +5,7 @@ import ast
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from portal.kernel import stores
 
@@ -22,16 +22,15 @@ def test_every_column_is_declared(acme):
     assert sorted(known - real) == [], "these are declared and do not exist any more"
 
 
-def test_a_new_column_is_noticed(fresh):
+@pytest.mark.parametrize("kind", ["text", "varchar(9)", "bytea", "jsonb", "text[]", "inet", "tsvector", "bigint[]"])
+def test_a_new_column_is_noticed(acme, kind):
     """The walk reads the database, not the models: a column that a migration adds by SQL is seen too."""
-    business = fresh()
-    for number, kind in enumerate(("text", "varchar(9)", "bytea", "jsonb", "text[]", "inet", "tsvector", "hstore")):
-        if kind == "hstore":
-            continue  # no such extension in the wheel
+    with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(f'ALTER TABLE "{business.place.schema}".messaging_message ADD COLUMN new_{number} {kind}')
-        found = columns(business.place.schema) - stores.declared().columns
-        assert f"messaging_message.new_{number}" in found
+            cursor.execute(f'ALTER TABLE "{acme.place.schema}".messaging_nonce ADD COLUMN new {kind}')
+        found = columns(acme.place.schema) - stores.declared().columns
+        transaction.set_rollback(True)
+    assert found == {"messaging_nonce.new"}
 
 
 def test_nothing_is_declared_twice():
