@@ -87,8 +87,9 @@ def change(*, actor: Actor, now: datetime, customer_id: UUID, details: Details) 
             _fill(row, after, details)
             row.updated_at = now
             row.save()
-            changed = sorted(name for name in vars(after) if getattr(before, name) != getattr(after, name))
-            codes: dict[str, str | int | bool] = {"changed": ",".join(changed)}
+            changed = [name for name in vars(after) if getattr(before, name) != getattr(after, name)]
+            changed += [name for name in ("language", "time_zone") if getattr(details, name) is not None]
+            codes: dict[str, str | int | bool] = {"changed": ",".join(sorted(changed)) or "nothing"}
             u.entry(unit.Draft("customer.changed", actor.label, subject=row.subject_id, customer=row.id, codes=codes))
             _add_consents(u, actor, row, details.consent, now)
     except IntegrityError as error:
