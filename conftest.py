@@ -32,7 +32,7 @@ pytest_plugins = ("portal.testing.cast", "portal.testing.processes", "portal.tes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="the full figures of docs/tests.md, not the quick ones")
+    parser.addoption("--full", action="store_true", help="the full figures, not the quick ones")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
