@@ -158,6 +158,9 @@ LOOPS = (
 )
 
 
+INTEGRATE_EVERY = 1.0
+
+
 class Integrator:
     """Integrates a business's ledger within a second of a wake-up, and every business now and then."""
 
@@ -174,8 +177,10 @@ class Integrator:
                 self.swept_at = datetime(1970, 1, 1, tzinfo=UTC)
             elif event is not None:
                 self.dirty.add(event.schema)
-                if time.monotonic() - self.ran_at < 1.0:  # a busy business wakes us all the time: still once a second
-                    continue
+            # A busy business wakes us all the time, and `None` follows each of its wake-ups: still once a second. What is
+            # passed over here is looked at after the next second of silence, or the next wake-up.
+            if time.monotonic() - self.ran_at < INTEGRATE_EVERY:
+                continue
             self.ran_at = time.monotonic()
             if LEAP.is_plausible():
                 guarded("integrate", self.integrate)
