@@ -15,7 +15,16 @@ PERMISSIONS: dict[str, str] = {
     "conversation.manage": "assign and close conversations",
     "archive.list": "list entries of the archive and their proofs (codes only)",
     "archive.open": "open sealed records with an unlocked archive",
-    "archive.mirror": "fetch sealed records for a mirror",
+    "archive.mirror": "fetch sealed records for a mirror, and sign for them",
+    "archive.search": "search records by who, when and what kind",
+    "archive.review": "review cases, tag and decide, without content",
+    "archive.export": "draw exports of the archive",
+    "archive.ask": "ask to see one ended record again",
+    "case.manage": "open cases, collect and assign records",
+    "hold.manage": "place legal holds and ask for their release",
+    "retention.manage": "write, simulate and activate retention rules",
+    "disposal.manage": "run disposals and review what is due",
+    "approval.decide": "approve or refuse what a colleague asked for",
     "category.manage": "define categories of messages",
     "settings.view": "see the business's settings",
     "settings.manage": "change the business's settings",
@@ -25,21 +34,29 @@ PERMISSIONS: dict[str, str] = {
 
 _AUTHOR = {
     "message.send", "message.view", "message.recall", "message.extend", "customer.view", "customer.manage",
-    "customer.invite", "device.view", "device.manage", "conversation.view", "conversation.manage",
+    "customer.invite", "device.view", "device.manage", "conversation.view", "conversation.manage", "archive.ask",
 }  # fmt: skip
-_OFFICER = {"message.view", "customer.view", "device.view", "archive.list", "archive.open", "settings.view"}
+_REVIEWER = {"message.view", "customer.view", "archive.list", "archive.search", "archive.review"}
+_OFFICER = _REVIEWER | {
+    "device.view", "archive.open", "archive.export", "case.manage", "hold.manage", "retention.manage",
+    "disposal.manage", "approval.decide", "settings.view",
+}  # fmt: skip
 _OWNER = set(PERMISSIONS) - {"archive.open"}
 
 MATRIX: dict[str, frozenset[str]] = {
     "owner": frozenset(_OWNER),
     "author": frozenset(_AUTHOR),
     "officer": frozenset(_OFFICER),
+    "reviewer": frozenset(_REVIEWER),
 }
 
 ABOUT: dict[str, str] = {
     "owner": "Runs the business's account: staff, keys, settings and everything an author does. Cannot open the archive.",
     "author": "Writes to customers and answers them.",
-    "officer": "Keeps the archive: lists, opens and proves records. Cannot write to customers.",
+    "officer": "Keeps the archive: searches, opens, holds, exports and disposes of records. Cannot write to customers.",
+    "reviewer": "Reviews cases by what is known of a record, never by its words.",
 }
 
-SCOPES: frozenset[str] = frozenset(PERMISSIONS) - {"archive.open", "staff.manage", "key.manage", "settings.manage"}
+SCOPES: frozenset[str] = frozenset(PERMISSIONS) - {
+    "archive.open", "archive.ask", "approval.decide", "disposal.manage", "staff.manage", "key.manage", "settings.manage",
+}  # fmt: skip

@@ -18,6 +18,7 @@ class User(AbstractBaseUser):
         OWNER = "owner"
         AUTHOR = "author"
         OFFICER = "officer"
+        REVIEWER = "reviewer"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     email = models.EmailField(unique=True)
@@ -34,7 +35,8 @@ class User(AbstractBaseUser):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(role__in=["owner", "author", "officer"]), name="a_member_of_staff_has_a_known_role"
+                condition=models.Q(role__in=["owner", "author", "officer", "reviewer"]),
+                name="a_member_of_staff_has_a_known_role",
             )
         ]
 
