@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from archive.flows import ledger, record
 from archive.ledger import entry
 from archive.models import Batch, Entry
 from archive.tests.conftest import Home, fail_after, happen, keep, snapshot
@@ -28,6 +29,24 @@ def test_many_at_once_are_copied_in_order(home: Home) -> None:
         drafts = [u.entry(unit.Draft("staff.signed_in", "system")) for _ in range(120)]
     assert [draft.index for draft in drafts] == list(range(1, 121))
     assert [row.id for row in Entry.objects.order_by("index")[1:]] == [draft.id for draft in drafts]
+
+
+def test_many_of_one_shape_have_the_leaves_they_have_alone(home: Home) -> None:
+    with unit.work() as u:
+        drafts = record.keep(u, [snapshot() for _ in range(60)])
+        drafts.insert(30, u.entry(unit.Draft("staff.signed_in", "system", codes={"n": 1})))
+        drafts += record.keep(u, [snapshot()])
+    rows = {row.id: row for row in Entry.objects.all()}
+    for draft in drafts:
+        row = rows[draft.id]
+        detail = entry.decode(bytes(row.leaf)).detail_commitment
+        assert bytes(row.leaf) == ledger.encode(draft, entry.format_time(row.time), detail)
+
+
+def test_words_in_one_of_many_are_refused(home: Home) -> None:
+    with pytest.raises(Refusal, match="entry_invalid"), unit.work() as u:
+        record.keep(u, [snapshot() for _ in range(60)])[40].wrap_sha256 = "said"
+    assert happen().index == 1
 
 
 def test_threads_leave_no_gap_and_never_go_back_in_time(home: Home) -> None:
