@@ -18,6 +18,7 @@ from portal.sealing import errors, message, wheel
 Content = dict[str, object]
 OPENED_AHEAD = 64  # wheel keys remembered in the process; those of ended buckets are dropped first
 
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: json.dumps makes one a call
 _wheel_keys: dict[tuple[UUID, int], tuple[bytes, bytes]] = {}
 
 
@@ -50,12 +51,27 @@ def bucket_for(now: datetime, gone_at: datetime) -> int:
     return math.floor(end + wheel.granularity(end - start))
 
 
+class Sealer:
+    """Seals the bodies of one transaction. Each bucket's key is asked for once: the ring is a file. Drop it with the
+    transaction, or it would outlive the destruction of its buckets."""
+
+    def __init__(self) -> None:
+        self._business = tenancy.here().id
+        self._keys: dict[int, bytes] = {}
+
+    def seal(self, *, message_id: UUID, customer_id: UUID, content: Content, bucket: int) -> Sealed:
+        key = self._keys.get(bucket)
+        if key is None:
+            key = self._keys[bucket] = _sealing_key(bucket)
+        sealed = message.seal(
+            key, encode(content),
+            bucket=bucket, generation=keys.GENERATION, business=self._business, message=message_id, recipient=customer_id,
+        )  # fmt: skip
+        return Sealed(bucket, sealed.wrap, sealed.body)
+
+
 def seal(*, message_id: UUID, customer_id: UUID, content: Content, bucket: int) -> Sealed:
-    sealed = message.seal(
-        _sealing_key(bucket), encode(content),
-        bucket=bucket, generation=keys.GENERATION, business=tenancy.here().id, message=message_id, recipient=customer_id,
-    )  # fmt: skip
-    return Sealed(bucket, sealed.wrap, sealed.body)
+    return Sealer().seal(message_id=message_id, customer_id=customer_id, content=content, bucket=bucket)
 
 
 def open_(row: Row) -> Content:
@@ -109,7 +125,7 @@ def rewrap(*, message_id: UUID, wrap: bytes, bucket: int) -> bytes:
 
 
 def encode(content: Content) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return _write(content).encode()
 
 
 def decode(plain: bytes) -> Content:

@@ -4,6 +4,7 @@ A send is one unit: customers found or made, bucket keys durable, messages and b
 commits whole or not at all, so archived = sent (I5). Nothing is written at an end: reads compare `gone_at` with the clock.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,7 +32,7 @@ BODY_COLUMNS = ("message_id", "bucket", "gone_at", "wrap", "sealed")
 
 @dataclass(slots=True)
 class Sent:
-    """What became of one message. `draft` knows its index in the ledger after the commit; scheduled ones have none yet."""
+    """What became of one message. `draft`, there once it is stored, knows its index in the ledger after the commit."""
 
     id: UUID
     customer_id: UUID
@@ -39,11 +40,21 @@ class Sent:
     gone_at: datetime
     archived_until: datetime | None
     rule: str
-    draft: unit.Draft
+    draft: unit.Draft | None = None
 
     @property
     def index(self) -> int:
-        return self.draft.index
+        return self.draft.index if self.draft else -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How long a message lives and is kept, and the bucket it ends with: most of a batch share theirs."""
+
+    life: int
+    gone_at: datetime
+    bucket: int
+    keep: rules.Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +64,23 @@ class _Ready:
     asked: compose.Compose
     to: customers.Recipient
     id: UUID
-    life: int
-    gone_at: datetime
-    keep: rules.Retention
+    terms: _Terms
 
 
 def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -> list[Sent | Refusal]:
     """Send or schedule each on its own; the answer keeps the order. One transaction for all that are accepted."""
     actor.require("message.send")
-    answers: list[Sent | Refusal | None] = [_refusal(asked, now) for asked in composed]
+    current = policy.get_policy()
+    answers: list[Sent | Refusal | None] = [_refusal(asked, current, now) for asked in composed]
     with unit.work() as u:
         found = recipient.resolve(u, actor=actor, now=now, composed=composed, refused=answers)
         ready: list[_Ready] = []
+        terms_of = _remembered_terms(now)
         for place, (asked, to) in enumerate(zip(composed, found, strict=True)):
             if answers[place] is None and to is not None:
-                one = _prepare(asked, to, now)
+                one = _Ready(asked, to, ids.uuid7(), terms_of(asked))
                 ready.append(one)
-                answers[place] = _sent(one, actor)
+                answers[place] = _sent(one)
         accepted = [answer for answer in answers if isinstance(answer, Sent)]
         _store(u, actor, ready, accepted, now)
         _check_time_left(ready)
@@ -233,8 +244,7 @@ def _author(row: Message) -> Actor:
     return Actor(kind, ids.parse_uuid(author_id) if author_id else None)
 
 
-def _refusal(asked: compose.Compose, now: datetime) -> Refusal | None:
-    current = policy.get_policy()
+def _refusal(asked: compose.Compose, current: policy.Current, now: datetime) -> Refusal | None:
     try:
         compose.check(asked, current.limits, now)
         if asked.category and asked.category not in current.categories:
@@ -244,13 +254,27 @@ def _refusal(asked: compose.Compose, now: datetime) -> Refusal | None:
     return None
 
 
-def _prepare(asked: compose.Compose, to: customers.Recipient, now: datetime) -> _Ready:
+def _remembered_terms(now: datetime) -> Callable[[compose.Compose], _Terms]:
+    """`_terms` for the messages of one batch: reckoned once for those that ask for the same."""
+    known: dict[tuple[str, int | None, datetime | None], _Terms] = {}
+
+    def terms_of(asked: compose.Compose) -> _Terms:
+        same = (asked.category, asked.gone_after, asked.send_at)
+        terms = known.get(same)
+        if terms is None:
+            terms = known[same] = _terms(asked, now)
+        return terms
+
+    return terms_of
+
+
+def _terms(asked: compose.Compose, now: datetime) -> _Terms:
     current = policy.get_policy()
     life = compose.life(asked, current.categories.get(asked.category), current.limits)
     sends_at = asked.send_at or now
     gone_at = sends_at + timedelta(seconds=life)
     keep = _keep_until(asked.category, "message.sent", sends_at, gone_at)
-    return _Ready(asked, to, ids.uuid7(), life, gone_at, keep)
+    return _Terms(life, gone_at, body.bucket_for(now, gone_at), keep)
 
 
 def _keep_until(category: str, kind: str, at: datetime, gone_at: datetime) -> rules.Retention:
@@ -259,30 +283,28 @@ def _keep_until(category: str, kind: str, at: datetime, gone_at: datetime) -> ru
     return rules.Retention(keep.rule, max(keep.until, gone_at)) if keep.until else keep
 
 
-def _sent(one: _Ready, actor: Actor) -> Sent:
-    waits = one.asked.send_at is not None
-    kind = "message.scheduled" if waits else "message.sent"
-    draft = unit.Draft(kind, actor.label, subject=one.to.subject_id, customer=one.to.id, message=one.id)
-    return Sent(one.id, one.to.id, "scheduled" if waits else "sent", one.gone_at, one.keep.until, one.keep.rule, draft)
+def _sent(one: _Ready) -> Sent:
+    state_now = "scheduled" if one.asked.send_at is not None else "sent"
+    return Sent(one.id, one.to.id, state_now, one.terms.gone_at, one.terms.keep.until, one.terms.keep.rule)
 
 
 def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent], now: datetime) -> None:
     rows, bodies, snapshots = [], [], []
+    sealer = body.Sealer()
     for one, answer in zip(ready, accepted, strict=True):
         content: body.Content = {"subject": one.asked.subject, "body": one.asked.body, "attachments": []}
-        bucket = body.bucket_for(now, one.gone_at)
-        sealed = body.seal(message_id=one.id, customer_id=one.to.id, content=content, bucket=bucket)
+        bucket, gone_at = one.terms.bucket, one.terms.gone_at
+        sealed = sealer.seal(message_id=one.id, customer_id=one.to.id, content=content, bucket=bucket)
         rows.append(_row(one, actor, now))
-        bodies.append((one.id, bucket, one.gone_at, sealed.wrap, sealed.sealed))
+        bodies.append((one.id, bucket, gone_at, sealed.wrap, sealed.sealed))
         if one.asked.send_at is None:
             shot = _snapshot(
-                "message.sent", actor, one.to, one.id, "out", one.asked.category, one.asked.format, now, one.gone_at,
-                one.keep, content,
+                "message.sent", actor, one.to, one.id, "out", one.asked.category, one.asked.format, now, gone_at,
+                one.terms.keep, content,
             )  # fmt: skip
             snapshots.append((answer, shot))
         else:
-            answer.draft.gone_at = one.gone_at
-            u.entry(answer.draft)
+            answer.draft = u.entry(_scheduled(one, actor))
             recipient.wake_at(one.asked.send_at)
     bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
     bulk.insert("messaging_body", BODY_COLUMNS, bodies)
@@ -294,13 +316,20 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
     push.arrived(u, [(shot.message_id, shot.customer_id) for _, shot in snapshots])
 
 
+def _scheduled(one: _Ready, actor: Actor) -> unit.Draft:
+    return unit.Draft(
+        "message.scheduled", actor.label, subject=one.to.subject_id, customer=one.to.id, message=one.id,
+        gone_at=one.terms.gone_at,
+    )  # fmt: skip
+
+
 def _row(one: _Ready, actor: Actor, now: datetime) -> tuple[object, ...]:
-    asked, waits = one.asked, one.asked.send_at is not None
+    asked, terms, waits = one.asked, one.terms, one.asked.send_at is not None
     return (
         one.id, one.to.id, None, "out", actor.label, asked.category, asked.in_reply_to, asked.format,
-        asked.tap_to_reveal or asked.gone_after_read is not None, one.life, asked.gone_after_read, False,
-        now, asked.send_at, None if waits else now, None if waits else one.gone_at,
-        None if waits or not one.to.profile.email else now + NOTICE_DELAY, "", "", one.keep.until, one.keep.rule,
+        asked.tap_to_reveal or asked.gone_after_read is not None, terms.life, asked.gone_after_read, False,
+        now, asked.send_at, None if waits else now, None if waits else terms.gone_at,
+        None if waits or not one.to.profile.email else now + NOTICE_DELAY, "", "", terms.keep.until, terms.keep.rule,
     )  # fmt: skip
 
 
@@ -380,5 +409,5 @@ def _move_end(row: Message, now: datetime, gone_at: datetime) -> None:
 def _check_time_left(ready: list[_Ready]) -> None:
     """The last look before the commit: what would end before it is committed is not sent (the guard of the bucket)."""
     instant = clock.now()
-    if any(one.gone_at <= instant for one in ready):
+    if any(one.terms.gone_at <= instant for one in ready):
         raise Refusal("too_slow", "The message would have ended before it was sent. Try again.", Kind.UNAVAILABLE)
