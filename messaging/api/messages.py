@@ -17,6 +17,8 @@ from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
 from portal.web import problems
 
+TEMPLATED = ("template", "variables")
+
 
 def compose_of(data: dict[str, Any]) -> compose.Compose:
     """A checked body as the flow takes it. Templates are not there yet, so none is known."""
@@ -24,8 +26,9 @@ def compose_of(data: dict[str, Any]) -> compose.Compose:
         raise Refusal("unknown_template", "There is no such template.", field="template")
     if data.get("body") is None:
         raise Refusal("empty_body", "The message is empty. Write something.", field="body")
-    known = {name: data[name] for name in compose.Compose.__dataclass_fields__ if name in data}
-    return compose.Compose(**{**known, "attachments": tuple(known.get("attachments", ()))})
+    known = {name: value for name, value in data.items() if name not in TEMPLATED}
+    known["attachments"] = tuple(known.get("attachments", ()))
+    return compose.Compose(**known)
 
 
 def accepted(sent: message.Sent) -> dict[str, object]:

@@ -31,7 +31,7 @@ class Strict(serializers.Serializer):  # type: ignore[type-arg]
     def to_internal_value(self, data: object) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise Refusal("not_an_object", "The body must be a JSON object.", Kind.MALFORMED)
-        fields = self.fields
+        fields = self._by_name
         if unknown := sorted(data.keys() - fields.keys()):
             raise Refusal(
                 "unknown_field", "The body has a field that this call does not know.", field=_plain(unknown[0])
@@ -51,6 +51,11 @@ class Strict(serializers.Serializer):  # type: ignore[type-arg]
         if wrong:
             raise serializers.ValidationError(wrong)
         return self._plain_defaults | values
+
+    @cached_property
+    def _by_name(self) -> dict[str, serializers.Field]:
+        """DRF's own is a class in Python; every field of every body is looked up here."""
+        return dict(self.fields.items())
 
     @cached_property
     def _plain_defaults(self) -> dict[str, Any]:
@@ -95,6 +100,24 @@ class Text(serializers.CharField):
         return data
 
 
+class Id(serializers.UUIDField):
+    """As its base, without the way through validators it has not got: every message of a batch names a customer."""
+
+    def run_validation(self, data: object = serializers.empty) -> object:
+        if data.__class__ is not str:
+            return super().run_validation(data)
+        return self.to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    """As its base, which writes every number down as text and reads it again; a number in bounds need not be."""
+
+    def run_validation(self, data: object = serializers.empty) -> object:
+        if data.__class__ is int and 0 < data <= DURATION_MAX:
+            return data
+        return super().run_validation(data)
+
+
 class Choice(serializers.ChoiceField):
     """DRF's own words would repeat what was sent."""
 
@@ -126,19 +149,19 @@ class EnrolmentInput(Strict):
 
 class MessageInput(Strict):
     to = Text(required=False, default="")
-    customer = serializers.UUIDField(required=False, default=None)
+    customer = Id(required=False, default=None)
     reference = Text(required=False, default="")
     body = Text(required=False, default=None)
     template = Text(required=False)
     variables = serializers.DictField(required=False)
     subject = Text(required=False, default="")
     format = serializers.CharField(required=False, default="text")
-    gone_after = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
-    gone_after_read = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
+    gone_after = Whole(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
+    gone_after_read = Whole(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
     tap_to_reveal = serializers.BooleanField(required=False, default=False)
     category = serializers.CharField(required=False, default="", allow_blank=True)
     send_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
-    in_reply_to = serializers.UUIDField(required=False, default=None, allow_null=True)
+    in_reply_to = Id(required=False, default=None, allow_null=True)
     attachments = serializers.ListField(child=serializers.UUIDField(), required=False, default=list)
 
 

@@ -98,14 +98,14 @@ def life(asked: Compose, category_life: int | None, limits: Limits) -> int:
 
 
 def _check_one_recipient(asked: Compose) -> None:
-    if sum(1 for given in (asked.customer, asked.reference, asked.to) if given) != 1:
+    if bool(asked.customer) + bool(asked.reference) + bool(asked.to) != 1:
         raise Refusal("one_recipient", "Name exactly one of to, customer or reference.", field="to")
 
 
 def _check_address(asked: Compose) -> None:
     """What names a customer is text, too: what cannot be encoded must not reach a lookup that others share."""
-    for name in ("reference", "to"):
-        if FORBIDDEN.search(getattr(asked, name)):
+    for name, given in (("reference", asked.reference), ("to", asked.to)):
+        if given and FORBIDDEN.search(given):
             raise Refusal("bad_characters", "A customer's name or address has no control characters.", field=name)
 
 

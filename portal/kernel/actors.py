@@ -1,6 +1,7 @@
 """Who acts. A person, a program, a device and the clock are four callers of the same flow."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 from portal.kernel import roles
@@ -27,7 +28,7 @@ class Actor:
                 Kind.FORBIDDEN, permission=permission,
             )  # fmt: skip
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How an entry names the actor: a kind and an opaque id."""
         return f"{self.kind}:{self.id}" if self.id else self.kind

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Source = Callable[[], datetime]
 Floor = Callable[[], float]
@@ -89,4 +90,10 @@ def seconds(at: datetime) -> float:
 
 def text(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as answers and leaves carry it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _utc_text(at) if at.tzinfo is UTC else _utc_text(at.astimezone(UTC))
+
+
+@lru_cache(maxsize=256)
+def _utc_text(at: datetime) -> str:
+    """What is sent together shares its times. Of UTC only: two times of another zone can be equal and an hour apart."""
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
