@@ -21,6 +21,7 @@ _QUEUE = {"func", "hook", "args", "kwargs", "cluster", "name"}
 CODES: Columns = {
     "tenants_business": {"schema_name", "state", "fingerprint"},
     "tenants_platformevent": {"kind", "codes"},
+    "tenants_backup": {"kind", "lsn", "manifest_sha256", "ledgers"},
     "tenants_cache": {"cache_key", "value"},
     "django_q_task": _QUEUE | {"id", "result", "group"},
     "django_q_schedule": _QUEUE | {"schedule_type", "cron", "task", "intended_date_kwarg"},
