@@ -24,6 +24,7 @@ app_name = "console"
 frame.add_business(accent.business)
 frame.add_counts(overview.counts)
 names.register(of_customers=desk.names_of, of_actors=staff.get_names, finder=desk.find_one_customer)
+names.identify_by(desk.identify)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),

@@ -21,8 +21,8 @@ from portal.sealing import record as sealing
 
 TABLE = "archive_record"
 COLUMNS = (
-    "message_id", "entry_id", "customer_id", "kind", "category", "direction", "sent_at", "gone_at", "archived_until",
-    "batch_id", "disposal_bucket", "sealed", "outer_wrap", "index_month", "words",
+    "message_id", "entry_id", "customer_id", "kind", "category", "direction", "run_id", "sent_at", "gone_at",
+    "archived_until", "batch_id", "disposal_bucket", "sealed", "outer_wrap", "index_month", "words",
 )  # fmt: skip
 
 _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
@@ -104,7 +104,8 @@ def _keep_one(snapshot: Snapshot, taken: batch.Batch, shared: _Keys) -> tuple[tu
     entry_id = ids.uuid7()
     row = (
         snapshot.message_id, entry_id, snapshot.customer_id, snapshot.kind, snapshot.category, snapshot.direction,
-        snapshot.sent_at, snapshot.gone_at, until, taken.id, bucket, sealed.sealed, sealed.outer_wrap, shared.month, array,
+        snapshot.run, snapshot.sent_at, snapshot.gone_at, until, taken.id, bucket, sealed.sealed, sealed.outer_wrap,
+        shared.month, array,
     )  # fmt: skip
     return row, _draft(snapshot, entry_id, taken, sealed)
 

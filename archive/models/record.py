@@ -23,9 +23,11 @@ class Record(models.Model):
     kind = models.CharField(max_length=40)
     category = models.CharField(max_length=40, default="")
     direction = models.CharField(max_length=3)
-    sent_at = models.DateTimeField(db_index=True)
+    run_id = models.UUIDField(null=True)
+    sent_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True)
     archived_until = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)  # its customer was erased; the tie waits for the last hold to end
     batch_id = models.UUIDField()
     disposal_bucket = models.CharField(max_length=7)  # YYYY-MM
     sealed = models.BinaryField()
@@ -34,7 +36,17 @@ class Record(models.Model):
     words = ArrayField(models.BigIntegerField())  # HMAC of stems under the month's index key
 
     class Meta:
-        indexes = [models.Index(fields=["customer_id", "sent_at"], name="record_of_customer")]
+        indexes = [
+            # Disposal walks a bucket in this order, and asks whether it is empty.
+            models.Index(fields=["disposal_bucket", "archived_until", "message_id"], name="record_of_bucket"),
+            models.Index(fields=["batch_id"], name="record_of_batch"),  # does anybody still need this envelope?
+            models.Index(fields=["message_id"], condition=models.Q(erased_at__isnull=False), name="record_of_erased"),
+            models.Index(fields=["customer_id", "sent_at"], name="record_of_customer"),
+            models.Index(
+                fields=["sent_at", "message_id"], name="record_in_order"
+            ),  # search: newest first, page by page
+            models.Index(fields=["run_id"], condition=models.Q(run_id__isnull=False), name="record_of_run"),
+        ]
 
 
 class IndexKey(models.Model):

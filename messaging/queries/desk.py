@@ -65,6 +65,13 @@ def find_one_customer(actor: Actor, q: str) -> UUID | None:
     return find_customers(actor, q).order_by("-id").values_list("id", flat=True).first()
 
 
+def identify(actor: Actor, typed: str) -> set[UUID]:
+    """Everyone with exactly this reference, e-mail or phone: for acts on all of them, where a guess would be wrong."""
+    named = set(customers.get_customers_for(actor, reference=typed).values_list("id", flat=True))
+    at_address = _exact(actor, typed)
+    return named | set(at_address.values_list("id", flat=True) if at_address is not None else ())
+
+
 def with_devices(rows: QuerySet[Customer], has: str) -> QuerySet[Customer]:
     """`has` is "device", "none" or ""."""
     if has not in {"device", "none"}:

@@ -9,6 +9,7 @@ from portal.kernel.actors import Actor
 Customers = Callable[[Iterable[UUID | None]], dict[UUID, str]]
 Actors = Callable[[Iterable[str]], dict[str, str]]
 Finder = Callable[[Actor, str], UUID | None]
+Identifier = Callable[[Actor, str], set[UUID]]
 
 
 def _nobody(wanted: Iterable[object]) -> dict:  # type: ignore[type-arg]
@@ -19,9 +20,19 @@ def _nothing(actor: Actor, typed: str) -> UUID | None:
     return None
 
 
+def _none(actor: Actor, typed: str) -> set[UUID]:
+    return set()
+
+
 customers: Customers = _nobody
 actors: Actors = _nobody
 find_customer: Finder = _nothing
+identify_customer: Identifier = _none  # everyone with exactly this reference, e-mail or phone
+
+
+def identify_by(identifier: Identifier) -> None:
+    global identify_customer
+    identify_customer = identifier
 
 
 def register(*, of_customers: Customers, of_actors: Actors, finder: Finder) -> None:
