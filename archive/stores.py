@@ -35,6 +35,14 @@ STORES = [
         "archive_unlock.half", "half of the officers' private key", "one-time pad: the other half is in a cookie",
         "after fifteen idle minutes", "portal/sealing/tests/test_passphrase.py::test_either_half_alone_is_random",
     ),
+    Store(
+        "archive_hold.sealed_name", "what officers call a legal hold", "business key", "with the business",
+        "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
+    ),
+    Store(
+        "archive_hold.sealed_reason", "why a legal hold was placed", "business key", "with the business",
+        "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
+    ),
     Store("archive_rule.name", "what the business calls a retention rule", "plain: a label", "with the business", CANARY),
     Store(
         "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
@@ -56,6 +64,11 @@ CODES: Columns = {
     "archive_batch": {"sha256"},
     "archive_record": {"kind", "category", "direction", "disposal_bucket", "index_month"},
     "archive_indexkey": {"month"},
+    "archive_hold": {"query", "state", "placed_by"},
+    "archive_bucket": {"month", "state", "rules"},
+    "archive_disposalrun": {"state", "stopped_by", "asked_by", "bucket"},
+    "archive_review": {"rule", "month", "approved_by"},
+    "archive_certificate": {"month", "note"},
     "archive_rule": {"code", "event", "state"},
 }
 BARE = {

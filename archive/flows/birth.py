@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 
 from archive.flows import batch, monthkey, signing
-from archive.models import Entry, Epoch, Head, IndexKey, Recipient, Rule
+from archive.models import DisposalGuard, Entry, Epoch, Head, IndexKey, Recipient, Rule
 from archive.queries import recipients
 from archive.rules import retention
 from portal.kernel import ids, keys, tenancy, unit
@@ -41,6 +41,7 @@ def prepare(*, now: datetime) -> None:
     _make_keys(now)
     with unit.work() as u:
         Head.objects.get_or_create(id=1)
+        DisposalGuard.objects.get_or_create(id=1)
         epoch = _first_epoch(now)
         Rule.objects.get_or_create(
             is_default=True, state=Rule.State.ACTIVE,
