@@ -43,6 +43,10 @@ STORES = [
         "archive_hold.sealed_reason", "why a legal hold was placed", "business key", "with the business",
         "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
     ),
+    Store(
+        "archive_approval.reason", "why an act that needs a second person was asked for", "business key", "with the archive",
+        "archive/tests/test_approval.py::test_the_reason_is_sealed_and_in_no_leaf",
+    ),
     Store("archive_rule.name", "what the business calls a retention rule", "plain: a label", "with the business", CANARY),
     Store(
         "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
@@ -55,6 +59,7 @@ STORES = [
     ),
 ]  # fmt: skip
 CODES: Columns = {
+    "archive_approval": {"kind", "codes", "state", "asked_by", "decided_by", "failure"},
     "archive_entry": {"kind", "actor", "leaf"},
     "archive_tile": {"hashes"},
     "archive_epoch": {"origin", "vkey"},
@@ -72,6 +77,7 @@ CODES: Columns = {
     "archive_rule": {"code", "event", "state"},
 }
 BARE = {
+    "archive/rules/acts.py": "which acts need a second person, by code",
     "archive/flows/ledger.py": "the parsed forms of entry kinds",
     "archive/flows/listing.py": "who looked at which list lately, as ids",
     "archive/queries/rules.py": "the retention rule of each business, for two seconds",

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from archive.flows import indexkey, unlock
+from archive.flows import approval, hold, indexkey, subject, unlock
 
 
 def sweep(*, now: datetime) -> None:
-    """Lock what timed out; seal away the index keys of months that are over."""
+    """Lock what timed out; end what waits for a second person; seal away the index keys of months that are over."""
     unlock.sweep(now=now)
+    approval.sweep(now=now)
+    hold.sweep(now=now)
+    subject.finish(now=now)
     indexkey.seal_past(now=now)

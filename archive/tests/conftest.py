@@ -9,13 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.apps import apps
 from django.db import connection
 
 from archive.flows import batch, birth, listing, record
-from archive.queries import rules
+from archive.queries import colleagues, rules
 from portal.kernel import actors, clock, ids, keys, tenancy, unit, wake
 from portal.sealing import passphrase
 
@@ -30,6 +31,41 @@ class Deaf:
         pass
 
 
+class Team:
+    """The staff, as `accounts` would tell of them: per business, and only those whom a test lets in."""
+
+    def __init__(self) -> None:
+        self._staff: dict[UUID, dict[UUID, actors.Actor]] = {}
+        self.makers: dict[UUID, UUID] = {}  # of API keys
+
+    @property
+    def staff(self) -> dict[UUID, actors.Actor]:
+        return self._staff.setdefault(tenancy.here().id, {})
+
+    def join(self, *people: actors.Actor) -> None:
+        self.staff.update({one.id: one for one in people if one.id})
+
+    def leave(self, person: actors.Actor) -> None:
+        assert person.id
+        del self.staff[person.id]
+
+    def deciders(self, permission: str) -> frozenset[UUID]:
+        return frozenset(pk for pk, one in self.staff.items() if one.may(permission) and one.may("approval.decide"))
+
+    def actor_of(self, person: UUID) -> actors.Actor | None:
+        return self.staff.get(person)
+
+    def behind(self, actor: actors.Actor) -> UUID | None:
+        assert actor.id
+        return self.makers.get(actor.id) if actor.kind == "key" else actor.id
+
+    def owner_addresses(self) -> list[str]:
+        return [f"{pk}@example.test" for pk, one in self.staff.items() if one.role == "owner"]
+
+    def officers(self) -> dict[UUID, str]:
+        return {pk: one.role.title() for pk, one in self.staff.items() if one.may("archive.open")}
+
+
 @dataclass
 class Home:
     """A business with its archive, and the cast around it."""
@@ -42,6 +78,15 @@ class Home:
 
     def scope(self) -> Any:
         return tenancy.tenant_scope(self.place)
+
+
+@pytest.fixture(autouse=True)
+def team() -> Iterator[Team]:
+    """Who is staff; `home` lets its officer and owner in."""
+    before, made = colleagues.people, Team()
+    colleagues.register(made)
+    yield made
+    colleagues.register(before)
 
 
 @pytest.fixture(autouse=True)
@@ -64,14 +109,17 @@ def fake() -> Iterator[clock.Fake]:
 
 
 @pytest.fixture
-def found(house: None) -> Iterator[Callable[..., Home]]:
+def found(house: None, team: Team) -> Iterator[Callable[..., Home]]:
     """Makes businesses; `complete=False` leaves out the officers' ceremony."""
     made: list[tenancy.Place] = []
 
     def make(slug: str = "acme", *, complete: bool = True) -> Home:
         place = tenancy.Place(ids.uuid7(), f"t_{secrets.token_hex(10)}", slug, slug.title())
         made.append(place)
-        return _build(place, complete=complete)
+        home = _build(place, complete=complete)
+        with home.scope():
+            team.join(home.officer, home.owner)
+        return home
 
     yield make
     for place in made:

@@ -1,0 +1,25 @@
+"""Jobs of the archive: ids in, state looked at again, one act. What a mail server says is told by its type only."""
+
+from uuid import UUID
+
+from archive.models import Approval
+from archive.queries import colleagues
+from portal.kernel import mail
+
+
+class MailTrouble(Exception):
+    """The mail server did not take it. The queue tries again."""
+
+
+def tell_of_cooling(approval_id: UUID) -> None:
+    """The owners: an act happens by itself in three days unless somebody takes it back."""
+    row = Approval.objects.filter(id=approval_id, state=Approval.State.COOLING).first()
+    if row is None:
+        return
+    try:
+        mail.send(
+            colleagues.people.owner_addresses(), "archive/mail/cooling", "Something waits for you at {business}",
+            acts_at=row.acts_at,
+        )  # fmt: skip
+    except OSError as error:  # smtplib's exceptions are OSErrors too
+        raise MailTrouble(type(error).__name__) from None

@@ -1,0 +1,50 @@
+"""Requests for acts that need a second person, as people read them."""
+
+from django.db.models import QuerySet
+
+from archive.models import Approval
+from archive.rules import acts
+from portal.kernel import errors, keys
+from portal.kernel.actors import Actor
+from portal.sealing import errors as sealing
+
+REASON = "approval.reason"
+
+
+def get_waiting_for(actor: Actor) -> "QuerySet[Approval]":
+    """Those that concern this person: what they asked for, and what they could do or decide."""
+    return _for(actor).filter(state__in=Approval.WAITING)
+
+
+def get_settled_for(actor: Actor) -> "QuerySet[Approval]":
+    return _for(actor).exclude(state__in=Approval.WAITING)
+
+
+def count_to_decide(actor: Actor) -> int:
+    """For the rail: open requests that wait for this very person."""
+    if not actor.may(acts.DECIDE):
+        return 0
+    rows = get_waiting_for(actor).filter(state=Approval.State.OPEN)
+    return sum(acts.may_decide(actor, row) for row in rows.defer("reason")[:100])
+
+
+def get_approval_for(actor: Actor, approval_id: object) -> Approval:
+    row = _for(actor).filter(id=approval_id).first()
+    if row is None:
+        raise errors.not_found("request")
+    return row
+
+
+def reason_of(row: Approval) -> str:
+    """The words, sealed at rest. Empty where they cannot be opened."""
+    try:
+        return keys.open_field(REASON, row.id, row.reason).decode()
+    except (sealing.SealingError, UnicodeDecodeError):
+        return ""
+
+
+def _for(actor: Actor) -> "QuerySet[Approval]":
+    if actor.kind == "staff" and actor.role == "owner":
+        return Approval.objects.all()
+    own = Approval.objects.filter(asked_by=actor.label)
+    return own | Approval.objects.filter(kind__in=acts.kinds_for(actor))
