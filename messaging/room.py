@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import random
+import threading
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from portal.kernel import clock, tenancy, wake
 log = logging.getLogger("ebb.hub")
 
 LOAD_LIMIT = 500
+LOAD_HERE = 32  # messages: a sender may be held up for their sockets this long, not longer
+HAND_OVER = 0.001  # seconds
 SPREAD = 3.0  # seconds over which a resync of everyone is spread
 WIPE_WAIT = 1.0
 NOT_ALLOWED = 4403
@@ -33,6 +36,7 @@ class Room:
         self.customers: dict[UUID, list[Line]] = {}
         self.devices: dict[UUID, list[Line]] = {}
         self._wanted: dict[UUID, None] = {}  # an ordered set: loaded in the order of arrival
+        self._turn = threading.Lock()  # one load at a time: of two, the older state must not be written last
         self._buried: set[UUID] = set()  # called gone while a load was under way
         self._loading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,7 +61,9 @@ class Room:
     # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
     def _hear(self, event: wake.Event) -> None:
         """From any thread. A loop that has ended hears nothing more."""
-        if not self.loop.is_closed():
+        if self.loop.is_closed():
+            return
+        if event.kind != push.ARRIVED or not self._load_here(event):
             self.loop.call_soon_threadsafe(self._take_event, event)
 
     def _take_event(self, event: wake.Event) -> None:
@@ -75,8 +81,7 @@ class Room:
     def _arrived(self, event: wake.Event) -> None:
         here = self.customers
         self._wanted.update((message, None) for message, customer in _pairs(event) if customer in here)
-        if self._wanted and self._loading is None:
-            self._loading = self.loop.create_task(self._load())
+        self._load_waiting()
 
     def _gone(self, event: wake.Event) -> None:
         self._say_gone(_pairs(event), str(event.ids.get("reason", "expired")))
@@ -87,7 +92,7 @@ class Room:
             if customer in self.customers:
                 ended.setdefault(customer, []).append(str(message))
                 self._wanted.pop(message, None)
-                if self._loading is not None:
+                if self._turn.locked():
                     self._buried.add(message)
         for customer, ids in ended.items():
             text = json.dumps({"type": "gone", "ids": ids, "reason": reason})
@@ -142,7 +147,42 @@ class Room:
                 self.loop.call_later(random.uniform(0, SPREAD), line.write, lines.RESYNC)  # noqa: S311 - jitter
 
     # ── loading ───────────────────────────────────────────────────────────────────────────────────────────────
+    def _load_here(self, event: wake.Event) -> bool:
+        """In the thread that sent: its connection is warm and its turn has come, two hand-overs earlier than the loop's
+        task would start. → False: not its to do (another process's event, a load under way, a large one)."""
+        wanted = [message for message, customer in _pairs(event) if customer in self.customers]
+        if not 0 < len(wanted) <= LOAD_HERE or not tenancy.is_at(self.place) or not self._turn.acquire(blocking=False):
+            return False
+        loaded: list[frames.Push] | None = None
+        try:
+            loaded = _frames(wanted)
+        except Exception:
+            log.exception("a load for the sockets of a business failed")
+        written = threading.Event()
+        self.loop.call_soon_threadsafe(self._take_loaded, loaded, written)
+        written.wait(HAND_OVER)  # or the loop would wait for Python's turn until this thread has made its answer
+        return True
+
+    def _take_loaded(self, loaded: list[frames.Push] | None, written: threading.Event) -> None:
+        """None: the database is away, so everyone asks again."""
+        for ready in loaded or ():
+            self._write(ready)
+        if loaded is None:
+            self._resync_all()
+        self._end_turn()
+        written.set()
+
+    def _load_waiting(self) -> None:
+        if self._wanted and self._turn.acquire(blocking=False):
+            self._loading = self.loop.create_task(self._load())
+
+    def _end_turn(self) -> None:
+        self._buried.clear()
+        self._turn.release()
+        self._load_waiting()
+
     async def _load(self) -> None:
+        """What waits, in the order of arrival. Called with the turn."""
         try:
             while self._wanted:
                 batch = list(self._wanted)[:LOAD_LIMIT]
@@ -156,9 +196,7 @@ class Room:
             self._resync_all()
         finally:
             self._loading = None
-            self._buried.clear()
-            if self._wanted:
-                self._loading = self.loop.create_task(self._load())
+            self._end_turn()
 
     def _write(self, ready: frames.Push) -> None:
         if ready.id in self._buried:

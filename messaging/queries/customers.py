@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from messaging.models import Customer
 from messaging.queries import profiles
 from messaging.rules import contact
+from portal.kernel import planned
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -60,12 +60,9 @@ def get_recipients(customer_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     wanted = list(customer_ids)
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_RECIPIENTS, [wanted])
-        rows = cursor.fetchall()
     return {
         pk: Recipient(pk, subject, profiles.open_(pk, sealed), language, has_device)
-        for pk, subject, sealed, language, has_device in rows
+        for pk, subject, sealed, language, has_device in planned.fetch(_RECIPIENTS, [wanted])
     }
 
 

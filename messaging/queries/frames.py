@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from messaging.flows import body, message
 from messaging.models import Body, Message
 from messaging.rules import state
-from portal.kernel import clock, tenancy
+from portal.kernel import clock, planned, tenancy
 
 M = dict[str, object]
 
@@ -94,9 +93,7 @@ def for_push(message_ids: Iterable[UUID], now: datetime) -> list[Push]:
     business. Checked in the same query that reads the message."""
     if tenancy.directory().by_id(tenancy.here().id) is None:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_FOR_PUSH, [now, list(message_ids), now])
-        rows = [Row(*columns) for columns in cursor.fetchall()]
+    rows = [Row(*columns) for columns in planned.fetch(_FOR_PUSH, [now, list(message_ids), now])]
     opened = body.open_many(body.Row(row.id, row.customer_id, row.wrap, row.sealed) for row in rows)
     return [_push(row, opened[row.id], now) for row in rows if row.id in opened]
 

@@ -60,6 +60,11 @@ def is_anywhere() -> bool:
     return _here.place is not None
 
 
+def is_at(place: Place) -> bool:
+    """Whether this thread works for that business now."""
+    return _here.place is not None and _here.place.schema == place.schema
+
+
 @contextmanager
 def tenant_scope(place: Place) -> Iterator[Place]:
     """Work for one business in this thread; afterwards the thread is where it was before."""
