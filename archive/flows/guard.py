@@ -22,6 +22,4 @@ def lock() -> None:
     with connection.cursor() as cursor:
         cursor.execute(LOCK)
         if cursor.fetchone() is None:
-            raise Refusal(
-                "no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE
-            )
+            raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)

@@ -40,6 +40,7 @@ class Erasure(s.Serializer):  # type: ignore[type-arg]
     state = s.CharField()
     live_messages_ended = s.IntegerField()
     archive_keeps_records = s.BooleanField()
+    held_records = s.IntegerField()
     archive = s.CharField()
 
 

@@ -71,11 +71,16 @@ class OneCustomer(View):
     @extend_schema(responses=answers.Erasure, tags=["customers"])
     def delete(self, request: Request, customer_id: UUID) -> Response:
         erased = customer.erase(actor=self.actor(), now=clock.now(), customer_id=customer_id)
-        kept = "Sealed records stay in the archive as long as its rules and holds say." if erased.archive_keeps else ""
         return Response(
             {"id": str(erased.customer_id), "state": "erased", "live_messages_ended": erased.live_messages,
-             "archive_keeps_records": erased.archive_keeps, "archive": kept}
+             "archive_keeps_records": erased.archive_keeps, "held_records": erased.held_records, "archive": _kept(erased)}
         )  # fmt: skip
+
+
+def _kept(erased: customer.Erased) -> str:
+    kept = "Sealed records stay in the archive as long as its rules and holds say."
+    held = f" {erased.held_records} of them are under a legal hold and name this customer until it ends."
+    return (kept + (held if erased.held_records else "")) if erased.archive_keeps else ""
 
 
 class Enrolments(View):

@@ -55,6 +55,7 @@ class Erased:
     customer_id: UUID
     live_messages: int
     archive_keeps: bool
+    held_records: int = 0  # under a hold: they name the customer until it ends
 
 
 def create(*, actor: Actor, now: datetime, details: Details) -> UUID:
@@ -107,9 +108,9 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
         Enrolment.objects.filter(customer=row).delete()
         Consent.objects.filter(customer=row).delete()
         u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes={"live_messages": len(live)}))
-        kept = subject.cut(customer_id=row.id)
+        cut = subject.cut(customer_id=row.id, now=now)
         _empty(row, now)
-    return Erased(customer_id, len(live), kept)
+    return Erased(customer_id, len(live), cut.kept > 0, cut.held)
 
 
 def finish_erasures(*, now: datetime) -> int:
@@ -119,7 +120,7 @@ def finish_erasures(*, now: datetime) -> int:
     with unit.work() as u:
         for row in Customer.objects.filter(state=Customer.State.ERASED, updated_at__gt=now - ERASURES_LOOKED_AFTER):
             if live := _end_all(u, row, now):
-                subject.cut(customer_id=row.id)
+                subject.cut(customer_id=row.id, now=now)
                 u.entry(unit.Draft("customer.erased", CLOCK.label, codes={"live_messages": len(live)}))
                 ended += len(live)
     return ended

@@ -1,0 +1,120 @@
+"""Which holds there are and what they keep. A hold is a predicate: it is asked again whenever something would go."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import Length, TruncMonth
+
+from archive.models import Hold, Record
+from archive.queries import predicate
+from archive.rules import query as language
+from portal.kernel import errors, keys
+from portal.kernel.actors import Actor
+from portal.sealing import errors as sealing
+
+NAME, REASON = "hold.name", "hold.reason"
+NOTHING = Q(pk__in=())
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What some records come to. `months` are (first day, count), oldest first; `size` counts sealed bytes."""
+
+    count: int = 0
+    size: int = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    months: list[tuple[datetime, int]] = field(default_factory=list)
+
+
+def get_holds_for(actor: Actor) -> "QuerySet[Hold]":
+    actor.require("hold.manage")
+    return Hold.objects.all()
+
+
+def get_hold_for(actor: Actor, hold_id: object) -> Hold:
+    found = get_holds_for(actor).filter(id=hold_id).first()
+    if found is None:
+        raise errors.not_found("hold")
+    return found
+
+
+def held() -> Q:
+    """Which records any hold in force keeps. Read it under the guard, or it is old when it is used."""
+    return _any_of(Hold.objects.in_force())
+
+
+def holds_of(record: Record) -> list[Hold]:
+    """The holds in force that keep this record."""
+    one = Record.objects.filter(pk=record.pk)
+    return [hold for hold in Hold.objects.in_force().order_by("id") if one.filter(of(hold)).exists()]
+
+
+def of(hold: Hold) -> Q:
+    return predicate.where(language.parse(hold.query))
+
+
+def kept_by(hold: Hold) -> Kept:
+    """What it keeps now. A released hold keeps nothing."""
+    return measure(Record.objects.filter(of(hold))) if hold.state != Hold.State.RELEASED else Kept()
+
+
+def freed_by(hold: Hold, *, now: datetime) -> Kept:
+    """What would become free to go if it ended now: ends that have passed, kept by no other hold. Their rules are asked
+    again when a run comes to them, and may keep some of it."""
+    others = _any_of(Hold.objects.in_force().exclude(id=hold.id))
+    return measure(Record.objects.filter(of(hold), archived_until__lte=now).exclude(others))
+
+
+def matching(asked: language.Query) -> Kept:
+    """What a hold with this query would keep, before it is placed."""
+    return measure(predicate.select(asked))
+
+
+def measure(rows: "QuerySet[Record]") -> Kept:
+    """In two statements, which read no content."""
+    sums = rows.aggregate(n=Count("pk"), size=Sum(Length("sealed")), first=Min("sent_at"), last=Max("sent_at"))
+    months = rows.annotate(month=TruncMonth("sent_at")).values("month").annotate(n=Count("pk")).order_by("month")
+    listed = [(row["month"], row["n"]) for row in months] if sums["n"] else []
+    return Kept(sums["n"], sums["size"] or 0, sums["first"], sums["last"], listed)
+
+
+def name_of(hold: Hold) -> str:
+    return _open(NAME, hold.id, hold.sealed_name)
+
+
+def reason_of(hold: Hold) -> str:
+    return _open(REASON, hold.id, hold.sealed_reason)
+
+
+def names_of(holds: Iterable[Hold]) -> list[str]:
+    return [name_of(one) for one in holds]
+
+
+def to_json(hold: Hold) -> dict[str, Any]:
+    """As the API shows it: its words too, since whoever may manage holds wrote them."""
+    return {
+        "id": hold.id, "name": name_of(hold), "reason": reason_of(hold), "query": hold.query, "case": hold.case_id,
+        "state": hold.state, "placed_at": hold.placed_at, "releases_at": hold.releases_at, "released_at": hold.released_at,
+    }  # fmt: skip
+
+
+def _any_of(holds: "QuerySet[Hold]") -> Q:
+    parts: Sequence[Q] = [of(hold) for hold in holds.only("id", "query")]
+    if any(not part for part in parts):
+        return ~NOTHING  # a hold of everything; an empty Q would vanish from an OR
+    return reduce(or_, parts) if parts else NOTHING
+
+
+def _open(context: str, owner: UUID, sealed: bytes) -> str:
+    """Empty where it cannot be opened: a hold holds whether its name is readable or not."""
+    try:
+        return keys.open_field(context, owner, sealed).decode()
+    except (sealing.SealingError, UnicodeDecodeError):
+        return ""
