@@ -1,8 +1,8 @@
 """Birth of an archive: keys, the empty ledger and its first leaf; then the officers' ceremony.
 
     prepare   rows and keyring names; may run again and then changes nothing
-    offer     officers' key, locked under their passphrase mixed with a secret of the keyring; recovery key, whose private
-              half exists in the returned text and nowhere else
+    offer     officers' key and the first officer's own, under their passphrase mixed with a secret of the keyring
+              (`shares`); recovery key, whose private half exists in the returned text and nowhere else
     prove     the text is given back once: only a business that shows it kept the key is served
 
 Until `prove`, an offer may be made again and replaces the last one: nothing was ever sealed to its keys.
@@ -19,13 +19,12 @@ from archive.flows import batch, monthkey, signing
 from archive.models import DisposalGuard, Entry, Epoch, Head, IndexKey, Recipient, Rule
 from archive.queries import recipients
 from archive.rules import retention
-from portal.kernel import ids, keys, tenancy, unit
+from portal.kernel import keys, tenancy, unit
 from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors, hpke, passphrase, recovery
 
-OFFICERS = "officers"
-SHORTEST_PASSPHRASE = 12
-DEFAULT_KEEP_MONTHS = 84
+SHORTEST_PASSPHRASE = shares.SHORTEST_PASSPHRASE
+DEFAULT_KEEP_FOR = "P7Y"
 COST = passphrase.DEFAULT_COST
 
 
@@ -45,7 +44,8 @@ def prepare(*, now: datetime) -> None:
         epoch = _first_epoch(now)
         Rule.objects.get_or_create(
             is_default=True, state=Rule.State.ACTIVE,
-            defaults={"code": "default", "name": "Default", "keep_months": DEFAULT_KEEP_MONTHS, "created_at": now},
+            defaults={"code": "default", "name": "Default", "keep_for": DEFAULT_KEEP_FOR, "created_at": now,
+                      "activated_at": now, "activated_by": "system"},
         )  # fmt: skip
         IndexKey.objects.get_or_create(month=retention.month_of(now))
         if not Entry.objects.exists():
@@ -53,22 +53,18 @@ def prepare(*, now: datetime) -> None:
     batch.forget(tenancy.here().id)
 
 
-def offer(*, now: datetime, passphrase: str) -> Offer:
-    """Make both key pairs. The passphrase has at least twelve characters."""
-    if len(passphrase.strip()) < SHORTEST_PASSPHRASE:
-        raise Refusal(
-            "weak_passphrase", f"Take a passphrase of at least {SHORTEST_PASSPHRASE} characters: four words do well.",
-            field="passphrase",
-        )  # fmt: skip
-    officers, spare = hpke.generate(), hpke.generate()
-    key_id = ids.uuid4()
-    locked = lock_private(officers.private, passphrase, key_id)
+def offer(*, now: datetime, passphrase: str, staff_id: UUID | None = None) -> Offer:
+    """Make the officers' and the recovery key. The passphrase has at least twelve characters and is `staff_id`'s own; without
+    one it is that of the first officer who unlocks with it."""
+    shares.check_words(passphrase)
+    spare, own = hpke.generate(), shares.make_pair(passphrase, COST)
     with transaction.atomic():
         _clear_unproved()
-        Recipient.objects.create(
-            id=key_id, kind=Recipient.Kind.OFFICERS, public=officers.public, locked_private=locked, created_at=now
-        )
         Recipient.objects.create(kind=Recipient.Kind.RECOVERY, public=spare.public, created_at=now)
+        OfficerKey.objects.create(
+            id=own.id, staff_id=staff_id, public=own.public, locked_private=own.locked, given_by="system", given_at=now
+        )
+        shares.new_generation(now=now, number=1)
     comment = (
         f"{tenancy.here().name}: recovery key of the archive, {now:%Y-%m-%d}. Keep it offline, print it, tell nobody."
     )
@@ -90,15 +86,6 @@ def is_complete() -> bool:
     return len(recipients.publics()) == 2
 
 
-def lock_private(private: bytes, words: str, key_id: UUID) -> bytes:
-    """The officers' private key as its row keeps it."""
-    return passphrase.lock(private, words, keys.business().get(OFFICERS), aad=lock_aad(key_id), cost=COST)
-
-
-def lock_aad(key_id: UUID) -> bytes:
-    return tenancy.here().id.bytes + key_id.bytes
-
-
 def _public_of(text: str) -> bytes:
     try:
         return hpke.public_of(recovery.decode(text))
@@ -110,7 +97,7 @@ def _make_keys(now: datetime) -> None:
     try:
         ring = keys.keyring().birth(tenancy.here().id)
         ring.create(keys.BUSINESS_KEY)
-        ring.create(OFFICERS)
+        ring.create(shares.SECRET)
     except errors.SealingError as error:
         raise keys.unwritable(error) from error
     monthkey.index(retention.month_of(now))
@@ -130,3 +117,5 @@ def _clear_unproved() -> None:
     if is_complete():
         raise Refusal("already_offered", "This archive has its keys. They are rotated, not made again.", Kind.CONFLICT)
     Recipient.objects.filter(retired_at=None).delete()
+    OfficerShare.objects.all().delete()
+    OfficerKey.objects.all().delete()

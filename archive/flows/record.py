@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from archive.flows import batch, monthkey, wordindex
+from archive.models import Record
 from archive.rules import retention
 from portal.kernel import bulk, clock, ids, tenancy, unit
 from portal.kernel.errors import Kind, Refusal
@@ -21,8 +22,8 @@ from portal.sealing import record as sealing
 
 TABLE = "archive_record"
 COLUMNS = (
-    "message_id", "entry_id", "customer_id", "kind", "category", "direction", "run_id", "sent_at", "gone_at",
-    "archived_until", "batch_id", "disposal_bucket", "sealed", "outer_wrap", "index_month", "words",
+    "message_id", "entry_id", "customer_id", "kind", "category", "purpose", "rule", "direction", "run_id", "sent_at",
+    "gone_at", "archived_until", "batch_id", "disposal_bucket", "sealed", "outer_wrap", "index_month", "words",
 )  # fmt: skip
 
 _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
@@ -32,7 +33,7 @@ _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, s
 class Snapshot:
     """One message as it is kept: self-contained. `content` is plain JSON: subject, body, attachments, names and
     addresses of both sides as known then. `kind` is message.sent or message.received; `direction` out or in; `actor` a
-    label; `rule` the code of the retention rule; `archived_until` None for an end nobody knows yet."""
+    label; `purpose` of its category; `rule` the code of the retention rule; `archived_until` None for an end nobody knows yet."""
 
     message_id: UUID
     customer_id: UUID
@@ -47,6 +48,7 @@ class Snapshot:
     rule: str
     content: Mapping[str, Any]
     run: UUID | None = None
+    purpose: str = "service"
     codes: Mapping[str, str | int | bool] = field(default_factory=dict)
 
 
@@ -83,6 +85,14 @@ def keep(u: unit.Unit, snapshots: Sequence[Snapshot]) -> list[unit.Draft]:
     return drafts
 
 
+def set_end(*, message_ids: Sequence[UUID], gone_at: datetime) -> None:
+    """The messages' own end is known now, or moved: extended, their conversation closed, erased. Their records stay at least
+    as long. Runs in the caller's unit; a disposal that looks at them meanwhile finds them alive before and after."""
+    rows = Record.objects.filter(message_id__in=message_ids)
+    rows.update(gone_at=gone_at)
+    rows.filter(archived_until__lt=gone_at).update(archived_until=gone_at)
+
+
 def _with_batches(snapshots: Sequence[Snapshot], now: datetime) -> Iterator[tuple[Snapshot, batch.Batch]]:
     waiting = iter(snapshots)
     for taken, granted in batch.take(count=len(snapshots), now=now):
@@ -103,9 +113,9 @@ def _keep_one(snapshot: Snapshot, taken: batch.Batch, shared: _Keys) -> tuple[tu
     array = f"{{{','.join(map(str, words))}}}"  # an array literal: psycopg's own is ten times slower
     entry_id = ids.uuid7()
     row = (
-        snapshot.message_id, entry_id, snapshot.customer_id, snapshot.kind, snapshot.category, snapshot.direction,
-        snapshot.run, snapshot.sent_at, snapshot.gone_at, until, taken.id, bucket, sealed.sealed, sealed.outer_wrap,
-        shared.month, array,
+        snapshot.message_id, entry_id, snapshot.customer_id, snapshot.kind, snapshot.category, snapshot.purpose,
+        snapshot.rule, snapshot.direction, snapshot.run, snapshot.sent_at, snapshot.gone_at, until, taken.id, bucket,
+        sealed.sealed, sealed.outer_wrap, shared.month, array,
     )  # fmt: skip
     return row, _draft(snapshot, entry_id, taken, sealed)
 

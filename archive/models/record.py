@@ -22,6 +22,8 @@ class Record(models.Model):
     customer_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=40)
     category = models.CharField(max_length=40, default="")
+    purpose = models.CharField(max_length=16, default="service")  # its category's, as it was then
+    rule = models.CharField(max_length=64, default="")  # the code of the retention rule that promised its end
     direction = models.CharField(max_length=3)
     run_id = models.UUIDField(null=True)
     sent_at = models.DateTimeField()

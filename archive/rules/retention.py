@@ -33,6 +33,16 @@ def parse(text: str) -> Duration:
     return Duration(12 * years + months, 7 * weeks + days)
 
 
+def words(duration: Duration) -> str:
+    """
+    >>> words(Duration(90, 1))
+    '7 years, 6 months, 1 day'
+    """
+    years, months = divmod(duration.months, 12)
+    counted = ((years, "year"), (months, "month"), (duration.days, "day"))
+    return ", ".join(f"{number} {unit}" if number == 1 else f"{number} {unit}s" for number, unit in counted if number)
+
+
 def end_of(start: datetime, duration: Duration) -> datetime:
     """The instant `duration` after `start`. A day that the month lacks becomes its last: 31 January + P1M is 28 February.
 

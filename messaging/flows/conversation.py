@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import Max
 
+from archive.flows import record
 from messaging.flows import body, recipient
 from messaging.models import Body, Conversation, Message
 from messaging.queries import policy
@@ -47,6 +48,7 @@ def _give_end(talk: Conversation, now: datetime, gone_at: datetime) -> None:
         stored.bucket, stored.gone_at = bucket, gone_at
         stored.save(update_fields=["wrap", "bucket", "gone_at"])
     rows.update(gone_at=gone_at)
+    record.set_end(message_ids=message_ids, gone_at=gone_at)
     longest = Message.objects.filter(id__in=message_ids).aggregate(last=Max("archived_until"))["last"]
     if longest is not None and longest < gone_at:
         Message.objects.filter(id__in=message_ids).update(archived_until=gone_at)

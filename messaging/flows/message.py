@@ -279,7 +279,9 @@ def _terms(asked: compose.Compose, now: datetime) -> _Terms:
 
 def _keep_until(category: str, kind: str, at: datetime, gone_at: datetime) -> rules.Retention:
     """Never before `gone_at`."""
-    keep = rules.retention_for(category=category, kind=kind, at=at)
+    keep = rules.retention_for(
+        category=category, kind=kind, at=at, purpose=policy.get_policy().purpose_of(category), gone_at=gone_at
+    )
     return rules.Retention(keep.rule, max(keep.until, gone_at)) if keep.until else keep
 
 
@@ -360,6 +362,7 @@ def _snapshot(
     return record.Snapshot(
         message_id=message_id, customer_id=to.id, subject_id=to.subject_id, kind=kind, actor=actor.label,
         direction=direction, category=category, sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule,
+        purpose=policy.get_policy().purpose_of(category),
         content={
             **content, **sides, "sent_at": clock.text(now), "message": str(message_id), "category": category, "format": form,
         },
@@ -404,6 +407,7 @@ def _move_end(row: Message, now: datetime, gone_at: datetime) -> None:
     row.archived_until = max(row.archived_until, gone_at) if row.archived_until else None
     stored.save(update_fields=["wrap", "bucket", "gone_at"])
     row.save(update_fields=["gone_at", "was_extended", "archived_until"])
+    record.set_end(message_ids=[row.id], gone_at=gone_at)
 
 
 def _check_time_left(ready: list[_Ready]) -> None:

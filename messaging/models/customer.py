@@ -24,6 +24,7 @@ class Customer(models.Model):
     contact_changed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)  # closed or erased: some retention rules count from here
 
     class Meta:
         constraints = [

@@ -4,6 +4,7 @@
 from datetime import date, datetime
 
 from archive.queries import rules
+from archive.rules import events, retention
 from messaging.models import Category
 from messaging.queries import policy
 
@@ -24,25 +25,9 @@ def until(now: datetime) -> date | None:
 
 
 def _row(key: str, name: str, life: int, now: datetime) -> dict[str, object]:
-    keep = rules.retention_for(category=key, kind=SENT, at=now)
-    months = _months(now, keep.until) if keep.until else 0
+    keep = rules.retention_for(category=key, kind=SENT, at=now, purpose=policy.get_policy().purpose_of(key))
+    fixed = keep.keep_for if keep.event in (events.SENT, events.ENDED) else ""  # others have no end until it happens
     return {
         "what": name or keep.name or keep.rule, "gone_after": life,
-        "keep_for": _iso(months), "keep_for_words": _words(months),
+        "keep_for": fixed or None, "keep_for_words": retention.words(retention.parse(fixed)) if fixed else "",
     }  # fmt: skip
-
-
-def _months(start: datetime, end: datetime) -> int:
-    return (end.year - start.year) * 12 + end.month - start.month
-
-
-def _iso(months: int) -> str | None:
-    """ISO 8601, in years where it is whole years."""
-    if months <= 0:
-        return None
-    return f"P{months}M" if months % 12 else f"P{months // 12}Y"
-
-
-def _words(months: int) -> str:
-    number, unit = (months, "month") if months % 12 else (months // 12, "year")
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

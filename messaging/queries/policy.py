@@ -15,13 +15,18 @@ WORDS_HORIZON_DAYS = 30
 
 @dataclass(frozen=True)
 class Current:
-    """`categories` maps a key to its usual life in seconds, or None."""
+    """`categories` maps a key to its usual life in seconds, or None; `purposes` to what it is for."""
 
     limits: compose.Limits
     replies_live_days: int
     time_zone: str
     accent: str
     categories: dict[str, int | None] = field(default_factory=dict)
+    purposes: dict[str, str] = field(default_factory=dict)
+
+    def purpose_of(self, category: str) -> str:
+        """A message without a category serves."""
+        return self.purposes.get(category, "service")
 
 
 _known: dict[UUID, tuple[float, Current]] = {}
@@ -47,10 +52,12 @@ def forget() -> None:
 
 def _load() -> Current:
     row = Policy.objects.filter(id=1).first() or Policy()
+    categories = list(Category.objects.values_list("key", "gone_after", "purpose"))
     return Current(
         compose.Limits(row.gone_after, row.maximum_gone_after),
         row.replies_live_days,
         row.time_zone,
         row.accent,
-        dict(Category.objects.values_list("key", "gone_after")),
+        {key: life for key, life, _ in categories},
+        {key: purpose for key, _, purpose in categories},
     )

@@ -128,5 +128,7 @@ def _categories(now: datetime) -> list[dict[str, Any]]:
 
 
 def _kept(category: str, now: datetime) -> dict[str, str]:
-    keep = rules.retention_for(category=category, kind="message.sent", at=now)
+    keep = rules.retention_for(
+        category=category, kind="message.sent", at=now, purpose=policy.get_policy().purpose_of(category)
+    )
     return {"kept": f"{keep.until:%-d %B %Y}" if keep.until else "no end set", "rule": keep.name or keep.rule}

@@ -79,7 +79,7 @@ def _lifetimes(request: HttpRequest) -> dict[str, Any]:
     limits, now = policy.get_policy().limits, clock.now()
     shown = []
     for row in desk.categories():
-        keep = rules.retention_for(category=row.key, kind="message.sent", at=now)
+        keep = rules.retention_for(category=row.key, kind="message.sent", at=now, purpose=row.purpose)
         shown.append({
             "name": row.name, "key": row.key, "purpose": row.purpose, "rule": keep.name or keep.rule,
             "gone_after_words": shared.words_for(row.gone_after or limits.gone_after),
