@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from django.db import IntegrityError, transaction
 
-from archive.flows import subject
+from archive.flows import guard, record, subject
 from messaging import push
 from messaging.flows import device
 from messaging.models import Body, Consent, Conversation, Customer, DeviceCustomer, Enrolment, Message
@@ -209,6 +209,9 @@ def _end_all(u: unit.Unit, row: Customer, now: datetime) -> list[UUID]:
     Body.objects.filter(message_id__in=live).delete()
     Message.objects.filter(id__in=live, outcome="", direction="out").update(outcome="recalled", outcome_at=now)
     Message.objects.filter(id__in=live).update(ended_at=now, ended_reason="erased", notify_at=None)
+    open_ended = Message.objects.filter(id__in=live, gone_at=None).values_list("id", flat=True)
+    guard.lock()  # before any record: a disposal takes them in this order
+    record.set_end(message_ids=list(open_ended), gone_at=now)
     Conversation.objects.filter(customer=row, state="open").update(state="closed", closed_at=now, waiting_since=None)
     push.gone(u, [(message_id, row.id) for message_id in live], "erased")
     return live
@@ -228,6 +231,7 @@ def _empty(row: Customer, now: datetime) -> None:
     row.reference_hash = row.phone_hash = row.email_hash = None
     row.subject_id = ids.uuid4()  # a new one: the old stands in the ledger and now leads nowhere
     row.updated_at = now
+    row.closed_at = row.closed_at or now
     row.save()
 
 
