@@ -27,21 +27,18 @@ STORES = [
     Store("archive_indexkey.envelope", "a month's index key", "HPKE to the archive recipients", "with the archive", CANARY),
     Store("archive_entry.detail", "free text of entries, lists of ids", "batch key, like a record", "with the archive", CANARY),
     Store(
-        "archive_recipient.locked_private", "the officers' private key", "scrypt(passphrase) mixed with a keyring secret",
-        "when the officers' key is rotated",
+        "archive_officerkey.locked_private", "an officer's own private key",
+        "scrypt(passphrase, or a one-time code for a day) mixed with a keyring secret", "when they leave or change it",
         "portal/sealing/tests/test_passphrase.py::test_unlock_needs_passphrase_secret_and_place",
     ),
     Store(
-        "archive_unlock.half", "half of the officers' private key", "one-time pad: the other half is in a cookie",
+        "archive_officershare.sealed", "the officers' private key of one generation",
+        "HPKE (X-Wing) to an officer's own key, or to the recovery key", "with the officer's key",
+        "archive/tests/test_officer.py::test_whoever_left_opens_nothing_that_comes_after",
+    ),
+    Store(
+        "archive_unlock.half", "half of an officer's own private key", "one-time pad: the other half is in a cookie",
         "after fifteen idle minutes", "portal/sealing/tests/test_passphrase.py::test_either_half_alone_is_random",
-    ),
-    Store(
-        "archive_hold.sealed_name", "what officers call a legal hold", "business key", "with the business",
-        "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
-    ),
-    Store(
-        "archive_hold.sealed_reason", "why a legal hold was placed", "business key", "with the business",
-        "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
     ),
     Store(
         "archive_approval.reason", "why an act that needs a second person was asked for", "business key", "with the archive",
@@ -65,6 +62,7 @@ CODES: Columns = {
     "archive_epoch": {"origin", "vkey"},
     "archive_checkpoint": {"root", "note"},
     "archive_recipient": {"kind", "public"},
+    "archive_officerkey": {"public", "given_by"},
     "archive_unlock": {"session_digest"},
     "archive_batch": {"sha256"},
     "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month"},

@@ -7,6 +7,8 @@ its envelope, sealed to the archive recipients. Races this module is built aroun
   written again (ON CONFLICT DO NOTHING) in every transaction until one that holds it is known to be committed.
 - Two transactions that write the same new envelope wait for one another: they do so in order of id and as the last thing
   before the ledger's head is locked, so nobody who waits holds what the other wants.
+- The officers' key may be rotated while a batch is held, here or in another process: the writer of the ledger, which holds
+  the head, says which key is in force at this commit, and what was sealed to an older one is refused (`check`).
 """
 
 import os
@@ -65,6 +67,7 @@ class _Held:
 _lock = threading.Lock()
 _held: dict[UUID, _Held] = {}
 _unsaved: dict[str, _Envelope] = {}
+_sealed_to: dict[str, frozenset[str]] = {}  # the recipients of each batch that may still be in use, by its SHA-256
 _timer: threading.Timer | None = None
 
 
@@ -87,6 +90,18 @@ def save(digests: Iterable[str]) -> None:
         for digest, envelope in sorted(waiting.items(), key=lambda item: item[1].id):
             cursor.execute(_INSERT, [envelope.id, envelope.sealed, bytes.fromhex(digest), envelope.created_at])
     transaction.on_commit(lambda: _committed(waiting))
+
+
+def check(digests: Iterable[str], officers: UUID | None) -> None:
+    """That these batches are sealed to the officers' key in force. The caller holds the ledger's head, so none is rotated
+    between this and its commit. Refuses for whoever has to seal again; the next try takes a new batch."""
+    if all(str(officers) in _sealed_to.get(digest, (str(officers),)) for digest in set(digests)):
+        return
+    forget(tenancy.here().id)
+    raise Refusal(
+        "keys_rotated", "The archive's key was replaced at this moment, so nothing was sent or changed. Try again.",
+        Kind.UNAVAILABLE, retry_after=1,
+    )  # fmt: skip
 
 
 def forget(business: UUID | None = None) -> None:
@@ -127,8 +142,10 @@ def _make(business: UUID, now: datetime) -> Batch:
     sealed = sealing.seal_batch_key(key, publics, business=business, batch=batch_id)
     batch = Batch(batch_id, key, sealed, sha256(sealed).hexdigest(), now)
     _unsaved[batch.sha256] = _Envelope(batch_id, sealed, now)
-    if len(_unsaved) > MOST_UNSAVED:
-        del _unsaved[next(iter(_unsaved))]
+    _sealed_to[batch.sha256] = frozenset(publics)
+    for kept in (_unsaved, _sealed_to):
+        if len(kept) > MOST_UNSAVED:
+            del kept[next(iter(kept))]
     return batch
 
 

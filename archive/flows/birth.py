@@ -15,8 +15,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from archive.flows import batch, monthkey, signing
-from archive.models import DisposalGuard, Entry, Epoch, Head, IndexKey, Recipient, Rule
+from archive.flows import batch, monthkey, shares, signing
+from archive.models import DisposalGuard, Entry, Epoch, Head, IndexKey, OfficerKey, OfficerShare, Recipient, Rule
 from archive.queries import recipients
 from archive.rules import retention
 from portal.kernel import keys, tenancy, unit
@@ -97,7 +97,7 @@ def _make_keys(now: datetime) -> None:
     try:
         ring = keys.keyring().birth(tenancy.here().id)
         ring.create(keys.BUSINESS_KEY)
-        ring.create(shares.SECRET)
+        ring.create(shares.RING_NAME)
     except errors.SealingError as error:
         raise keys.unwritable(error) from error
     monthkey.index(retention.month_of(now))

@@ -24,14 +24,13 @@ def seal_past(*, now: datetime) -> list[str]:
     ring = keys.business()
     months = [name.removeprefix(monthkey.INDEX) for name in ring.names(monthkey.INDEX)]
     past = [month for month in months if month < current]
-    publics = recipients.publics() if past else {}
-    done = [month for month in past if publics and _seal(month, publics, now)]
+    done = [month for month in past if recipients.publics() and _seal(month, now)]
     if done:
         wordindex.forget()
     return done
 
 
-def _seal(month: str, publics: dict[str, bytes], now: datetime) -> bool:
+def _seal(month: str, now: datetime) -> bool:
     ring = keys.business()
     try:
         key = ring.get(monthkey.INDEX + month)
@@ -41,6 +40,7 @@ def _seal(month: str, publics: dict[str, bytes], now: datetime) -> bool:
         row, _ = IndexKey.objects.select_for_update().get_or_create(month=month)
         if row.envelope is None:
             business = tenancy.here().id
+            publics = recipients.locked_publics()  # no rotation of the officers' key comes in between
             row.envelope = envelope.seal(key, publics, purpose=PURPOSE + month, business=business, subject=business)
             row.sealed_at = now
             row.save(update_fields=["envelope", "sealed_at"])

@@ -20,7 +20,11 @@ from portal.kernel import bulk, clock, tenancy, unit, wake
 from portal.kernel.errors import Kind, Refusal
 
 LOCK = "SELECT id FROM archive_head WHERE id = 1 FOR UPDATE"
-LAST = 'SELECT "index", "time" FROM archive_entry ORDER BY "index" DESC LIMIT 1'
+# The officers' key in force is read with the place: whoever sealed to an older one is refused (`batch.check`).
+LAST = (
+    'SELECT "index", "time", (SELECT id FROM archive_recipient WHERE kind = \'officers\' AND retired_at IS NULL)'
+    ' FROM archive_entry ORDER BY "index" DESC LIMIT 1'
+)
 TABLE = "archive_entry"
 COLUMNS = (
     "index", "id", "kind", "time", "actor", "subject_id", "customer_id", "message_id", "run_id", "leaf", "detail",
@@ -32,8 +36,10 @@ HOLES = ("id", "subject", "message", "commitment", "sealed_sha256", "wrap_sha256
 def append(drafts: list[unit.Draft]) -> None:
     """Write the entries of one transaction, in order, and tell each draft its index and time. The caller's transaction."""
     details = detail.seal(drafts)
-    batch.save(_batches(drafts, details))
-    index, time = _take_place()
+    batches = _batches(drafts, details)
+    batch.save(batches)
+    index, time, officers = _take_place()
+    batch.check(batches, officers)
     rows = []
     for draft, sealed, leaf in zip(drafts, details, _leaves(drafts, details, entry.format_time(time)), strict=True):
         index += 1
@@ -53,8 +59,8 @@ def lock_head() -> int:
     return _take_place()[0]
 
 
-def _take_place() -> tuple[int, datetime]:
-    """(last index, this transaction's time) with the head locked until COMMIT."""
+def _take_place() -> tuple[int, datetime, UUID | None]:
+    """(last index, this transaction's time, the officers' key in force) with the head locked until COMMIT."""
     with connection.cursor() as cursor:
         cursor.execute(LOCK)
         if cursor.fetchone() is None:
@@ -62,7 +68,7 @@ def _take_place() -> tuple[int, datetime]:
         cursor.execute(LAST)
         found = cursor.fetchone()
     now = clock.now()
-    return (found[0], max(now, found[1])) if found else (-1, now)
+    return (found[0], max(now, found[1]), found[2]) if found else (-1, now, None)
 
 
 def _row(draft: unit.Draft, sealed: detail.Sealed | None, leaf: bytes) -> tuple[object, ...]:

@@ -81,9 +81,7 @@ def _content(index: int, session: unlock.Session) -> dict[str, Any]:
     parts = sealed.load(index)
     business = tenancy.here().id
     try:
-        batch_key = sealing.open_batch_key(
-            parts.envelope, str(session.recipient_id), session.private, business=business, batch=parts.batch_id
-        )
+        batch_key = _batch_key(parts.envelope, parts.batch_id, session)
         opened = sealing.open_(
             batch_key, parts.inner_wrap, parts.sealed, business=business, record=parts.message_id, batch=parts.batch_id
         )
@@ -99,12 +97,16 @@ def _detail(found: Entry, session: unlock.Session) -> dict[str, Any]:
     batch_id = detail.batch_of(box)
     envelope = bytes(Batch.objects.filter(id=batch_id).values_list("envelope", flat=True).first() or b"")
     try:
-        key = sealing.open_batch_key(
-            envelope, str(session.recipient_id), session.private, business=business, batch=batch_id
-        )
+        key = _batch_key(envelope, batch_id, session)
         words, commitment = detail.open_(box, key, business=business, entry=found.id)
     except (sealing_errors.SealingError, LedgerError) as error:
         raise sealed.altered(found.index) from error
     if commitment != entry.decode(bytes(found.leaf)).detail_commitment:
         raise sealed.altered(found.index)
     return words
+
+
+def _batch_key(envelope: bytes, batch_id: UUID, session: unlock.Session) -> bytes:
+    """By the officers' key of the generation that the batch is sealed to."""
+    key_id, private = session.for_envelope(envelope)
+    return sealing.open_batch_key(envelope, key_id, private, business=tenancy.here().id, batch=batch_id)

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from archive.flows import approval, hold, indexkey, subject, unlock
+from archive.flows import approval, hold, indexkey, officer, subject, unlock
 
 
 def sweep(*, now: datetime) -> None:
     """Lock what timed out; end what waits for a second person; seal away the index keys of months that are over."""
     unlock.sweep(now=now)
+    officer.sweep(now=now)
     approval.sweep(now=now)
     hold.sweep(now=now)
     subject.finish(now=now)

@@ -83,6 +83,7 @@ KINDS = {
     "checkpoint.sent": "A checkpoint left the house: codes say how.",
     "reconciled": "The day's account: composed, pending, outcomes, archived, differences.",
     "backup.made": "A verified backup is past this entry.",
+    "officer.key_offered": "An officer made a key for a colleague, to be taken up with a one-time code.",
     "officer.key_given": "An officer got the archive's key under a passphrase of their own.",
     "officer.key_changed": "An officer changed their passphrase.",
     "officer.key_removed": "An officer's way to the archive's key was removed.",

@@ -2,12 +2,12 @@ from archive.models.approval import Approval
 from archive.models.disposal import Bucket, Certificate, DisposalPolicy, DisposalRun, Disposed, Review
 from archive.models.hold import DisposalGuard, Hold
 from archive.models.ledger import Checkpoint, Entry, Epoch, Head, Tile
-from archive.models.recipient import Recipient, Unlock, UnlockAttempt
+from archive.models.recipient import OfficerKey, OfficerShare, Recipient, Unlock, UnlockAttempt
 from archive.models.record import Batch, IndexKey, Record
 from archive.models.rule import Rule
 
 __all__ = [
     "Approval", "Batch", "Bucket", "Certificate", "Checkpoint", "DisposalGuard", "DisposalPolicy", "DisposalRun",
-    "Disposed", "Entry", "Epoch", "Head", "Hold", "IndexKey", "Recipient", "Record", "Review", "Rule", "Tile",
-    "Unlock", "UnlockAttempt",
+    "Disposed", "Entry", "Epoch", "Head", "Hold", "IndexKey", "OfficerKey", "OfficerShare", "Recipient", "Record",
+    "Review", "Rule", "Tile", "Unlock", "UnlockAttempt",
 ]  # fmt: skip

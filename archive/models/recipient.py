@@ -13,9 +13,6 @@ class Recipient(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     public = models.BinaryField()
-    locked_private = models.BinaryField(
-        null=True
-    )  # officers' only: under scrypt(passphrase) mixed with a keyring secret
     generation = models.IntegerField(default=1)
     proved_at = models.DateTimeField(null=True)  # recovery: when the downloaded key was given back once
     created_at = models.DateTimeField()
@@ -29,14 +26,48 @@ class Recipient(models.Model):
         ]
 
 
+class OfficerKey(models.Model):
+    """An officer's own key pair: its private half under their passphrase, mixed with a keyring secret. Dies when they leave.
+
+    While `ends_at` is set it is a hand-over: locked under a one-time code instead, and no key yet. Without a `staff_id` it
+    is the one of the birth, and belongs to the first officer who knows its passphrase.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    staff_id = models.UUIDField(null=True, unique=True)
+    public = models.BinaryField()
+    locked_private = models.BinaryField()
+    given_by = models.CharField(max_length=60)
+    given_at = models.DateTimeField()
+    changed_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+
+
+class OfficerShare(models.Model):
+    """The officers' private key of one generation, sealed to one holder: an officer's own key, or the recovery key. Dies with
+    the officer's key."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    holder_id = models.UUIDField()  # of an OfficerKey, or of the recovery recipient
+    recipient_id = models.UUIDField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["holder_id", "recipient_id"], name="a_holder_has_a_key_of_a_generation_once"
+            )
+        ]
+
+
 class Unlock(models.Model):
-    """Half of the officers' private key, for one session; the other half is in that browser's cookie. Dies at time-out."""
+    """Half of an officer's own private key, for one session; the other half is in that browser's cookie. Dies at time-out."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     staff_id = models.UUIDField()
     session_digest = models.BinaryField(max_length=32, unique=True)
     half = models.BinaryField()
-    recipient_id = models.UUIDField()
+    officer_id = models.UUIDField()
     opened_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

@@ -42,7 +42,7 @@ def _passphrase(request: HttpRequest) -> HttpResponseBase:
     words = request.POST.get("passphrase", "")
     if words != request.POST.get("again", ""):
         raise Refusal("passphrases_differ", "The two are not the same.", field="again")
-    offer = birth.offer(now=clock.now(), passphrase=words)
+    offer = birth.offer(now=clock.now(), passphrase=words, staff_id=request.actor.id)
     return _page(request, "download", {"recovery_text": offer.recovery_text})
 
 

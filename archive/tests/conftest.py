@@ -139,18 +139,18 @@ def home(found: Callable[..., Home]) -> Iterator[Home]:
 def _build(place: tenancy.Place, *, complete: bool) -> Home:
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE SCHEMA "{place.schema}"')
-    text = ""
+    text, officer = "", actors.staff(ids.uuid7(), "officer")
     with tenancy.tenant_scope(place):
         with connection.schema_editor() as editor:
             for model in apps.get_app_config("archive").get_models():
                 editor.create_model(model)
         birth.prepare(now=clock.now())
         if complete:
-            text = birth.offer(now=clock.now(), passphrase=PASSPHRASE).recovery_text
+            text = birth.offer(now=clock.now(), passphrase=PASSPHRASE, staff_id=officer.id).recovery_text
             birth.prove(now=clock.now(), recovery_text=text)
     scopes = frozenset({"archive.list", "archive.mirror"})
     return Home(
-        place, text, actors.staff(ids.uuid7(), "officer"), actors.staff(ids.uuid7(), "owner"),
+        place, text, officer, actors.staff(ids.uuid7(), "owner"),
         actors.key(ids.uuid7(), scopes),
     )  # fmt: skip
 

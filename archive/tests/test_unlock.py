@@ -26,7 +26,7 @@ def kinds() -> list[str]:
 
 def test_the_right_passphrase_unlocks_and_is_an_entry(home: Home) -> None:
     unlocked = attempt(home)
-    assert len(use(home, unlocked.half).private) == 32
+    assert len(use(home, unlocked.half).opener.private) == 32
     assert kinds() == ["archive.unlocked"]
 
 

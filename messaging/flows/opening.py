@@ -44,8 +44,9 @@ def begin(*, now: datetime, slug: str, name: str, people: list[Person], passphra
         business_id = provision.create(slug=slug, name=name, hosts=[host], now=now)
     place = provision.build(business_id=business_id, now=now)
     with tenancy.tenant_scope(place):
-        offer = birth.offer(now=now, passphrase=passphrase)
         added = {one.email: _add(one, now) for one in people}
+        officer = next((added[one.email] for one in people if one.role == "officer"), None)
+        offer = birth.offer(now=now, passphrase=passphrase, staff_id=officer)
     return Opened(place, offer.recovery_text, added)
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from archive.flows import unlock
+from archive.flows import officer, unlock
 from portal.accounts.models import User
 from portal.kernel import ids, unit
 from portal.kernel.actors import Actor
@@ -39,6 +39,8 @@ def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> Non
         user.save(update_fields=["role"])
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
+        if not user.actor.may("archive.open"):
+            officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
 
 def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
@@ -52,6 +54,7 @@ def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
         user.save(update_fields=["is_active", "password"])
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.removed", actor, user))
+        officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
 
 def set_password(*, actor: Actor, now: datetime, user_id: UUID, password: str) -> None:
