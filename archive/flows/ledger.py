@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from archive.flows import batch, detail
 from archive.ledger import LedgerError, entry, stencil
-from portal.kernel import bulk, clock, tenancy, unit, wake
+from portal.kernel import bulk, clock, planned, tenancy, unit, wake
 from portal.kernel.errors import Kind, Refusal
 
 LOCK = "SELECT id FROM archive_head WHERE id = 1 FOR UPDATE"
@@ -61,14 +61,11 @@ def lock_head() -> int:
 
 def _take_place() -> tuple[int, datetime, UUID | None]:
     """(last index, this transaction's time, the officers' key in force) with the head locked until COMMIT."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK)
-        if cursor.fetchone() is None:
-            raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
-        cursor.execute(LAST)
-        found = cursor.fetchone()
+    if not planned.fetch(LOCK, []):
+        raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
+    found = planned.fetch(LAST, [])
     now = clock.now()
-    return (found[0], max(now, found[1]), found[2]) if found else (-1, now, None)
+    return (found[0][0], max(now, found[0][1]), found[0][2]) if found else (-1, now, None)
 
 
 def _row(draft: unit.Draft, sealed: detail.Sealed | None, leaf: bytes) -> tuple[object, ...]:

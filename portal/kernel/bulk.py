@@ -14,6 +14,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from portal.kernel import planned
+
 COPY_FROM = 24  # rows; below this COPY's extra round trips cost more than they save
 ROWS_AT_ONCE = 100  # the server takes these in while the next are written
 
@@ -33,8 +35,12 @@ def _insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
     one = "(" + ",".join(["%s"] * len(columns)) + ")"
     sql = f"INSERT INTO {table} ({_names(columns)}) VALUES "  # noqa: S608 - constants of the code, never input
     sql += ",".join([one] * len(rows))
+    values: list[Any] = [value for row in rows for value in row]
+    if len(rows) == 1:
+        planned.run(sql, values)  # what every single send writes
+        return
     with connection.cursor() as cursor:
-        cursor.execute(sql, [value for row in rows for value in row])
+        cursor.execute(sql, values)
 
 
 def _copy(table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,4 +1,4 @@
-"""Reads that run with every message: bound at the server, which keeps their plan by connection.
+"""Statements that run with every message: bound at the server, which keeps their plan by connection.
 
 Django's own cursors write values into the text, so the server plans each statement anew, and for a join of four tables
 that takes longer than reading it. A plan is never another business's: the server plans again when the search path differs
@@ -20,6 +20,13 @@ def fetch(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         cursor.cursor = psycopg.Cursor(_keeping_plans(connection.connection))
         cursor.execute(sql, values)
         return cursor.fetchall()
+
+
+def run(sql: str, values: Sequence[Any]) -> None:
+    """One statement that answers nothing, a constant of the code."""
+    with connection.cursor() as cursor:
+        cursor.cursor = psycopg.Cursor(_keeping_plans(connection.connection))
+        cursor.execute(sql, values)
 
 
 def _keeping_plans(raw: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
