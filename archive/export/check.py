@@ -1,0 +1,330 @@
+"""The verifier: reads a bundle once, from its first byte to its last, believes nothing that it can compute, and says no
+with the reason at the first thing that does not hold.
+
+    leaves     every line of entries.jsonl, dense from 0; each leaf canonical, no time before that of a leaf before it;
+               their tree is the one that the checkpoint states, signed by the log's key
+    proofs     each the bytes that follow from that tree
+    records    each line's leaf stands in the tree at its place and its content opens the leaf's commitment (open), or the
+               sealed boxes have the leaf's hashes (sealed); EML and CSV are what that content gives, byte for byte
+    range      every entry of it is there; for times, the neighbours show that nothing was left out at its ends
+    missing    each record that is not there is named with a reason; nothing is both there and missing
+    manifest   signed by the log's key; its hashes, counts and range are those that were found
+
+Said with a key from outside, that is "verified"; without one, only "consistent with itself".
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from archive.export.claims import check_times, compare, read_manifest, read_missing, read_selection
+from archive.export.container import Unpacked, Zipped, lines_of
+from archive.export.leaves import HashTree, decode_leaf, hash_leaf
+from archive.export.letter import write_letter
+from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_key, unbase64
+from archive.export.table import read_content, read_line, write_heading, write_row
+
+SEALED_FORMAT = "ebb-sealed-record@v1"
+_ENTRY = re.compile(rb'\{"index":(0|[1-9][0-9]{0,17}),"(leaf|hash)":"([A-Za-z0-9+/=]+)"\}\n')
+_EVERY = 2000
+
+Progress = Callable[[str, int, int], None]
+Bundle = Zipped | Unpacked
+
+
+@dataclass
+class Found:
+    """What was read so far."""
+
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folders: dict[str, "FolderTally"] = field(default_factory=dict)
+    given: "array[int]" = field(default_factory=lambda: array("Q"))  # indexes whose leaf is there
+    with_record: "array[int]" = field(default_factory=lambda: array("Q"))
+    records: "array[int]" = field(default_factory=lambda: array("Q"))
+    is_sealed: bool | None = None
+    head: list[str] = field(default_factory=list)  # times of the first two leaves that are there
+    tail: list[str] = field(default_factory=list)  # and of the last two
+    digests: bytearray = field(default_factory=bytearray)  # SHA-256 of each record's EML, or of its leaf
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What holds. `has_outside_key`: whether somebody else than the bundle said whose log it is."""
+
+    has_outside_key: bool
+    manifest: dict[str, Any]
+
+
+def quiet(what: str, done: int, of: int) -> None:
+    """The default listener."""
+
+
+def verify(bundle: Bundle, vkey: str | None = None, progress: Progress = quiet) -> Verdict:
+    """Raises `NotVerified` unless everything holds."""
+    found = Found()
+    key = _key(_file(bundle, found, "log.vkey"), vkey)
+    checkpoint = _file(bundle, found, "checkpoint")
+    stated = open_checkpoint(checkpoint, key)
+    tree = _entries(bundle, found, stated, progress)
+    _proofs(bundle, found, tree, as_text(checkpoint, "checkpoint"), progress)
+    _records(bundle, found, tree, thread_domain(key.name), progress)
+    if found.is_sealed:
+        _sealed(bundle, found, progress)
+    elif found.records:
+        _letters(bundle, found, progress)
+    missing = read_missing(_file(bundle, found, "missing.json"))
+    _file(bundle, found, "verify.py")
+    manifest = _manifest(bundle, found, key, stated)
+    _claimed(manifest, found, stated.size, missing)
+    bundle.finish()
+    return Verdict(vkey is not None, manifest)
+
+
+def thread_domain(origin: str) -> str:
+    """What Message-IDs of a log's records end in: the same in each of its epochs."""
+    return hashlib.sha256(origin.rpartition("/")[0].encode()).hexdigest()[:24]
+
+
+def _key(inside: bytes, outside: str | None) -> LogKey:
+    key = parse_key(as_text(inside, "log.vkey"), "log.vkey")
+    if outside is not None and parse_key(outside, "The key you gave") != key:
+        raise NotVerified(
+            f"This bundle is signed under another key than the one you gave: it says to be of the log {key.name}. It is of "
+            "another business, another epoch, or a forgery."
+        )
+    return key
+
+
+# ── hashes of files ───────────────────────────────────────────────────────────────────────────────────────────────────
+def _file(bundle: Bundle, found: Found, name: str) -> bytes:
+    data = bundle.read(name)
+    found.files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return data
+
+
+def _tallied(found: Found, name: str, parts: Iterable[bytes]) -> Iterator[bytes]:
+    digest, size = hashlib.sha256(), 0
+    for part in parts:
+        digest.update(part)
+        size += len(part)
+        yield part
+    found.files[name] = {"bytes": size, "sha256": digest.hexdigest()}
+
+
+class FolderTally:
+    """Count, bytes and a digest over the lines `<sha256>  <name>` of a folder's files, in order of index."""
+
+    def __init__(self) -> None:
+        self._digest, self._count, self._bytes = hashlib.sha256(), 0, 0
+
+    def add(self, name: str, data: bytes) -> None:
+        self._digest.update(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
+        self._count += 1
+        self._bytes += len(data)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"bytes": self._bytes, "count": self._count, "sha256": self._digest.hexdigest()}
+
+
+# ── leaves ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _entries(bundle: Bundle, found: Found, stated: Tree, progress: Progress) -> HashTree:
+    hashes = bytearray()
+    lines = lines_of(_tallied(found, "entries.jsonl", bundle.stream("entries.jsonl")), "entries.jsonl")
+    for index, line in enumerate(lines):
+        parts = _ENTRY.fullmatch(line)
+        if not parts or int(parts[1]) != index:
+            raise NotVerified(
+                f"entries.jsonl holds another line than that of entry {index}: one is missing or changed."
+            )
+        data = unbase64(parts[3], "entries.jsonl")
+        hashes += _leaf(found, index, data) if parts[2] == b"leaf" else _hash(data)
+        if not index % _EVERY:
+            progress("entries", index, stated.size)
+    tree = HashTree(hashes)
+    if tree.size != stated.size or tree.root != stated.root:
+        raise NotVerified(
+            "The entries do not lead to the root that the checkpoint states: one was changed, lost, added or reordered."
+        )
+    return tree
+
+
+def _leaf(found: Found, index: int, raw: bytes) -> bytes:
+    leaf = decode_leaf(raw, index)
+    if found.tail and leaf["time"] < found.tail[-1]:
+        raise NotVerified(f"Entry {index} is older than an entry before it.")
+    found.tail = [*found.tail[-1:], leaf["time"]]
+    if len(found.head) < 2:
+        found.head.append(leaf["time"])
+    found.given.append(index)
+    if "sealed_sha256" in leaf:
+        found.with_record.append(index)
+    return hash_leaf(raw)
+
+
+def _hash(data: bytes) -> bytes:
+    if len(data) != 32:
+        raise NotVerified("entries.jsonl holds a hash that is none.")
+    return data
+
+
+def _proofs(bundle: Bundle, found: Found, tree: HashTree, checkpoint: str, progress: Progress) -> None:
+    tally = found.folders["proofs"] = FolderTally()
+    for done, index in enumerate(found.given, start=1):
+        name = f"proofs/{index}.tlog-proof"
+        data = bundle.read(name)
+        if data != tree.proof(index, checkpoint).encode():
+            raise NotVerified(f"{name} does not prove entry {index} under this checkpoint.")
+        tally.add(name, data)
+        if not done % _EVERY:
+            progress("proofs", done, len(found.given))
+
+
+# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _records(bundle: Bundle, found: Found, tree: HashTree, domain: str, progress: Progress) -> None:
+    """The lines, each against its leaf, and what the CSV and the EMLs must then be."""
+    table = hashlib.sha256(write_heading())
+    for raw in lines_of(_tallied(found, "records.jsonl", bundle.stream("records.jsonl")), "records.jsonl"):
+        line = read_line(raw)
+        leaf = _leaf_of(found, tree, line.index, line.leaf)
+        if found.is_sealed is None:
+            found.is_sealed = line.content is None
+        if found.is_sealed != (line.content is None):
+            raise NotVerified("records.jsonl mixes sealed records with open ones.")
+        content = _opened(leaf, line.index, line.nonce, line.content)
+        table.update(write_row(line.index, leaf, line.until, content))
+        kept = line.leaf if content is None else write_letter(line.index, leaf, line.until, content, domain)
+        found.digests += hashlib.sha256(kept).digest()
+        found.records.append(line.index)
+        if not len(found.records) % _EVERY:
+            progress("records", len(found.records), len(found.with_record))
+    for _ in _tallied(found, "records.csv", bundle.stream("records.csv")):
+        pass
+    if found.files["records.csv"]["sha256"] != table.hexdigest():
+        raise NotVerified("records.csv is not what the records say.")
+
+
+def _leaf_of(found: Found, tree: HashTree, index: int, raw: bytes) -> dict[str, Any]:
+    if found.records and index <= found.records[-1]:
+        raise NotVerified(f"records.jsonl is out of order at record {index}.")
+    at = bisect_left(found.with_record, index)
+    if at == len(found.with_record) or found.with_record[at] != index or hash_leaf(raw) != tree.leaf_hash(index):
+        raise NotVerified(f"Record {index} is not that of entry {index}.")
+    return decode_leaf(raw, index)
+
+
+def _opened(leaf: dict[str, Any], index: int, nonce: bytes, content: bytes | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    if not hmac.compare_digest(hmac.digest(nonce, content, "sha256").hex(), str(leaf.get("commitment"))):
+        raise NotVerified(f"Record {index} was changed: its content does not open the commitment of its entry.")
+    return read_content(content, index)
+
+
+def _letters(bundle: Bundle, found: Found, progress: Progress) -> None:
+    tally = found.folders["records"] = FolderTally()
+    for done, index in enumerate(found.records, start=1):
+        name = f"records/{index}.eml"
+        data = bundle.read(name)
+        if hashlib.sha256(data).digest() != found.digests[32 * done - 32 : 32 * done]:
+            raise NotVerified(f"{name} is not what record {index} says.")
+        tally.add(name, data)
+        if not done % _EVERY:
+            progress("letters", done, len(found.records))
+
+
+def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
+    tally = found.folders["sealed"] = FolderTally()
+    for done, index in enumerate(found.records, start=1):
+        name = f"sealed/{index}"
+        data = bundle.read(name)
+        _check_sealed(read_sealed(data, name), name, index, bytes(found.digests[32 * done - 32 : 32 * done]))
+        tally.add(name, data)
+        if not done % _EVERY:
+            progress("sealed", done, len(found.records))
+
+
+def read_sealed(data: bytes, name: str) -> dict[str, Any]:
+    """The parts of a sealed record, bytes decoded; in one spelling only."""
+    try:
+        value = json.loads(data)
+        if write_sealed(value) != data or set(value["batch"]) != {"envelope", "id"}:
+            raise ValueError
+        parts = {part: unbase64(value[part], name) for part in ("leaf", "sealed", "wrap")}
+        return {**value, **parts, "envelope": unbase64(value["batch"]["envelope"], name), "batch": value["batch"]["id"]}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise NotVerified(f"{name} is not a sealed record.") from None
+
+
+def write_sealed(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _check_sealed(parts: dict[str, Any], name: str, index: int, leaf_digest: bytes) -> None:
+    if parts["format"] != SEALED_FORMAT:
+        raise NotVerified(f"{name} is of a version that this verifier does not know.")
+    if set(parts) != {"batch", "business", "entry", "envelope", "format", "index", "leaf", "message", "sealed", "wrap"}:
+        raise NotVerified(f"{name} is not a sealed record.")
+    if parts["index"] != index or hashlib.sha256(parts["leaf"]).digest() != leaf_digest:
+        raise NotVerified(f"{name} is the record of another entry.")
+    leaf = decode_leaf(parts["leaf"], index)
+    for part, said in (("sealed", "sealed_sha256"), ("wrap", "wrap_sha256"), ("envelope", "batch_sha256")):
+        if hashlib.sha256(parts[part]).hexdigest() != leaf.get(said):
+            raise NotVerified(f"{name} was changed: its {part} is not what entry {index} commits to.")
+    if (parts["entry"], parts["message"]) != (leaf["id"], leaf.get("message")):
+        raise NotVerified(f"{name} is the record of another message.")
+
+
+# ── claims ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _manifest(bundle: Bundle, found: Found, key: LogKey, stated: Tree) -> dict[str, Any]:
+    container = {"bytes": bundle.offset, "sha256": bundle.sha256} if isinstance(bundle, Zipped) else None
+    raw = bundle.read("manifest.json")
+    manifest = read_manifest(raw, bundle.read("manifest.sig"), key)
+    claims: dict[str, Any] = {
+        "checkpoint": {"root": stated.root.hex(), "size": stated.size}, "log": key.name, "files": found.files,
+        "folders": {name: tally.to_json() for name, tally in found.folders.items()},
+    }  # fmt: skip
+    if container is not None:
+        claims["container"] = container
+    compare(manifest, claims)
+    return manifest
+
+
+def _claimed(manifest: dict[str, Any], found: Found, size: int, missing: list[tuple[int, str]]) -> None:
+    """The range is whole, and every record of it is either there or named as missing."""
+    by, first, last = read_selection(manifest["selection"], size)
+    named = {index for index, _ in missing}
+    holes = _holes(manifest["selection"], found, size, named) if by != "query" else set()
+    wanted = {index for index in found.with_record if by == "query" or first <= index <= last} | holes
+    if (
+        len(found.records) + len(named) != len(wanted)
+        or not named.issubset(wanted)
+        or not wanted.issuperset(found.records)
+    ):
+        raise NotVerified("A record is neither there nor named as missing, or it is both.")
+    entries = len(found.given) if by == "query" else last - first + 1
+    compare(manifest, {
+        "complete": by != "query", "sealed": manifest["sealed"] if found.is_sealed is None else found.is_sealed,
+        "counts": {"entries": entries, "missing": dict(Counter(reason for _, reason in missing)), "records": len(found.records)},
+    })  # fmt: skip
+
+
+def _holes(selection: dict[str, Any], found: Found, size: int, named: set[int]) -> set[int]:
+    """Entries of the range whose leaf is not there: each must be named as missing."""
+    first, last = selection["first"], selection["last"]
+    is_time = selection["by"] == "time"
+    low, high = (max(first - 1, 0), min(last + 1, size - 1)) if is_time else (first, last)
+    if found.given and not low <= found.given[0] <= found.given[-1] <= high:
+        raise NotVerified("The bundle holds entries that are not of its range.")
+    holes = set(range(low, high + 1)).difference(found.given) if len(found.given) != high - low + 1 else set()
+    if not holes <= named:
+        raise NotVerified("The bundle does not hold every entry of its range.")
+    if is_time:
+        check_times(selection, size, found.head, found.tail)
+    return holes

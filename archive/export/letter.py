@@ -1,0 +1,135 @@
+"""A record as an e-mail message (RFC 5322, 2045, 2047): ASCII only, CRLF, lines of at most 76 characters.
+
+No header can be injected: what is not printable ASCII goes into encoded words, and control characters become spaces
+before that. The body is quoted-printable and decodes to exactly what was archived (line ends as CRLF). Threads: all
+messages of one customer refer to one root that is no message; an answer also names what it answers.
+"""
+
+import base64
+import re
+from datetime import datetime
+from typing import Any
+
+_PLAIN_LINE = re.compile(rb"(?!\.|From )(?:[!-<>-~ \t]*[!-<>-~])?")
+_PLAIN_VALUE = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+)
+_ID = re.compile(r"[0-9a-f-]{36}")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WIDTH = 76
+_WORD = 42  # bytes in one encoded word, so that its line stays within the width
+
+
+def write_letter(index: int, leaf: dict[str, Any], until: str | None, content: dict[str, Any], business: str) -> bytes:
+    """The bytes of `records/<index>.eml`. `until` is when the archive may forget it, None for an end nobody knows."""
+    domain = f"{business}.ebb.invalid"
+    parts = [
+        f"Date: {_date(str(leaf.get('time')))}",
+        f"From: {_mailbox(content.get('from'), domain)}",
+        f"To: {_mailbox(content.get('to'), domain)}",
+        _header("Subject", words_of(content.get("subject"))),
+        f"Message-ID: <{_id(leaf.get('message'))}@{domain}>",
+        *_thread(leaf, content, domain),
+        f"X-Ebb-Entry: {index}",
+        _header("X-Ebb-Kind", words_of(leaf.get("kind"))),
+        _header("X-Ebb-From", describe(content.get("from"))),
+        _header("X-Ebb-To", describe(content.get("to"))),
+        _header("X-Ebb-Sent-At", words_of(content.get("sent_at") or leaf.get("time"))),
+        _header("X-Ebb-Gone-At", words_of(leaf.get("gone_at") or "not set")),
+        _header("X-Ebb-Archived-Until", words_of(until or "unknown")),
+        _header("X-Ebb-Retention-Rule", words_of(leaf.get("class") or "unknown")),
+        _header("X-Ebb-Category", words_of(content.get("category"))),
+        _header("X-Ebb-Format", words_of(content.get("format") or "text")),
+        f"X-Ebb-Commitment: {words_of(leaf.get('commitment'))[:64]}",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+    ]
+    head = "\r\n".join(part for part in parts if part) + "\r\n\r\n"
+    return head.encode("ascii") + _quote(words_of(content.get("body")).encode("utf-8", "replace"))
+
+
+def words_of(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def describe(side: object) -> str:
+    """A side as it was known then: name, e-mail, phone, reference."""
+    if not isinstance(side, dict):
+        return ""
+    return ", ".join(filter(None, (words_of(side.get(name)) for name in ("name", "email", "phone", "reference"))))
+
+
+def _thread(leaf: dict[str, Any], content: dict[str, Any], domain: str) -> list[str]:
+    root = f"<thread.{_id(leaf.get('subject'))}@{domain}>"
+    answered = words_of(content.get("in_reply_to"))
+    if not _ID.fullmatch(answered):
+        return [f"References: {root}"]
+    return [f"In-Reply-To: <{answered}@{domain}>", f"References: {root}\r\n <{answered}@{domain}>"]
+
+
+def _mailbox(side: object, domain: str) -> str:
+    """Display name and address; whoever has no e-mail address gets one that leads nowhere."""
+    known = side if isinstance(side, dict) else {}
+    address = words_of(known.get("email"))
+    if len(address) > 254 or not _ADDRESS.fullmatch(address):
+        address = f"{_id(known.get('customer'))}@customers.{domain}" if "customer" in known else f"business@{domain}"
+    name = _CONTROL.sub(" ", words_of(known.get("name"))).strip()
+    return f"{_encode_words(name)}\r\n <{address}>" if name else f"<{address}>"
+
+
+def _id(value: object) -> str:
+    text = words_of(value)
+    return text if _ID.fullmatch(text) else "unknown"
+
+
+def _header(name: str, value: str) -> str:
+    """One header, folded; "" for an empty value."""
+    value = _CONTROL.sub(" ", value).strip()
+    if not value:
+        return ""
+    if len(name) + 2 + len(value) <= _WIDTH and _PLAIN_VALUE.fullmatch(value):
+        return f"{name}: {value}"
+    return f"{name}: {_encode_words(value)}"
+
+
+def _encode_words(value: str) -> str:
+    """RFC 2047 encoded words in base64, no character cut in two."""
+    words, held = [], b""
+    for char in value:
+        raw = char.encode("utf-8", "replace")
+        if len(held) + len(raw) > _WORD:
+            words.append(held)
+            held = b""
+        held += raw
+    words.append(held)
+    return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(word).decode()}?=" for word in words)
+
+
+def _date(stamp: str) -> str:
+    at = datetime.fromisoformat(stamp)
+    return f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month - 1]} {at.year:04d} {at:%H:%M:%S} +0000"
+
+
+def _quote(body: bytes) -> bytes:
+    """Quoted-printable (RFC 2045 section 6.7). A body that ends without a line end ends in a soft one."""
+    lines = [_quote_line(line) for line in body.split(b"\n")]
+    return b"\r\n".join(lines) + (b"=\r\n" if lines[-1] else b"")
+
+
+def _quote_line(line: bytes) -> bytes:
+    if len(line) < _WIDTH and _PLAIN_LINE.fullmatch(line):
+        return line
+    made, row = [], b""
+    for at, byte in enumerate(line):
+        last = at + 1 == len(line)
+        plain = 33 <= byte <= 126 and byte != 61 and not (at == 0 and byte in b".F")
+        unit = bytes([byte]) if plain or (byte in b" \t" and not last) else b"=%02X" % byte
+        if len(row) + len(unit) >= _WIDTH:
+            made.append(row + b"=")
+            row = b""
+        row += unit
+    return b"\r\n".join([*made, row])
