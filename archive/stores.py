@@ -46,6 +46,15 @@ STORES = [
     ),
     Store("archive_rule.name", "what the business calls a retention rule", "plain: a label", "with the business", CANARY),
     Store(
+        "archive_searchrow.words", "stems of a record's words, as 64-bit HMACs, under an index",
+        "the month's index key, as in archive_record.words", "with its record, or when the customer is erased",
+        "archive/tests/test_search.py::test_an_erased_customer_is_not_found_by_words",
+    ),
+    Store(
+        "archive_askedsearch.sealed", "a search somebody asked for: its query, reason and name", "business key",
+        "after a day, or when a kept one is deleted", "archive/tests/test_asked.py::test_no_row_holds_the_words",
+    ),
+    Store(
         "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
         "when it is full or a minute old", f"{RECORD}::test_the_batch_key_is_forgotten_after_its_minute",
         ("archive/flows/batch.py",),
@@ -67,6 +76,8 @@ CODES: Columns = {
     "archive_batch": {"sha256"},
     "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month"},
     "archive_indexkey": {"month"},
+    "archive_searchrow": {"kind", "direction", "category"},
+    "archive_searchday": {"kind", "direction", "category"},
     "archive_hold": {"query", "state", "placed_by"},
     "archive_bucket": {"month", "state", "rules"},
     "archive_disposalrun": {"state", "stopped_by", "asked_by", "bucket"},

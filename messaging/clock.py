@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import close_old_connections
 
+from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from archive.flows import tree
 from messaging.flows import customer, device, expiry, notice, schedule, sweep
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
@@ -159,6 +159,7 @@ LOOPS = (
 
 
 INTEGRATE_EVERY = 1.0
+SLICES_A_ROUND = 4
 
 
 class Integrator:
@@ -194,6 +195,14 @@ class Integrator:
             if place.schema in due:
                 with tenancy.tenant_scope(place):
                     guarded("integrate", integrate)
+                    guarded("index", self.index)
+
+    def index(self, now: datetime) -> None:
+        """Search takes in what is new; a business that is far behind goes on in the next round, after the others."""
+        for _ in range(SLICES_A_ROUND):
+            if not searchindex.take_in().is_behind:
+                return
+        self.dirty.add(tenancy.here().schema)
 
 
 def in_each(places: list[tenancy.Place], **acts: Act) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from archive.flows import guard
+from archive.flows import guard, searchindex
 from archive.models import Entry, Record
 from archive.queries import holds
 from portal.kernel import unit
@@ -38,6 +38,7 @@ def cut(*, customer_id: UUID, now: datetime) -> Cut:
     waiting = theirs.filter(held)
     waiting.filter(erased_at=None).update(erased_at=now)
     still_held = waiting.count()
+    searchindex.blank(theirs.exclude(held))
     free = theirs.exclude(held).update(customer_id=None, words=[], erased_at=None)
     Entry.objects.filter(customer_id=customer_id).update(customer_id=None)
     return Cut(free + still_held, still_held)
@@ -51,4 +52,6 @@ def finish(*, now: datetime, slice_rows: int = SLICE) -> int:
         guard.lock()
         free = Record.objects.filter(Q(erased_at__isnull=False) & ~holds.held()).order_by("message_id")
         chosen = list(free.values_list("message_id", flat=True)[:slice_rows])
-        return Record.objects.filter(message_id__in=chosen).update(customer_id=None, words=[], erased_at=None)
+        rows = Record.objects.filter(message_id__in=chosen)
+        searchindex.blank(rows)
+        return rows.update(customer_id=None, words=[], erased_at=None)

@@ -5,9 +5,10 @@ from archive.models.ledger import Checkpoint, Entry, Epoch, Head, Tile
 from archive.models.recipient import OfficerKey, OfficerShare, Recipient, Unlock, UnlockAttempt
 from archive.models.record import Batch, IndexKey, Record
 from archive.models.rule import Rule
+from archive.models.search import AskedSearch, SearchDay, SearchRow, SearchState
 
 __all__ = [
-    "Approval", "Batch", "Bucket", "Certificate", "Checkpoint", "DisposalGuard", "DisposalPolicy", "DisposalRun",
+    "Approval", "AskedSearch", "Batch", "Bucket", "Certificate", "Checkpoint", "DisposalGuard", "DisposalPolicy", "DisposalRun",
     "Disposed", "Entry", "Epoch", "Head", "Hold", "IndexKey", "OfficerKey", "OfficerShare", "Recipient", "Record",
-    "Review", "Rule", "Tile", "Unlock", "UnlockAttempt",
+    "Review", "Rule", "SearchDay", "SearchRow", "SearchState", "Tile", "Unlock", "UnlockAttempt",
 ]  # fmt: skip

@@ -45,9 +45,13 @@ _stemmers = _Stemmers()
 def segments(content: Mapping[str, object]) -> list[str]:
     """Subject, body and the names of attachments of a snapshot, folded and cut at punctuation. A campaign's messages share
     most of their segments, so whoever remembers by segment does little for each."""
-    texts = [text for key in SEARCHED if isinstance(text := content.get(key), str)]
-    texts += _attachment_names(content.get("attachments"))
-    return _BREAK.split(fold("\n".join(texts)))
+    return _BREAK.split(fold("\n".join(texts(content))))
+
+
+def texts(content: Mapping[str, object]) -> list[str]:
+    """What of a snapshot can be searched for: its subject, its body, the names of its attachments."""
+    found = [text for key in SEARCHED if isinstance(text := content.get(key), str)]
+    return found + _attachment_names(content.get("attachments"))
 
 
 def of_segment(folded: str) -> list[str]:
@@ -58,6 +62,18 @@ def of_segment(folded: str) -> list[str]:
 def of_text(text: str) -> list[str]:
     """The words of a query, at most `MOST_WORDS`."""
     return of_segment(fold(text))[:MOST_WORDS]
+
+
+def of_phrase(text: str) -> list[str]:
+    """Every word in its order, as a phrase is compared: case and punctuation aside, no stems."""
+    return _WORD.findall(fold(text))
+
+
+def first_place(text: str, wanted: set[str]) -> int:
+    """Where the first word stands that shares a stem with one of `wanted`; 0 where none does."""
+    forms = {form for word in wanted for form in stems(word)}
+    places = (found.start() for found in _WORD.finditer(text) if not forms.isdisjoint(stems(fold(found[0]))))
+    return next(places, 0)
 
 
 def fold(text: str) -> str:

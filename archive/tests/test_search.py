@@ -1,0 +1,321 @@
+"""Search: finds all that was said and nothing else, and is never silent (I9)."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from archive.flows import indexkey, reading, search, searchindex, subject, unlock, wordindex
+from archive.models import Entry, IndexKey, Record, SearchDay, SearchRow
+from archive.tests.conftest import PASSPHRASE, Home, keep, snapshot
+from portal.kernel import actors, clock, ids, keys, unit
+from portal.kernel.errors import Refusal
+
+
+def opened(home: Home) -> search.Browser:
+    half = unlock.open_(actor=home.officer, now=clock.now(), passphrase=PASSPHRASE, session_key="s").half
+    return search.Browser("s", half)
+
+
+def ask(home: Home, query: str, browser: search.Browser | None = None, **changes: Any) -> search.Results:
+    given = {"actor": home.officer, "now": clock.now(), "reason": "Complaint 7", **changes}
+    return search.search(query=query, browser=browser, **given)
+
+
+def say(*bodies: str, **changes: Any) -> list[int]:
+    return [draft.index for draft in keep(*[snapshot(body, **changes) for body in bodies])]
+
+
+def indexes(results: search.Results) -> list[int]:
+    return sorted(one.hit.index for one in results.shown)
+
+
+def take_all() -> None:
+    while searchindex.take_in().is_behind:
+        pass
+
+
+@pytest.fixture(params=["taken in", "sent this instant"])
+def when(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Every promise of words holds before and after the clock took the records in."""
+    return take_all if request.param == "taken in" else lambda: None
+
+
+def test_a_word_finds_every_record_that_says_it(home: Home, when: Callable[[], None]) -> None:
+    first, second, _ = say("The invoice is late", "Your INVOICES, please", "Nothing of the kind")
+    when()
+    assert indexes(ask(home, "invoice", opened(home))) == [first, second]
+
+
+def test_some_taken_in_and_some_not(home: Home) -> None:
+    first = say("invoice one")
+    take_all()
+    second = say("invoice two")
+    assert indexes(ask(home, "invoice", opened(home))) == [*first, *second]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("Your appointments were moved", "appointment"), ("Ihre Häuser und Termine", "haus"), ("Los niños cantaban", "niño"),
+        ("Nous avons généralement reçu", "général"), ("De vriendelijkheid van mensen", "vriendelijk"),
+    ],
+)  # fmt: skip
+def test_another_form_of_a_word_finds_it_in_each_shipped_language(home: Home, said: str, asked: str) -> None:
+    (index,) = say(said)
+    take_all()
+    assert indexes(ask(home, asked, opened(home))) == [index]
+
+
+def test_all_words_narrow_and_a_minus_leaves_out(home: Home, when: Callable[[], None]) -> None:
+    both, only, _ = say("invoice overdue", "invoice paid", "overdue book")
+    when()
+    browser = opened(home)
+    assert indexes(ask(home, "invoice overdue", browser)) == [both]
+    assert indexes(ask(home, "invoice -overdue", browser)) == [only]
+
+
+def test_a_minus_before_a_word_of_parts_denies_them_together(home: Home) -> None:
+    _, only = say("send an e-mail", "send a mail")
+    assert indexes(ask(home, "send -e-mail", opened(home))) == [only]
+
+
+def test_a_phrase_stands_in_its_order(home: Home, when: Callable[[], None]) -> None:
+    exact, other = say("This is the Final   notice.", "notice the final word")
+    when()
+    browser = opened(home)
+    found = ask(home, '"final notice"', browser)
+    assert (indexes(found), found.checked) == ([exact], 2)
+    assert indexes(ask(home, '-"final notice" notice', browser)) == [other]
+    assert indexes(ask(home, '-"final notice"', browser)) == [other]
+
+
+def test_a_phrase_is_no_part_of_longer_words(home: Home) -> None:
+    say("pin voice")
+    assert indexes(ask(home, '"in voice"', opened(home))) == []
+
+
+def test_a_page_of_phrases_that_stops_says_so_and_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_OPENED", 2)
+    (exact,) = say("red green")
+    say("green red", "green, then red", "green or red")
+    browser, cursor, found = opened(home), "", []
+    for _ in range(2):
+        page = ask(home, '"red green"', browser, cursor=cursor)
+        found += indexes(page)
+        cursor = page.next
+    assert (found, cursor, page.checked) == ([exact], "", 2)
+    first = ask(home, '"red green"', browser)
+    assert first.is_cut
+    assert first.next
+
+
+def test_past_months_are_found_after_their_key_is_sealed(home: Home, fake: clock.Fake) -> None:
+    (may,) = say("the quarterly invoice")
+    take_all()
+    fake.advance(days=40)
+    (june,) = say("another invoice")
+    assert indexkey.seal_past(now=clock.now())
+    wordindex.forget()
+    found = ask(home, "invoices", opened(home))
+    assert (indexes(found), found.unsearched) == ([may, june], [])
+
+
+def test_a_month_whose_key_is_gone_is_named(home: Home, fake: clock.Fake) -> None:
+    say("the quarterly invoice")
+    fake.advance(days=40)
+    say("another invoice")
+    indexkey.seal_past(now=clock.now())
+    IndexKey.objects.update(envelope=None)
+    assert ask(home, "invoice", opened(home)).unsearched == ["2031-05"]
+
+
+def test_words_and_metadata_narrow_together(home: Home, when: Callable[[], None]) -> None:
+    (mine,) = say("invoice", category="billing")
+    say("invoice", category="service")
+    when()
+    assert indexes(ask(home, "invoice category:billing", opened(home))) == [mine]
+
+
+def test_common_words_take_the_other_way_and_find_the_same(
+    home: Home, monkeypatch: pytest.MonkeyPatch, when: Callable[[], None]
+) -> None:
+    said = say(*[f"invoice {n}" for n in range(30)])
+    when()
+    monkeypatch.setattr("archive.queries.found.BOUND", 5)
+    browser = opened(home)
+    assert indexes(ask(home, "invoice", browser)) == said
+    figures = search.count(actor=home.officer, now=clock.now(), query="invoice", browser=browser)
+    assert (figures.total, figures.is_exact) == (5, False)
+
+
+def test_pages_follow_one_another_without_gap_or_double(home: Home, when: Callable[[], None]) -> None:
+    said = say(*[f"invoice {n}" for n in range(23)])  # all at one instant: the id decides
+    when()
+    browser, cursor, found = opened(home), "", []
+    while True:
+        page = ask(home, "invoice", browser, cursor=cursor, size=5)
+        found += [one.hit.index for one in page.shown]
+        cursor = page.next
+        if not cursor:
+            break
+    assert sorted(found) == said
+
+
+def test_a_made_up_cursor_is_refused(home: Home) -> None:
+    for cursor in ("x", "bnVsbA", "WzEsMl0", "🙂"):
+        with pytest.raises(Refusal) as caught:
+            ask(home, "kind:message.sent", cursor=cursor)
+        assert caught.value.code == "bad_cursor"
+
+
+# ── who, and in which silence ─────────────────────────────────────────────────────────────────────────────────────────
+def test_words_need_an_unlocked_archive(home: Home) -> None:
+    with pytest.raises(Refusal) as caught:
+        ask(home, "invoice")
+    assert caught.value.code == "archive_locked"
+    with pytest.raises(Refusal) as caught:
+        ask(home, "invoice", search.Browser("s", "no half"))
+    assert caught.value.code == "archive_locked"
+
+
+def test_words_need_a_reason_and_metadata_does_not(home: Home) -> None:
+    browser = opened(home)
+    with pytest.raises(Refusal) as caught:
+        ask(home, "invoice", browser, reason=" ")
+    assert caught.value.code == "reason_missing"
+    assert ask(home, "kind:message.sent", reason="").shown == []
+
+
+@pytest.mark.parametrize("role", ["author", "nobody"])
+def test_a_stranger_finds_nothing(home: Home, role: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        ask(home, "", actor=actors.staff(ids.uuid7(), role))
+    assert caught.value.code == "not_allowed"
+
+
+def test_a_reviewer_searches_by_metadata_and_never_by_words(home: Home) -> None:
+    say("invoice")
+    reviewer = actors.staff(ids.uuid7(), "reviewer")
+    assert len(ask(home, "kind:message.*", actor=reviewer).shown) == 1
+    with pytest.raises(Refusal):
+        ask(home, "invoice", opened(home), actor=reviewer)
+    with pytest.raises(Refusal):
+        ask(home, "", opened(home), actor=reviewer, with_text=True)
+
+
+def test_another_business_sees_nothing(found: Callable[..., Home]) -> None:
+    acme, globex = found("acme"), found("globex")
+    with acme.scope():
+        say("invoice of acme")
+        take_all()
+    with globex.scope():
+        say("invoice of globex")
+        take_all()
+        assert len(ask(globex, "invoice", opened(globex)).shown) == 1
+        assert search.count(actor=globex.officer, now=clock.now(), query="").total == 1
+
+
+def test_every_search_is_an_entry_with_query_and_reason_sealed(home: Home) -> None:
+    say("xylophone")
+    browser = opened(home)
+    ask(home, "xylophone", browser)
+    entry = Entry.objects.get(kind="archive.searched")
+    assert b"xylophone" not in bytes(entry.leaf) + bytes(entry.detail)
+    told = reading.open_record(
+        actor=home.officer, now=clock.now(), index=entry.index, session_key="s", half=browser.half
+    )
+    assert told.detail == {"query": "xylophone", "reason": "Complaint 7"}
+
+
+def test_a_search_that_cannot_be_told_finds_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(drafts: list[unit.Draft]) -> None:
+        raise RuntimeError("no ledger")
+
+    monkeypatch.setattr(unit, "_writer", fail)
+    monkeypatch.setattr("archive.queries.found.newest", lambda *args, **kwargs: pytest.fail("looked before it told"))
+    with pytest.raises(RuntimeError):
+        ask(home, "")
+
+
+def test_text_is_shown_around_the_word_and_its_reading_is_an_entry(home: Home) -> None:
+    say("long ago " * 40 + "the invoices came " + "and went " * 40)
+    (shown,) = ask(home, "invoice", opened(home), with_text=True).shown
+    assert "the invoices came" in shown.text
+    assert len(shown.text) < 250
+    assert Entry.objects.filter(kind="archive.opened").count() == 1
+
+
+def test_without_text_nothing_is_opened(home: Home) -> None:
+    say("invoice")
+    (shown,) = ask(home, "invoice", opened(home)).shown
+    assert (shown.subject, shown.text) == ("", "")
+    assert not Entry.objects.filter(kind="archive.opened").exists()
+
+
+# ── erasure, disposal, counts ─────────────────────────────────────────────────────────────────────────────────────────
+def test_an_erased_customer_is_not_found_by_words(home: Home, when: Callable[[], None]) -> None:
+    customer = ids.uuid7()
+    say("invoice", customer_id=customer)
+    when()
+    with unit.work():
+        subject.cut(customer_id=customer, now=clock.now())
+    take_all()
+    assert indexes(ask(home, "invoice", opened(home))) == []
+    assert [row.words for row in SearchRow.objects.all()] == [[]]
+    assert len(ask(home, "kind:message.sent").shown) == 1
+
+
+def test_what_is_deleted_is_counted_back(home: Home) -> None:
+    say(*[f"invoice {n}" for n in range(6)])
+    take_all()
+    going: list[UUID] = list(Record.objects.values_list("message_id", flat=True)[:2])
+    with unit.work():
+        searchindex.forget(going)
+        Record.objects.filter(message_id__in=going).delete()
+    assert SearchDay.objects.get().count == 4
+    assert search.count(actor=home.officer, now=clock.now(), query="").total == 4
+
+
+def test_twice_takes_in_once(home: Home) -> None:
+    say("one", "two")
+    take_all()
+    take_all()
+    assert (SearchRow.objects.count(), SearchDay.objects.get().count) == (2, 2)
+
+
+def test_half_way_failure_takes_in_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    say("one", "two")
+    monkeypatch.setattr(searchindex, "_COUNT", "SELECT 1 / 0 WHERE %s < %s")
+    with pytest.raises(Exception, match="division"):
+        searchindex.take_in()
+    monkeypatch.undo()
+    take_all()
+    assert SearchDay.objects.get().count == 2
+
+
+@pytest.mark.parametrize(
+    "query", ["", "kind:message.sent", "-category:billing", "after:2031-05-06", "-after:2031-05-06 direction:out"]
+)
+def test_figures_from_counts_equal_figures_from_records(home: Home, fake: clock.Fake, query: str) -> None:
+    say(*["a"] * 3, category="billing")
+    fake.advance(days=1)
+    say(*["b"] * 4)
+    take_all()
+    say(*["c"] * 2)  # not taken in yet
+    now = clock.now()
+    figures = search.count(actor=home.officer, now=now, query=query)
+    shown = [one.hit for one in ask(home, query).shown]
+    assert (figures.total, figures.is_exact) == (len(shown), True)
+    assert dict(figures.facets["category"]) == {
+        name: count for name in ("billing", "service") if (count := sum(hit.category == name for hit in shown))
+    }
+    assert sum(number for _, number in figures.days) == len(shown)
+
+
+def test_the_index_holds_no_word(home: Home) -> None:
+    say("xylophone")
+    take_all()
+    assert keys.business().names("index/")
+    assert all(isinstance(one, int) for row in SearchRow.objects.all() for one in row.words)
