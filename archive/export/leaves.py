@@ -22,7 +22,9 @@ LEAF_REQUIRED = frozenset({"actor", "id", "kind", "time", "v"})
 LEAF_LIMIT = 4096
 LEAF_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _spell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-_CACHED = 4096
+PROOF_HEADER = "c2sp.org/tlog-proof@v1"
+_BLOCK = 8  # levels
+_MASK = (1 << _BLOCK) - 1
 
 
 def decode_leaf(raw: bytes, index: int) -> dict[str, Any]:
@@ -59,7 +61,8 @@ class HashTree:
         self.levels = [bytes(leaf_hashes)]
         while len(self.levels[-1]) > 32:
             self.levels.append(b"".join(_pair_up(self.levels[-1])))
-        self._texts: dict[tuple[int, int], str] = {}
+        self._above: tuple[int, str] = (-1, "")
+        self._texts: list[str] = []  # of the block's own hashes, level by level
 
     @property
     def size(self) -> int:
@@ -73,30 +76,33 @@ class HashTree:
         return self.levels[0][32 * index : 32 * index + 32]
 
     def proof(self, index: int, checkpoint: str) -> str:
-        """The proof file of a leaf."""
-        return proof_text(index, self._path(index), checkpoint)
+        """The proof file of a leaf (c2sp.org/tlog-proof@v1). Neighbours share most of their path: ask in order."""
+        if self._above[0] != index >> _BLOCK:
+            self._enter(index >> _BLOCK)
+        return f"{PROOF_HEADER}\nindex {index}\n{self._below(index)}{self._above[1]}\n{checkpoint}"
 
-    def _path(self, index: int) -> Iterator[str]:
-        for level, hashes in enumerate(self.levels[:-1]):
-            sibling = index ^ 1
-            if 32 * sibling < len(hashes):
-                yield self._text(level, sibling)
-            index >>= 1
+    def _enter(self, block: int) -> None:
+        """What all leaves of a block share, and the texts of what they do not."""
+        self._above = (block, "".join(self._line(level, block << _BLOCK) for level in range(_BLOCK, len(self.levels) - 1)))
+        self._texts = [
+            base64.b64encode(hashes[at : at + 32]).decode() + "\n"
+            for level, hashes in enumerate(self.levels[:_BLOCK])
+            for at in range((block << _BLOCK - level) * 32, (block + 1 << _BLOCK - level) * 32, 32)
+        ]
 
-    def _text(self, level: int, at: int) -> str:
-        """Neighbours share most of their path."""
-        found = self._texts.get((level, at))
-        if found is None:
-            if len(self._texts) > _CACHED:
-                self._texts.clear()
-            found = base64.b64encode(self.levels[level][32 * at : 32 * at + 32]).decode()
-            self._texts[level, at] = found
-        return found
+    def _below(self, index: int) -> str:
+        lines, start, at = "", 0, index & _MASK
+        for level in range(min(_BLOCK, len(self.levels) - 1)):
+            if (index >> level ^ 1) * 32 < len(self.levels[level]):
+                lines += self._texts[start + (at >> level ^ 1)]
+            start += 1 << _BLOCK - level
+        return lines
 
-
-def proof_text(index: int, path: Iterator[str], checkpoint: str) -> str:
-    """c2sp.org/tlog-proof@v1; `path` in base64, the leaf's sibling first."""
-    return "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *path]) + "\n\n" + checkpoint
+    def _line(self, level: int, index: int) -> str:
+        """The sibling of the node over a leaf at a level; "" for one that has none and moves up as it is."""
+        at = 32 * (index >> level ^ 1)
+        found = self.levels[level][at : at + 32]
+        return base64.b64encode(found).decode() + "\n" if found else ""
 
 
 def _pair_up(hashes: bytes) -> Iterator[bytes]:

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 _PLAIN_LINE = re.compile(rb"(?!\.|From )(?:[!-<>-~ \t]*[!-<>-~])?")
-_PLAIN_VALUE = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
+_PLAIN_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+_UNSAFE = re.compile(rb"[^!-<>-~ \t]|[ \t]\Z|\A\.|\AF(?=rom )")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
@@ -78,6 +80,8 @@ def _mailbox(side: object, domain: str) -> str:
     if len(address) > 254 or not _ADDRESS.fullmatch(address):
         address = f"{_id(known.get('customer'))}@customers.{domain}" if "customer" in known else f"business@{domain}"
     name = _CONTROL.sub(" ", words_of(known.get("name"))).strip()
+    if len(name) < _WIDTH - 6 and _PLAIN_NAME.fullmatch(name):
+        return f"{name}\r\n <{address}>"
     return f"{_encode_words(name)}\r\n <{address}>" if name else f"<{address}>"
 
 
@@ -88,12 +92,10 @@ def _id(value: object) -> str:
 
 def _header(name: str, value: str) -> str:
     """One header, folded; "" for an empty value."""
-    value = _CONTROL.sub(" ", value).strip()
-    if not value:
-        return ""
-    if len(name) + 2 + len(value) <= _WIDTH and _PLAIN_VALUE.fullmatch(value):
+    if len(name) + 2 + len(value) <= _WIDTH and _PLAIN_VALUE.fullmatch(value) and "=?" not in value:
         return f"{name}: {value}"
-    return f"{name}: {_encode_words(value)}"
+    value = _CONTROL.sub(" ", value).strip()
+    return f"{name}: {_encode_words(value)}" if value else ""
 
 
 def _encode_words(value: str) -> str:
@@ -123,13 +125,18 @@ def _quote(body: bytes) -> bytes:
 def _quote_line(line: bytes) -> bytes:
     if len(line) < _WIDTH and _PLAIN_LINE.fullmatch(line):
         return line
-    made, row = [], b""
-    for at, byte in enumerate(line):
-        last = at + 1 == len(line)
-        plain = 33 <= byte <= 126 and byte != 61 and not (at == 0 and byte in b".F")
-        unit = bytes([byte]) if plain or (byte in b" \t" and not last) else b"=%02X" % byte
-        if len(row) + len(unit) >= _WIDTH:
-            made.append(row + b"=")
-            row = b""
-        row += unit
-    return b"\r\n".join([*made, row])
+    quoted = _UNSAFE.sub(_escape, line)
+    if len(quoted) < _WIDTH:
+        return quoted
+    rows, at = [], 0
+    while at < len(quoted):
+        end = at + _WIDTH - 1
+        while end < len(quoted) and b"=" in quoted[end - 2 : end]:
+            end -= 1  # an escape is not cut in two
+        rows.append(quoted[at:end])
+        at = end
+    return b"=\r\n".join(rows)
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return b"=%02X" % found[0][0]

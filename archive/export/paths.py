@@ -9,7 +9,7 @@ import base64
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 
-from archive.export.leaves import HashTree, proof_text
+from archive.export.leaves import PROOF_HEADER, HashTree
 
 ReadTile = Callable[[int, int], bytes]
 _WIDTH, _HEIGHT = 256, 8
@@ -24,16 +24,21 @@ class Paths:
         self._tiles: dict[int, tuple[int, HashTree]] = {}
         self._edge: dict[int, bytes] = {}
         self._texts: dict[tuple[int, int], str] = {}
+        self._above: tuple[int, str] = (-1, "")
         self._height = max(size - 1, 0).bit_length()
 
     def proof(self, index: int) -> str:
-        return proof_text(index, self._path(index), self._checkpoint)
+        block = index >> _HEIGHT
+        if self._above[0] != block:
+            self._above = (block, "".join(self._path(index, _HEIGHT, self._height)))
+        below = "".join(self._path(index, 0, min(_HEIGHT, self._height)))
+        return f"{PROOF_HEADER}\nindex {index}\n{below}{self._above[1]}\n{self._checkpoint}"
 
     def root(self) -> bytes:
         return self._node(self._height, 0) if self._size else sha256(b"").digest()
 
-    def _path(self, index: int) -> Iterator[str]:
-        for level in range(self._height):
+    def _path(self, index: int, low: int, high: int) -> Iterator[str]:
+        for level in range(low, high):
             sibling = index >> level ^ 1
             if sibling << level < self._size:
                 yield self._text(level, sibling)
@@ -43,7 +48,7 @@ class Paths:
         if found is None:
             if len(self._texts) > _CACHED:
                 self._texts.clear()
-            found = self._texts[level, at] = base64.b64encode(self._node(level, at)).decode()
+            found = self._texts[level, at] = base64.b64encode(self._node(level, at)).decode() + "\n"
         return found
 
     def _node(self, level: int, at: int) -> bytes:
