@@ -84,14 +84,32 @@ def read_book() -> Book:
     return Book(tuple(map(rules.terms_of, active)), {row.code: rules.terms_of(row) for row in rows})
 
 
+def with_rule(book: Book, new: Terms, replaced: str = "") -> Book:
+    """The book as it would be with this rule in force, and the one it replaces not."""
+    stay = tuple(rule for rule in book.in_force if rule.code not in (replaced, new.code))
+    return Book((new, *stay), {**book.by_code, new.code: new})
+
+
+def without(book: Book, code: str) -> Book:
+    return Book(tuple(rule for rule in book.in_force if rule.code != code), book.by_code)
+
+
 def scope_of(one: Kept) -> Scope:
     return one.category, one.kind, one.purpose
 
 
-def by_rules(one: Kept, covering: Sequence[Terms], starts: "Starts") -> tuple[datetime | None, Terms]:
-    """The end that rules alone give, whatever was promised; never before the message's own."""
+def by_rules_of(records: Iterable[Kept], now: datetime, book: Book) -> dict[UUID, Ending]:
+    """The ends that the rules in force give alone, whatever was promised: what a retroactive rule promises anew."""
+    asked = list(records)
+    covering = {scope: book.covering(scope) for scope in {scope_of(one) for one in asked}}
+    starts = Starts.read(asked, book, covering, now)
+    return {one.message_id: _by_rules(one, covering[scope_of(one)], starts) for one in asked}
+
+
+def _by_rules(one: Kept, covering: Sequence[Terms], starts: "Starts") -> Ending:
     end, rule = terms.latest([(rule.end(starts.of(rule, one)), rule) for rule in covering])
-    return _not_before(one, end), rule
+    wants_review = any(rule.action == terms.REVIEW for rule in covering)
+    return Ending(_not_before(one, end), rule.code, terms.REVIEW if wants_review else terms.DISPOSE)
 
 
 @dataclass(frozen=True, slots=True)

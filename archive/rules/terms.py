@@ -61,9 +61,13 @@ def latest(ends: Sequence[tuple[datetime | None, T]]) -> tuple[datetime | None, 
 def keeps_as_long(new: Terms, old: Terms) -> bool:
     """Whether `new` can stand in for `old` with no record of its scope going sooner or with fewer eyes on it."""
     wider = all(mine in ("", its) for mine, its in zip(new.scope, old.scope, strict=True))
+    return wider and new.action in {old.action, REVIEW} and outlasts(new, old)
+
+
+def outlasts(new: Terms, old: Terms) -> bool:
+    """Whether `new` never ends before `old` for a record that both cover."""
     later = (new.event, old.event) == (events.ENDED, events.SENT)  # an end follows its sending
-    counted = new.event == old.event or later
-    return wider and counted and new.action in {old.action, REVIEW} and is_as_long(new.keep, old.keep)
+    return (new.event == old.event or later) and is_as_long(new.keep, old.keep)
 
 
 def is_as_long(new: retention.Duration, old: retention.Duration) -> bool:

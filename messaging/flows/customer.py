@@ -103,12 +103,12 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
     actor.require("customer.manage")
     with unit.work() as u:
         row = _locked(customer_id)
+        cut = subject.cut(customer_id=row.id, now=now)  # takes the guard: before any row that a disposal touches
         live = _end_all(u, row, now)
         _release_devices(u, actor, row, now)
         Enrolment.objects.filter(customer=row).delete()
         Consent.objects.filter(customer=row).delete()
         u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes={"live_messages": len(live)}))
-        cut = subject.cut(customer_id=row.id, now=now)
         _empty(row, now)
     return Erased(customer_id, len(live), cut.kept > 0, cut.held)
 
@@ -205,12 +205,12 @@ def _add_consents(u: unit.Unit, actor: Actor, row: Customer, added: tuple[Given,
 
 
 def _end_all(u: unit.Unit, row: Customer, now: datetime) -> list[UUID]:
+    guard.lock()  # before messages and records: whatever moves their ends takes them in this order
     live = list(Message.objects.unended(now).filter(customer_id=row.id).values_list("id", flat=True))
     Body.objects.filter(message_id__in=live).delete()
     Message.objects.filter(id__in=live, outcome="", direction="out").update(outcome="recalled", outcome_at=now)
     Message.objects.filter(id__in=live).update(ended_at=now, ended_reason="erased", notify_at=None)
     open_ended = Message.objects.filter(id__in=live, gone_at=None).values_list("id", flat=True)
-    guard.lock()  # before any record: a disposal takes them in this order
     record.set_end(message_ids=list(open_ended), gone_at=now)
     Conversation.objects.filter(customer=row, state="open").update(state="closed", closed_at=now, waiting_since=None)
     push.gone(u, [(message_id, row.id) for message_id in live], "erased")

@@ -46,6 +46,11 @@ def words_live_until(now: datetime) -> datetime:
     return now + timedelta(days=max(get_policy().replies_live_days, WORDS_HORIZON_DAYS))
 
 
+def category_names() -> dict[str, str]:
+    """For people: what the business calls each category, by its key. Read now."""
+    return dict(Category.objects.order_by("name").values_list("key", "name"))
+
+
 def forget() -> None:
     _known.pop(tenancy.here().id, None)
 
