@@ -1,10 +1,14 @@
 """Jobs of the archive: ids in, state looked at again, one act. What a mail server says is told by its type only."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from archive.flows import disposal
 from archive.models import Approval
 from archive.queries import colleagues
-from portal.kernel import mail
+from portal.kernel import clock, jobs, mail
+
+DISPOSE_FOR = timedelta(minutes=5)  # far from the queue's own limit
 
 
 class MailTrouble(Exception):
@@ -23,3 +27,9 @@ def tell_of_cooling(approval_id: UUID) -> None:
         )  # fmt: skip
     except OSError as error:  # smtplib's exceptions are OSErrors too
         raise MailTrouble(type(error).__name__) from None
+
+
+def dispose(run_id: UUID) -> None:
+    """A disposal's slices, for some minutes; then the rest as a new job, so that other work of the queue has its turn."""
+    if disposal.work(run_id=run_id, until=clock.now() + DISPOSE_FOR):
+        jobs.enqueue("archive.jobs.dispose", run_id, queue="bulk")

@@ -104,7 +104,7 @@ def _keep_one(snapshot: Snapshot, taken: batch.Batch, shared: _Keys) -> tuple[tu
     until = snapshot.archived_until
     if until and snapshot.gone_at and until < snapshot.gone_at:
         until = snapshot.gone_at  # never disposed of while it lives
-    bucket = retention.bucket_of(until)
+    bucket = max(retention.bucket_of(until), shared.month)  # never a month whose key may be gone
     sealed = sealing.seal(
         taken.key, shared.of_bucket(bucket), encode(snapshot.content),
         business=shared.business, record=snapshot.message_id, batch=taken.id, disposal_bucket=bucket,

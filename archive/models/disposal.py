@@ -43,16 +43,19 @@ class DisposalRun(models.Model):
     """One walk over everything whose end has passed, in slices. Its place is committed with each slice. Kept."""
 
     class State(models.TextChoices):
+        PLANNING = "planning"  # it counts what would go before it takes anything
         RUNNING = "running"
         WAITING = "waiting"  # it would have passed its ceiling: a second person decides
         FINISHED = "finished"
         STOPPED = "stopped"
 
+    UNDERWAY = (State.PLANNING, State.RUNNING)
+
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PLANNING)
     stopped_by = models.CharField(max_length=60, default="")  # ceiling, or an actor
     asked_by = models.CharField(max_length=60)
-    allowed = models.BigIntegerField()  # it never disposes of more
+    allowed = models.BigIntegerField(default=0)  # it never disposes of more
     due = models.BigIntegerField(default=0)
     seen = models.BigIntegerField(default=0)
     disposed = models.BigIntegerField(default=0)
@@ -73,11 +76,13 @@ class DisposalRun(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state__in=["running", "waiting", "finished", "stopped"]),
+                condition=models.Q(state__in=["planning", "running", "waiting", "finished", "stopped"]),
                 name="a_run_is_in_a_known_state",
             ),
             models.UniqueConstraint(
-                fields=["state"], condition=models.Q(state="running"), name="one_disposal_runs_at_a_time"
+                models.Value(1),
+                condition=models.Q(state__in=["planning", "running"]),
+                name="one_disposal_runs_at_a_time",
             ),
         ]
 

@@ -14,7 +14,7 @@ from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
 
-SEALED = frozenset({"archive_locked", "nothing_sealed"})
+SEALED = frozenset({"archive_locked", "nothing_sealed", "record_disposed"})
 
 
 @guards.staff("archive.list")

@@ -13,7 +13,7 @@ from archive.flows import unlock
 from archive.ledger import LedgerError, merkle
 from archive.ledger import proof as proofs_format
 from archive.ledger.kinds import KINDS
-from archive.queries import entries, proofs
+from archive.queries import entries, proofs, sealed
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 from portal.web import names
@@ -49,12 +49,15 @@ def shown(found: Iterable[entries.Header]) -> list[dict[str, Any]]:
     customers = names.customers(one.customer for one in listed)
     actors = names.actors(one.actor for one in listed)
     signed = proofs.published_size()
+    gone = sealed.disposed_at(one.message for one in listed if one.kind in WITH_RECORD)
     return [
         {
             "index": one.index, "kind": one.kind, "kind_label": one.kind, "at": one.time,
             "words": KINDS.get(one.kind, one.kind), "actor": actors.get(one.actor, one.actor),
             "customer_id": one.customer, "customer_name": customers.get(one.customer, "") if one.customer else "",
-            "message_id": one.message, "has_record": one.kind in WITH_RECORD, "has_detail": one.has_detail, "disposed_at": None,
+            "message_id": one.message, "has_detail": one.has_detail,
+            "has_record": one.kind in WITH_RECORD and one.message not in gone,
+            "disposed_at": gone.get(one.message) if one.kind in WITH_RECORD and one.message else None,
             "pending": one.index >= signed, "leaf_hash": merkle.hash_leaf(one.leaf).hex(),
             "leaf_json": json.dumps(json.loads(one.leaf), indent=2, ensure_ascii=False),
         }

@@ -1,13 +1,15 @@
 """A record as it is sealed, and the checks that bind it to its leaf. Needs no archive key: a mirror runs the same ones."""
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from archive.ledger import entry
-from archive.models import Batch, Entry, Record
+from archive.models import Batch, Disposed, Entry, Record
 from portal.kernel import errors, keys, tenancy
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
@@ -15,7 +17,7 @@ from portal.sealing import errors as sealing_errors
 from portal.sealing import record as sealing
 
 FORMAT = "ebb-sealed-record@v1"
-MISSING = "The sealed copy of this record is not here any more."
+MISSING = "This record was disposed of under its retention rule. Its entry and its proof stay."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def load(index: int) -> Parts:
     """The parts of the record of an entry, checked against its leaf. For callers that have checked the actor."""
     found = Entry.objects.filter(index=index).first()
     row = Record.objects.filter(entry_id=found.id).first() if found else None
+    if found is not None and row is None and disposed_at([found.message_id]):
+        raise disposed()
     if found is None or row is None:
         raise errors.not_found("record")
     envelope = Batch.objects.filter(id=row.batch_id).values_list("envelope", flat=True).first()
@@ -62,7 +66,7 @@ def peel(row: Record) -> bytes:
             record=row.message_id, batch=row.batch_id, disposal_bucket=row.disposal_bucket,
         )  # fmt: skip
     except sealing_errors.KeyGone as error:
-        raise Refusal("record_disposed", MISSING, Kind.GONE) from error
+        raise disposed() from error
     except sealing_errors.Unsealable as error:
         raise altered(row.message_id) from error
 
@@ -84,6 +88,16 @@ def to_json(parts: Parts) -> dict[str, Any]:
         "message": str(parts.message_id), "leaf": _base64(parts.leaf), "sealed": _base64(parts.sealed),
         "wrap": _base64(parts.inner_wrap), "batch": {"id": str(parts.batch_id), "envelope": _base64(parts.envelope)},
     }  # fmt: skip
+
+
+def disposed_at(message_ids: Iterable[UUID | None]) -> dict[UUID, datetime]:
+    """Which of these messages' records were disposed of, and when."""
+    wanted = [pk for pk in message_ids if pk is not None]
+    return dict(Disposed.objects.filter(message_id__in=wanted).values_list("message_id", "at")) if wanted else {}
+
+
+def disposed() -> Refusal:
+    return Refusal("record_disposed", MISSING, Kind.GONE)
 
 
 def altered(which: object) -> Refusal:

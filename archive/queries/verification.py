@@ -3,7 +3,9 @@
 leaves      dense, canonical, never back in time, columns as the leaf says
 tree        every tile recomputed from the leaves; every checkpoint of the epoch in force a prefix of it, well signed
 keyring     the last promise is a prefix of this tree
-records     hashes of every sealed record match its leaf; every sent or received message has a record and the reverse
+records     hashes of every sealed record match its leaf; every sent or received message has a record or was disposed of,
+            and the reverse
+disposed    the tombstones of each entry `archive.disposed` are as many as its leaf says and hash to what it says
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from archive.ledger import LedgerError, checkpoint, entry, merkle, tiles
-from archive.models import Batch, Checkpoint, Entry, Epoch, Record, Tile
+from archive.models import Batch, Checkpoint, Disposed, Entry, Epoch, Record, Tile
 from archive.queries import promise, sealed, tree
 from portal.kernel import errors as kernel_errors
 
@@ -31,6 +33,7 @@ class Report:
 
     entries: int = 0
     records: int = 0
+    disposed: int = 0
     checkpoints: int = 0
     tree_size: int = 0
     root: str = ""
@@ -57,18 +60,21 @@ def quiet(what: str, done: int, of: int) -> None:
 def verify(progress: Progress = quiet) -> Report:
     """Everything of the business at hand. Reads all of it, changes nothing."""
     report = Report()
-    hashes, stated = _leaves(report, progress)
+    hashes, stated, disposals = _leaves(report, progress)
     _tiles(report, hashes, progress)
     _checkpoints(report, hashes)
     _keyring(report, hashes)
-    _records(report, stated, progress)
+    _records(report, stated, _disposed(report, disposals), progress)
     return report
 
 
-def _leaves(report: Report, progress: Progress) -> tuple[list[bytes], dict[UUID, entry.Leaf]]:
-    """Leaf hashes in order, and the leaves that must have a record."""
+def _leaves(
+    report: Report, progress: Progress
+) -> tuple[list[bytes], dict[UUID, entry.Leaf], dict[UUID, entry.Leaf]]:  # fmt: skip
+    """Leaf hashes in order, the leaves that must have a record, and those that say which are gone."""
     hashes: list[bytes] = []
     stated: dict[UUID, entry.Leaf] = {}
+    disposals: dict[UUID, entry.Leaf] = {}
     total, last = tree.entry_count(), ""
     for row in _entries():
         while len(hashes) < row.index:
@@ -82,10 +88,12 @@ def _leaves(report: Report, progress: Progress) -> tuple[list[bytes], dict[UUID,
             last = leaf.time
             if leaf.kind in WITH_RECORD:
                 stated[row.id] = leaf
+            elif leaf.kind == "archive.disposed":
+                disposals[row.id] = leaf
         if not len(hashes) % CHUNK:
             progress("entries", len(hashes), total)
     report.entries = len(hashes)
-    return hashes, stated
+    return hashes, stated, disposals
 
 
 def _entries() -> Iterator[Entry]:
@@ -182,7 +190,23 @@ def _keyring(report: Report, hashes: list[bytes]) -> None:
         report.fault("log_forked", held.size)
 
 
-def _records(report: Report, stated: dict[UUID, entry.Leaf], progress: Progress) -> None:
+def _disposed(report: Report, disposals: dict[UUID, entry.Leaf]) -> set[str]:
+    """The messages whose records were disposed of, as leaves prove it: a tombstone alone proves nothing."""
+    found: dict[UUID, list[UUID]] = {}
+    for message_id, entry_id in Disposed.objects.values_list("message_id", "entry_id").iterator(CHUNK):
+        found.setdefault(entry_id, []).append(message_id)
+    proved: set[str] = set()
+    for entry_id in found.keys() | disposals.keys():
+        leaf, ids = disposals.get(entry_id), found.get(entry_id, [])
+        if leaf is None or (leaf.count, leaf.ids_sha256) != entry.digest_ids(ids):
+            report.fault("disposal_differs", entry_id)
+        else:
+            report.disposed += len(ids)
+            proved.update(map(str, ids))
+    return proved
+
+
+def _records(report: Report, stated: dict[UUID, entry.Leaf], disposed: set[str], progress: Progress) -> None:
     batches = {batch_id: sha256(bytes(envelope)).hexdigest() for batch_id, envelope in _envelopes()}
     total = len(stated)
     for row in Record.objects.order_by("message_id").iterator(500):
@@ -195,7 +219,8 @@ def _records(report: Report, stated: dict[UUID, entry.Leaf], progress: Progress)
         if not report.records % CHUNK:
             progress("records", report.records, total)
     for leaf in stated.values():
-        report.fault("entry_without_record", leaf.message)
+        if leaf.message not in disposed:
+            report.fault("entry_without_record", leaf.message)
 
 
 def _envelopes() -> Iterator[tuple[UUID, bytes]]:

@@ -56,8 +56,7 @@ class Team:
         return self.staff.get(person)
 
     def behind(self, actor: actors.Actor) -> UUID | None:
-        assert actor.id
-        return self.makers.get(actor.id) if actor.kind == "key" else actor.id
+        return self.makers.get(actor.id) if actor.kind == "key" and actor.id else actor.id
 
     def owner_addresses(self) -> list[str]:
         return [f"{pk}@example.test" for pk, one in self.staff.items() if one.role == "owner"]

@@ -1,0 +1,105 @@
+"""What a disposal has to look at, in the one order in which it walks: bucket by bucket, by end, by id.
+
+    a month still open   the records whose promised end has passed
+    a month that is over every record that is left in it, whatever its row says: the key dies next
+    keep                 every record: an end that nobody knew may be known by now
+
+Keyset throughout: a place is a bucket, an end and an id, and stays right whatever was deleted or moved behind it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Length
+
+from archive.models import Record
+from archive.rules import disposal, retention
+
+COLUMNS = ("message_id", "kind", "category", "purpose", "sent_at", "gone_at", "archived_until", "rule", "batch_id")
+
+
+class Candidate(NamedTuple):
+    """A record to be judged, without its content; `size` counts its sealed bytes."""
+
+    message_id: UUID
+    kind: str
+    category: str
+    purpose: str
+    sent_at: datetime
+    gone_at: datetime | None
+    archived_until: datetime | None
+    rule: str
+    batch_id: UUID
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Right after this record of this bucket; `in_unknown` in the part whose ends nobody knows, which comes last. An empty
+    bucket is before the first."""
+
+    bucket: str = ""
+    until: datetime | None = None
+    message: UUID | None = None
+    in_unknown: bool = False
+
+
+def next_slice(place: Place, now: datetime, size: int) -> tuple[list[Candidate], Place]:
+    """The next candidates, and the place after them. No candidates: the walk is over. Never of two buckets at once."""
+    if not place.bucket:
+        place = Place(_bucket_after(""))
+    while place.bucket:
+        found = [Candidate(*row) for row in _rows(place, now)[:size]]
+        if found:
+            last = found[-1]
+            return found, replace(place, until=last.archived_until, message=last.message_id)
+        place = _onward(place, now)
+    return [], place
+
+
+def count_due(now: datetime) -> int:
+    """About how many candidates there are: for a progress bar."""
+    over = Q(disposal_bucket__lt=_first_open(now)) | Q(disposal_bucket=disposal.KEEP)
+    return Record.objects.filter(over | Q(archived_until__lte=now)).count()
+
+
+def is_looked_at_whole(bucket: str, now: datetime) -> bool:
+    return bucket == disposal.KEEP or disposal.is_over(bucket, now)
+
+
+def _onward(place: Place, now: datetime) -> Place:
+    if not place.in_unknown and is_looked_at_whole(place.bucket, now):
+        return Place(place.bucket, in_unknown=True)
+    return Place(_bucket_after(place.bucket))
+
+
+def _bucket_after(bucket: str) -> str:
+    """By the index alone: a look-up a bucket, however many records each holds."""
+    found = Record.objects.filter(disposal_bucket__gt=bucket).order_by("disposal_bucket")
+    return found.values_list("disposal_bucket", flat=True).first() or ""
+
+
+def _rows(place: Place, now: datetime) -> "QuerySet[Record, tuple[Any, ...]]":
+    rows = Record.objects.filter(disposal_bucket=place.bucket)
+    if place.in_unknown:
+        rows = rows.filter(archived_until__isnull=True)
+        if place.message:
+            rows = rows.filter(message_id__gt=place.message)
+        rows = rows.order_by("message_id")
+    else:
+        rows = rows.filter(archived_until__isnull=False)
+        if not is_looked_at_whole(place.bucket, now):
+            rows = rows.filter(archived_until__lte=now)
+        if place.until and place.message:
+            rows = rows.filter(archived_until__gte=place.until).exclude(
+                archived_until=place.until, message_id__lte=place.message
+            )
+        rows = rows.order_by("archived_until", "message_id")
+    return rows.annotate(size=Length(F("sealed"))).values_list(*COLUMNS, "size")
+
+
+def _first_open(now: datetime) -> str:
+    return retention.month_of(now - disposal.GRACE)
