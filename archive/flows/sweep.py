@@ -2,14 +2,19 @@
 
 from datetime import datetime
 
-from archive.flows import approval, hold, indexkey, officer, subject, unlock
+from archive.flows import approval, bucket, certificate, disposal, hold, indexkey, officer, ruleapply, subject, unlock
 
 
 def sweep(*, now: datetime) -> None:
-    """Lock what timed out; end what waits for a second person; seal away the index keys of months that are over."""
+    """Lock what timed out; end what waits for a second person; seal away the index keys of months that are over; last, what
+    destroys: the day's disposal, buckets that are empty, keys that a backup is past."""
     unlock.sweep(now=now)
     officer.sweep(now=now)
     approval.sweep(now=now)
-    hold.sweep(now=now)
-    subject.finish(now=now)
     indexkey.seal_past(now=now)
+    hold.sweep(now=now)
+    ruleapply.apply_due(now=now)
+    subject.finish(now=now)
+    disposal.sweep(now=now)
+    bucket.sweep(now=now)
+    certificate.sweep(now=now)
