@@ -1,14 +1,26 @@
 from archive.models.approval import Approval
+from archive.models.case import (
+    Case,
+    CaseItem,
+    Collection,
+    RecordTag,
+    Supervision,
+    SupervisionGap,
+    SupervisionState,
+)
 from archive.models.disposal import Bucket, Certificate, DisposalPolicy, DisposalRun, Disposed, Review
+from archive.models.export import Export
 from archive.models.hold import DisposalGuard, Hold
 from archive.models.ledger import Checkpoint, Entry, Epoch, Head, Tile
+from archive.models.mirror import Mirror, Receipt
 from archive.models.recipient import OfficerKey, OfficerShare, Recipient, Unlock, UnlockAttempt
 from archive.models.record import Batch, IndexKey, Record
 from archive.models.rule import Rule
 from archive.models.search import AskedSearch, SearchDay, SearchRow, SearchState
 
 __all__ = [
-    "Approval", "AskedSearch", "Batch", "Bucket", "Certificate", "Checkpoint", "DisposalGuard", "DisposalPolicy", "DisposalRun",
-    "Disposed", "Entry", "Epoch", "Head", "Hold", "IndexKey", "OfficerKey", "OfficerShare", "Recipient", "Record",
-    "Review", "Rule", "SearchDay", "SearchRow", "SearchState", "Tile", "Unlock", "UnlockAttempt",
+    "Approval", "AskedSearch", "Batch", "Bucket", "Case", "CaseItem", "Certificate", "Checkpoint", "Collection",
+    "DisposalGuard", "DisposalPolicy", "DisposalRun", "Disposed", "Entry", "Epoch", "Export", "Head", "Hold", "IndexKey", "Mirror",
+    "OfficerKey", "OfficerShare", "Receipt", "Recipient", "Record", "RecordTag", "Review", "Rule", "SearchDay", "SearchRow",
+    "SearchState", "Supervision", "SupervisionGap", "SupervisionState", "Tile", "Unlock", "UnlockAttempt",
 ]  # fmt: skip

@@ -32,7 +32,8 @@ class Record(models.Model):
     erased_at = models.DateTimeField(null=True)  # its customer was erased; the tie waits for the last hold to end
     batch_id = models.UUIDField()
     disposal_bucket = models.CharField(max_length=7)  # YYYY-MM
-    sealed = models.BinaryField()
+    sealed = models.BinaryField()  # empty once a mirror holds it and the portal dropped its copy
+    mirrored_at = models.DateTimeField(null=True)
     outer_wrap = models.BinaryField()
     index_month = models.CharField(max_length=7)
     words = ArrayField(models.BigIntegerField())  # HMAC of stems under the month's index key
