@@ -30,6 +30,10 @@ class People(Protocol):
         """Names of the active staff who may open the archive, by id."""
         ...
 
+    def reviewers(self) -> dict[UUID, str]:
+        """Names of the active staff who may review cases, by id."""
+        ...
+
 
 class Nobody:
     def deciders(self, permission: str) -> frozenset[UUID]:
@@ -45,6 +49,9 @@ class Nobody:
         return []
 
     def officers(self) -> dict[UUID, str]:
+        return {}
+
+    def reviewers(self) -> dict[UUID, str]:
         return {}
 
 

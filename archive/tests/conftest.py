@@ -64,6 +64,9 @@ class Team:
     def officers(self) -> dict[UUID, str]:
         return {pk: one.role.title() for pk, one in self.staff.items() if one.may("archive.open")}
 
+    def reviewers(self) -> dict[UUID, str]:
+        return {pk: one.role.title() for pk, one in self.staff.items() if one.may("archive.review")}
+
 
 @dataclass
 class Home:

@@ -31,5 +31,13 @@ def owner_addresses() -> list[str]:
 
 
 def officers() -> dict[UUID, str]:
-    opening = [role for role, may in roles.MATRIX.items() if "archive.open" in may]
-    return dict(User.objects.filter(is_active=True, role__in=opening).values_list("id", "name"))
+    return _names_of("archive.open")
+
+
+def reviewers() -> dict[UUID, str]:
+    return _names_of("archive.review")
+
+
+def _names_of(permission: str) -> dict[UUID, str]:
+    allowed = [role for role, may in roles.MATRIX.items() if permission in may]
+    return dict(User.objects.filter(is_active=True, role__in=allowed).order_by("name").values_list("id", "name"))
