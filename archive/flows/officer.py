@@ -123,11 +123,11 @@ def remove(*, actor: Actor, now: datetime, staff_id: UUID) -> None:
 
 def dismiss(*, actor: Actor, now: datetime, staff_id: UUID) -> bool:
     """They are no officer any more. Runs in the caller's unit, who checked that it may be. True if they had a key."""
-    row = OfficerKey.objects.select_for_update().filter(staff_id=staff_id).first()
-    if row is None:
-        return False
-    had_it = row.ends_at is None
     with unit.work() as u:
+        row = OfficerKey.objects.select_for_update().filter(staff_id=staff_id).first()
+        if row is None:
+            return False
+        had_it = row.ends_at is None
         _drop(row)
         Unlock.objects.filter(staff_id=staff_id).delete()
         u.entry(unit.Draft("officer.key_removed", actor.label, codes={"staff": str(staff_id)}))
