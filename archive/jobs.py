@@ -3,11 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
-from archive.flows import disposal
+from archive.flows import collecting, disposal
 from archive.models import Approval
 from archive.queries import colleagues
 from portal.kernel import clock, jobs, mail
 
+COLLECT_FOR = timedelta(minutes=2)
 DISPOSE_FOR = timedelta(minutes=5)  # far from the queue's own limit
 
 
@@ -33,3 +34,12 @@ def dispose(run_id: UUID) -> None:
     """A disposal's slices, for some minutes; then the rest as a new job, so that other work of the queue has its turn."""
     if disposal.work(run_id=run_id, until=clock.now() + DISPOSE_FOR):
         jobs.enqueue("archive.jobs.dispose", run_id, queue="bulk")
+
+
+def collect(collection_id: UUID) -> None:
+    """The slices of a walk into a case, for some minutes; then the rest as a new job."""
+    until = clock.now() + COLLECT_FOR
+    while collecting.go_on(collection_id=collection_id, now=clock.now()):
+        if clock.now() >= until:
+            jobs.enqueue(collecting.JOB, collection_id, queue="bulk")
+            return

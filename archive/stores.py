@@ -44,6 +44,22 @@ STORES = [
         "archive_approval.reason", "why an act that needs a second person was asked for", "business key", "with the archive",
         "archive/tests/test_approval.py::test_the_reason_is_sealed_and_in_no_leaf",
     ),
+    Store(
+        "archive_case.sealed_name", "what a case is called", "business key", "with the archive",
+        "archive/tests/test_case.py::test_what_people_write_is_in_no_row_and_no_leaf",
+    ),
+    Store(
+        "archive_supervision.sealed_name", "what a rule of supervision is called", "business key", "with the archive",
+        "archive/tests/test_supervision.py::test_the_words_of_a_rule_are_sealed",
+    ),
+    Store(
+        "archive_supervision.sealed_words", "the words that a rule of supervision looks for", "business key",
+        "with the archive", "archive/tests/test_supervision.py::test_the_words_of_a_rule_are_sealed",
+    ),
+    Store(
+        "archive_recordtag.tag", "a tag on a record: a short code that people choose", "plain: a label", "with its record",
+        "archive/tests/test_case.py::test_a_tag_goes_with_its_record",
+    ),
     Store("archive_rule.name", "what the business calls a retention rule", "plain: a label", "with the business", CANARY),
     Store(
         "archive_searchrow.words", "stems of a record's words, as 64-bit HMACs, under an index",
@@ -78,6 +94,12 @@ CODES: Columns = {
     "archive_indexkey": {"month"},
     "archive_searchrow": {"kind", "direction", "category"},
     "archive_searchday": {"kind", "direction", "category"},
+    "archive_case": {"state", "opened_by", "closed_by"},
+    "archive_caseitem": {"kind", "direction", "category", "matched", "decision", "decided_by"},
+    "archive_collection": {"query", "state", "asked_by"},
+    "archive_recordtag": {"added_by"},
+    "archive_supervision": {"code", "seed", "created_by", "retired_by"},
+    "archive_supervisiongap": {"month"},
     "archive_hold": {"query", "state", "placed_by"},
     "archive_bucket": {"month", "state", "rules"},
     "archive_disposalrun": {"state", "stopped_by", "asked_by", "bucket"},

@@ -23,7 +23,7 @@ from uuid import UUID
 from django.db import connection
 
 from archive.flows import rewrap, searchindex
-from archive.models import Bucket, Record, Review
+from archive.models import Bucket, Record, RecordTag, Review
 from archive.queries import due, ends, holds
 from archive.rules import disposal, events, retention, terms
 from portal.kernel import unit
@@ -105,6 +105,7 @@ def carry_out(
         cursor.execute(_DELETE, [list(verdict.goes), draft.id, now])
         count, size, listed = cursor.fetchone()
     Review.objects.filter(message_id__in=list(verdict.goes)).delete()
+    RecordTag.objects.filter(message_id__in=list(verdict.goes)).delete()
     _drop_envelopes({one.batch_id for one in found if one.message_id in verdict.goes}, now)
     rules = Counter(verdict.goes.values())
     draft.count, draft.ids_sha256 = count, hashlib.sha256(bytes(listed)).hexdigest()

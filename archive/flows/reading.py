@@ -36,8 +36,11 @@ class Opened:
     archived_until: datetime | None = None
 
 
-def open_record(*, actor: Actor, now: datetime, index: int, session_key: str, half: str, reason: str = "") -> Opened:
-    """Open one entry with an unlocked archive. Refuses `archive_locked`, `record_altered`, `record_disposed`."""
+def open_record(
+    *, actor: Actor, now: datetime, index: int, session_key: str, half: str, reason: str = "", case: UUID | None = None
+) -> Opened:  # fmt: skip
+    """Open one entry with an unlocked archive, under a case or none. Refuses `archive_locked`, `record_altered`,
+    `record_disposed`."""
     actor.require("archive.open")
     with unit.work() as u:
         session = unlock.use(actor=actor, now=now, session_key=session_key, half=half)
@@ -45,7 +48,7 @@ def open_record(*, actor: Actor, now: datetime, index: int, session_key: str, ha
         if found is None:
             raise errors.not_found("entry")
         opened = _open(found, session)
-        u.entry(_draft("archive.opened", actor, found, reason))
+        u.entry(_draft("archive.opened", actor, found, reason, case))
     return opened
 
 
@@ -57,11 +60,12 @@ def prove(*, actor: Actor, now: datetime, index: int) -> str:
     return text
 
 
-def _draft(kind: str, actor: Actor, found: Entry, reason: str) -> unit.Draft:
+def _draft(kind: str, actor: Actor, found: Entry, reason: str, case: UUID | None) -> unit.Draft:
     words: dict[str, object] | None = {"reason": reason} if reason.strip() else None
+    under: dict[str, str | int | bool] = {"case": str(case)} if case else {}
     return unit.Draft(
         kind, actor.label, subject=found.subject_id, customer=found.customer_id, message=found.message_id,
-        codes={"index": found.index}, detail=words,
+        codes={"index": found.index, **under}, detail=words,
     )  # fmt: skip
 
 

@@ -2,7 +2,20 @@
 
 from datetime import datetime
 
-from archive.flows import approval, bucket, certificate, disposal, hold, indexkey, officer, ruleapply, subject, unlock
+from archive.flows import (
+    approval,
+    bucket,
+    certificate,
+    collecting,
+    disposal,
+    hold,
+    indexkey,
+    officer,
+    ruleapply,
+    subject,
+    supervision,
+    unlock,
+)
 
 
 def sweep(*, now: datetime) -> None:
@@ -11,6 +24,8 @@ def sweep(*, now: datetime) -> None:
     unlock.sweep(now=now)
     officer.sweep(now=now)
     approval.sweep(now=now)
+    collecting.sweep(now=now)
+    supervision.sweep(now=now)  # before the keys that it compares words with are sealed away
     indexkey.seal_past(now=now)
     hold.sweep(now=now)
     ruleapply.apply_due(now=now)
@@ -18,3 +33,4 @@ def sweep(*, now: datetime) -> None:
     disposal.sweep(now=now)
     bucket.sweep(now=now)
     certificate.sweep(now=now)
+    asked.sweep(now=now)
