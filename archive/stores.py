@@ -71,6 +71,26 @@ STORES = [
         "after a day, or when a kept one is deleted", "archive/tests/test_asked.py::test_no_row_holds_the_words",
     ),
     Store(
+        "archive_export.sealed_query", "what an export selected", "business key", "with the business",
+        "archive/tests/test_export.py::test_what_was_asked_is_sealed",
+    ),
+    Store(
+        "archive_export.sealed_reason", "why an export was drawn", "business key", "with the business",
+        "archive/tests/test_export.py::test_what_was_asked_is_sealed",
+    ),
+    Store("archive_mirror.sealed_name", "what the business calls a mirror", "business key", "with the business", CANARY),
+    Store(
+        "files of EBB_EXPORTS: sealed bundles", "sealed records, as an export selected them",
+        "as in the archive: batch key → HPKE to officers' and recovery key; without the disposal layer, as for a mirror",
+        "a week after they were drawn", "archive/tests/test_export.py::test_the_file_ends_after_a_week",
+        ("archive/flows/drawing.py",),
+    ),
+    Store(
+        "memory of web: an open export", "some hundred opened records at a time, batch keys", "memory only",
+        "with the request of its officer", "archive/tests/test_export.py::test_an_open_bundle_stands_nowhere",
+        ("archive/flows/export.py",),
+    ),
+    Store(
         "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
         "when it is full or a minute old", f"{RECORD}::test_the_batch_key_is_forgotten_after_its_minute",
         ("archive/flows/batch.py",),
@@ -92,6 +112,9 @@ CODES: Columns = {
     "archive_batch": {"sha256"},
     "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month"},
     "archive_indexkey": {"month"},
+    "archive_export": {"state", "by", "asked_by", "sha256", "missing", "failure"},
+    "archive_mirror": {"vkey"},
+    "archive_receipt": {"note"},
     "archive_searchrow": {"kind", "direction", "category"},
     "archive_searchday": {"kind", "direction", "category"},
     "archive_case": {"state", "opened_by", "closed_by"},
@@ -124,5 +147,6 @@ BARE = {
     "archive/rules/acts.py": "which acts need a second person, by code",
     "archive/flows/ledger.py": "the parsed forms of entry kinds",
     "archive/flows/listing.py": "who looked at which list lately, as ids",
+    "archive/rules/events.py": "who knows which event, by its name",
     "archive/queries/rules.py": "the retention rules of each business, for three seconds",
 }

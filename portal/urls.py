@@ -10,6 +10,7 @@ urlpatterns = [
     path("console/", include("messaging.console_urls")),
     path("console/", include("portal.accounts.urls")),
     path("api/v1/", include("messaging.api.urls")),
+    path("api/v1/", include("archive.api.root_urls")),
     path("api/v1/archive/", include("archive.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(

@@ -52,7 +52,7 @@ class Rule(models.Model):
                 fields=["is_default"], condition=models.Q(is_default=True, state="active"), name="one_default_rule"
             ),
             models.UniqueConstraint(
-                fields=["follows_id"], condition=models.Q(follows_id__isnull=False) & ~models.Q(state="draft"),
+                fields=["follows_id"], condition=models.Q(follows_id__isnull=False, activated_at__isnull=False),
                 name="a_version_is_followed_once",
             ),
             models.CheckConstraint(

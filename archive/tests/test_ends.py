@@ -16,7 +16,8 @@ from archive.rules.terms import Terms
 
 LEAP = datetime(2032, 2, 29, 23, 30, tzinfo=UTC)
 BEFORE_DST = datetime(2031, 3, 30, 0, 59, 59, tzinfo=UTC)  # an hour before the clocks of Europe change
-times = st.datetimes(datetime(2024, 1, 1), datetime(2040, 12, 31), timezones=st.just(UTC)) | st.sampled_from(
+_NAIVE = datetime(2024, 1, 1), datetime(2040, 12, 31)  # noqa: DTZ001 - hypothesis adds the zone
+times = st.datetimes(*_NAIVE, timezones=st.just(UTC)) | st.sampled_from(
     [LEAP, BEFORE_DST, datetime(2031, 1, 31, tzinfo=UTC), datetime(2035, 12, 31, 23, 59, tzinfo=UTC)]
 )
 maybe = st.none() | times

@@ -48,6 +48,9 @@ API = {
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "archive/checkpoint", "archive/key",
     "archive/entries", "archive/entries/<entry_index:index>", "archive/entries/<entry_index:index>/proof",
     "archive/entries/<entry_index:index>/sealed", "archive/tile/<path:path>",
+    "holds", "holds/<uuid:hold_id>", "holds/<uuid:hold_id>/release",
+    "retention-rules", "retention-rules/<uuid:rule_id>", "retention-rules/<uuid:rule_id>/simulate",
+    "retention-rules/<uuid:rule_id>/activate", "retention-rules/<uuid:rule_id>/retire",
 }  # fmt: skip
 
 # A customer's doors: nobody signed in as staff and no key changes what they say; a device proves itself each time.
