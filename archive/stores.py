@@ -60,6 +60,23 @@ STORES = [
         "archive_recordtag.tag", "a tag on a record: a short code that people choose", "plain: a label", "with its record",
         "archive/tests/test_case.py::test_a_tag_goes_with_its_record",
     ),
+    Store(
+        "archive_viewing.reason", "why an author wants to see an ended record", "business key", "with the request: a week",
+        "archive/tests/test_viewing.py::test_the_words_are_in_no_leaf_and_no_row",
+    ),
+    Store(
+        "archive_viewing.wrap, .sealed", "an ended record, granted to one colleague for one opening",
+        "a random key → the live wheel's bucket", "with that opening, or a day after it was granted",
+        "archive/tests/test_viewing.py::test_after_the_end_nothing_opens_it_even_from_a_copy",
+    ),
+    Store(
+        "archive_hold.sealed_name", "what officers call a legal hold", "business key", "with the business",
+        "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
+    ),
+    Store(
+        "archive_hold.sealed_reason", "why a legal hold was placed", "business key", "with the business",
+        "archive/tests/test_hold.py::test_name_and_reason_are_sealed",
+    ),
     Store("archive_rule.name", "what the business calls a retention rule", "plain: a label", "with the business", CANARY),
     Store(
         "archive_searchrow.words", "stems of a record's words, as 64-bit HMACs, under an index",
@@ -108,6 +125,7 @@ CODES: Columns = {
     "archive_checkpoint": {"root", "note"},
     "archive_recipient": {"kind", "public"},
     "archive_officerkey": {"public", "given_by"},
+    "archive_viewing": {"granted_by"},
     "archive_unlock": {"session_digest"},
     "archive_batch": {"sha256"},
     "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month"},

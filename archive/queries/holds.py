@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -95,14 +94,6 @@ def reason_of(hold: Hold) -> str:
 
 def names_of(holds: Iterable[Hold]) -> list[str]:
     return [name_of(one) for one in holds]
-
-
-def to_json(hold: Hold) -> dict[str, Any]:
-    """As the API shows it: its words too, since whoever may manage holds wrote them."""
-    return {
-        "id": hold.id, "name": name_of(hold), "reason": reason_of(hold), "query": hold.query, "case": hold.case_id,
-        "state": hold.state, "placed_at": hold.placed_at, "releases_at": hold.releases_at, "released_at": hold.released_at,
-    }  # fmt: skip
 
 
 def _any_of(holds: "QuerySet[Hold]") -> Q:
