@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from archive.flows import collecting, disposal
+from archive.flows import collecting, disposal, drawing
 from archive.models import Approval
 from archive.queries import colleagues
 from portal.kernel import clock, jobs, mail
@@ -43,3 +43,8 @@ def collect(collection_id: UUID) -> None:
         if clock.now() >= until:
             jobs.enqueue(collecting.JOB, collection_id, queue="bulk")
             return
+
+
+def build_export(export_id: UUID) -> None:
+    """Draw a sealed bundle. One that another process draws already, or that was given up, is left alone."""
+    drawing.build(export_id=export_id)

@@ -65,8 +65,13 @@ STORES = [
         "archive/tests/test_viewing.py::test_the_words_are_in_no_leaf_and_no_row",
     ),
     Store(
-        "archive_viewing.wrap, .sealed", "an ended record, granted to one colleague for one opening",
-        "a random key → the live wheel's bucket", "with that opening, or a day after it was granted",
+        "archive_viewing.wrap", "the key of an ended record that was granted for one opening", "the live wheel's bucket",
+        "with that opening, or a day after it was granted",
+        "archive/tests/test_viewing.py::test_after_the_end_nothing_opens_it_even_from_a_copy",
+    ),
+    Store(
+        "archive_viewing.sealed", "an ended record, granted to one colleague for one opening", "the key in `wrap`",
+        "with that opening, or a day after it was granted",
         "archive/tests/test_viewing.py::test_after_the_end_nothing_opens_it_even_from_a_copy",
     ),
     Store(

@@ -7,7 +7,7 @@ from typing import Any
 from archive.export.signed import LogKey, NotVerified, open_note
 
 FORMAT = "ebb-export@v1"
-REASONS = ("altered", "disposed", "mirrored", "not_openable", "withheld")
+REASONS = ("altered", "disposed", "lost", "mirrored", "not_openable", "withheld")
 MANIFEST_FIELDS = frozenset({
     "asked_in", "business", "checkpoint", "complete", "container", "counts", "export", "files", "folders", "format",
     "left_out", "log", "made_at", "reader", "sealed", "selection",

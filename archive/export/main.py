@@ -16,6 +16,7 @@ Give the log's key from somewhere else than the bundle: from the business's own 
 REASON_WORDS = {
     "altered": "does not match its entry: it was changed after it was archived",
     "disposed": "was disposed of under a retention rule",
+    "lost": "is not here, and no disposal says why",
     "mirrored": "is kept by the business's mirror, no longer by the portal",
     "not_openable": "could not be opened with the key at hand",
     "withheld": "was withheld",

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from archive.flows import (
     approval,
+    asked,
     bucket,
     certificate,
     collecting,
     disposal,
+    export,
     hold,
     indexkey,
     officer,
@@ -15,6 +17,7 @@ from archive.flows import (
     subject,
     supervision,
     unlock,
+    viewing,
 )
 
 
@@ -24,6 +27,7 @@ def sweep(*, now: datetime) -> None:
     unlock.sweep(now=now)
     officer.sweep(now=now)
     approval.sweep(now=now)
+    viewing.sweep(now=now)
     collecting.sweep(now=now)
     supervision.sweep(now=now)  # before the keys that it compares words with are sealed away
     indexkey.seal_past(now=now)
@@ -33,4 +37,5 @@ def sweep(*, now: datetime) -> None:
     disposal.sweep(now=now)
     bucket.sweep(now=now)
     certificate.sweep(now=now)
+    export.sweep(now=now)
     asked.sweep(now=now)
