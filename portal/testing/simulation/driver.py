@@ -1,0 +1,243 @@
+"""Draws a history from a seed, lives it, and says how to see a failure again.
+
+A history is a list of moves with their numbers, drawn before anything happens, so that the same seed is the same history and a
+part of it still means something: `shorten` leaves out what the failure does not need.
+"""
+
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from archive.flows import disposal
+from messaging.flows import category
+from portal.kernel import clock, tenancy
+from portal.testing.simulation import invariants, messages, officers, trouble, upkeep
+from portal.testing.simulation import world as real
+from portal.testing.simulation.acts import Broken, Side, Sim, perform
+from portal.testing.simulation.model import Rule
+
+EPISODE = 2500  # steps with the same two businesses; then two new ones
+MOVES: dict[str, tuple[int, Callable[..., Any]]] = {
+    "send": (90, messages.send),
+    "schedule": (30, messages.schedule),
+    "send_again": (20, messages.send_again),
+    "recall": (25, messages.recall),
+    "extend": (30, messages.extend),
+    "read_as_staff": (50, messages.read_as_staff),
+    "read_conversation": (10, messages.read_conversation),
+    "close": (12, messages.close),
+    "assign": (6, messages.assign),
+    "newcomer": (12, messages.newcomer),
+    "erase": (6, messages.erase),
+    "enrol": (15, messages.enrol),
+    "look": (60, messages.look),
+    "push": (20, messages.push),
+    "acknowledge": (50, messages.acknowledge),
+    "reveal": (50, messages.reveal),
+    "read": (35, messages.read),
+    "extend_on_device": (20, messages.extend_on_device),
+    "write": (25, messages.write),
+    "lock_device": (10, messages.lock_device),
+    "wipe": (3, messages.wipe),
+    "confirm_wipe": (4, messages.confirm_wipe),
+    "trespass": (12, messages.trespass),
+    "wait": (230, upkeep.wait),
+    "set_back": (12, upkeep.set_back),
+    "destroy": (30, upkeep.destroy),
+    "purge": (30, upkeep.purge),
+    "send_due": (45, upkeep.send_due),
+    "carry": (8, upkeep.carry),
+    "sweep": (6, upkeep.sweep),
+    "integrate": (12, upkeep.integrate),
+    "place_hold": (8, officers.place_hold),
+    "ask_release": (8, officers.ask_release),
+    "keep_hold": (2, officers.keep_hold),
+    "decide": (12, officers.decide),
+    "decide_alone": (3, officers.decide_alone),
+    "change_rule": (4, officers.change_rule),
+    "retire_rule": (2, officers.retire_rule),
+    "begin_disposal": (10, officers.begin_disposal),
+    "dispose": (35, officers.dispose),
+    "end_buckets": (4, officers.end_buckets),
+    "open_record": (12, officers.open_record),
+    "new_epoch": (4, officers.new_epoch),
+    "crash": (25, trouble.crash),
+    "restart": (3, trouble.restart),
+    "backup": (2, trouble.backup),
+    "restore": (1, trouble.restore),
+}
+NUMBERS = 1 << 16
+
+
+class Move(NamedTuple):
+    name: str
+    side: int
+    a: int
+    b: int
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.side}, {self.a}, {self.b})"
+
+
+@dataclass
+class Told:
+    """How it went."""
+
+    seed: int
+    steps: int = 0
+    seconds: float = 0.0
+    crashes: int = 0
+    refusals: int = 0
+    checked: int = 0
+    disposed: int = 0
+    entries: int = 0
+    by_move: Counter[str] = field(default_factory=Counter)
+    failure: str = ""
+    promise: str = ""
+    error: Exception | None = None
+    history: list[Move] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        rate = self.steps / self.seconds if self.seconds else 0
+        return (
+            f"seed {self.seed}: {self.steps} steps in {self.seconds:.0f} s ({rate:.0f}/s), {self.crashes} crashes, "
+            f"{self.refusals} refusals, {self.entries} entries, {self.disposed} disposed of, {self.checked} long looks"
+        )
+
+
+def draw(seed: int, steps: int) -> list[Move]:
+    dice = random.Random(seed)
+    names, weights = list(MOVES), [weight for weight, _ in MOVES.values()]
+    chosen = dice.choices(names, weights, k=steps)
+    return [Move(name, int(dice.random() < 0.15), dice.randrange(NUMBERS), dice.randrange(NUMBERS)) for name in chosen]
+
+
+def run(seed: int, steps: int) -> Told:
+    """Episodes of EPISODE steps until `steps` are done or something is broken."""
+    told = Told(seed)
+    for number in range(-(-steps // EPISODE)):
+        moves = draw(seed + number, min(EPISODE, steps - told.steps))
+        with prepared() as sim:
+            live(sim, moves, told)
+        if told.failure:
+            told.seed = seed + number
+            return told
+    return told
+
+
+def live(sim: Sim, moves: list[Move], told: Told) -> None:
+    """One history. What breaks is written into `told`, with the history up to there."""
+    started = time.monotonic()
+    number = 0
+    try:
+        for number, move in enumerate(moves, 1):  # noqa: B007
+            step(sim, move)
+            told.by_move[move.name] += 1
+            if number % invariants.EVERY == 0 or number == len(moves):
+                _look_long(sim)
+                told.checked += 1
+        _end(sim)
+    except Exception as error:  # noqa: BLE001 (whatever breaks is a find)
+        told.error, told.failure, told.history = error, f"{type(error).__name__}: {error}", moves[:number]
+        told.promise = error.promise if isinstance(error, Broken) else type(error).__name__
+    told.seconds += time.monotonic() - started
+    told.steps += number
+    told.crashes, told.refusals = told.crashes + sim.crashes, told.refusals + sim.refusals
+    told.entries += sum(side.model.entries for side in sim.sides)
+    told.disposed += sum(side.model.disposed for side in sim.sides)
+
+
+def step(sim: Sim, move: Move) -> None:
+    sim.steps += 1
+    side = sim.sides[move.side]
+    with tenancy.tenant_scope(side.cast.place):
+        act = MOVES[move.name][1](sim, side, move.a, move.b)
+        happened = perform(sim, side, act) if act is not None else False
+        invariants.after(sim, side, act, happened=happened)
+
+
+def _look_long(sim: Sim) -> None:
+    for side in sim.sides:
+        with tenancy.tenant_scope(side.cast.place):
+            invariants.everything(sim, side)
+
+
+def _end(sim: Sim) -> None:
+    for side in sim.sides:
+        with tenancy.tenant_scope(side.cast.place):
+            invariants.at_the_end(side)
+
+
+# ── a fresh pair ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@contextmanager
+def prepared() -> Iterator[Sim]:
+    """Two newborn businesses, their customers and devices, and a model that knows of them."""
+    with tempfile.TemporaryDirectory(prefix="ebb-sim-") as folder, real.opened(Path(folder)) as world:
+        sim = Sim(world, [Side(one) for one in world.casts])
+        for side in sim.sides:
+            with tenancy.tenant_scope(side.cast.place):
+                _furnish(sim, side)
+        yield sim
+        _forget_backups(sim)
+
+
+def _furnish(sim: Sim, side: Side) -> None:
+    from archive.models import Rule as RuleRow
+
+    owner, now = side.cast.owner, clock.now()
+    for key, purpose in (("billing", "service"), ("promo", "marketing")):
+        category.create(actor=owner, now=now, key=key, name=key.title(), purpose=purpose, gone_after=None)
+    first = RuleRow.objects.get(is_default=True)
+    side.model.rules.append(Rule(first.id, first.code, 7 * 365, is_default=True))
+    wanted = officers.Wanted(name="Default", keep_for="P10D")
+    officers._was_written(side, officers._bring_in(side, now, wanted, first.id))
+    if side is sim.sides[1]:
+        everything = disposal.Limits(ceiling_percent=100, ceiling_count=10**6, review_stages=1)
+        disposal.change_limits(actor=side.cast.officer, now=now, limits=everything)
+    for number in range(messages.CROWD):
+        _step_in(sim, side, messages.newcomer, number)
+        _step_in(sim, side, messages.enrol, number)
+
+
+def _step_in(sim: Sim, side: Side, move: Callable[..., Any], number: int) -> None:
+    act = move(sim, side, number, number)
+    invariants.after(sim, side, act, happened=bool(act and perform(sim, side, act)))
+    sim.steps += 1
+
+
+def _forget_backups(sim: Sim) -> None:
+    from tenants.models import Backup, PlatformEvent
+
+    for backup_id in sim.backups:
+        Backup.objects.filter(id=backup_id).delete()
+        PlatformEvent.objects.filter(codes={"backup": str(backup_id)}).delete()
+
+
+# ── a failure, shorter ────────────────────────────────────────────────────────────────────────────────────────────────
+def shorten(told: Told, *, most: int = 40, around: Callable[[], Any] | None = None) -> list[Move]:
+    """The shortest history found in `most` tries that breaks the same promise: parts are left out, halves first."""
+    moves, tries, part = told.history, 0, max(1, len(told.history) // 2)
+    while part and tries < most:
+        at = 0
+        while at < len(moves) - 1 and tries < most:
+            shorter = moves[:at] + moves[min(at + part, len(moves) - 1) :]
+            tries += 1
+            if _breaks(shorter, told.promise):
+                moves = shorter
+            else:
+                at += part
+        part //= 2
+    return moves
+
+
+def _breaks(moves: list[Move], promise: str) -> bool:
+    again = Told(0)
+    with prepared() as sim:
+        live(sim, moves, again)
+    return again.promise == promise

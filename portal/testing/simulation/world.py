@@ -1,0 +1,255 @@
+"""The real things: two businesses in one database, one keyring in a folder, a clock that is moved, and death at any write.
+
+Nothing here is a stand-in but the instants: `Steady` runs with the fake wall clock, and the keyring's fsync is left out (what a
+power cut does to a keyring file is `portal/sealing/tests`' business; here processes die, not disks).
+"""
+
+import itertools
+import random
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from archive.flows import batch, listing
+from archive.ledger import merkle
+from archive.queries import promise, rules
+from messaging.flows import body, lane
+from messaging.queries import policy
+from portal.kernel import clock, ids, keys, tenancy, wake
+from portal.sealing import record as sealing
+from portal.sealing.keyring import business as ringfile
+from portal.sealing.keyring import disk
+from portal.testing import cast
+
+BIRTH = datetime(2030, 1, 1, 12, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+class Crash(BaseException):
+    """The process dies here. No flow may catch it."""
+
+
+@dataclass
+class Bomb:
+    """Goes off before the nth write, statement or commit from now on, or right after a commit. What is dead writes no more: its
+    connection is cut, and every further write raises again."""
+
+    left: int = 0
+    went_off: bool = False
+
+    def tick(self) -> None:
+        if self.left == 1:
+            self.went_off = True
+            if connection.connection is not None:
+                connection.connection.close()
+        self.left = max(0, self.left - 1)
+        if self.went_off:
+            raise Crash
+
+    def around_statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+        self.tick()
+        return execute(sql, params, many, context)
+
+
+class Steady:
+    """The machine's own count of seconds, which no wrong wall clock moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class Silent:
+    """A wake-up layer that goes nowhere."""
+
+    def send(self, event: wake.Event) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Everything of one business at one moment: rows as COPY writes them, and its ring (never the live one)."""
+
+    rows: dict[str, bytes]
+    ring: bytes
+    id: UUID = field(default_factory=ids.uuid7)
+
+
+@dataclass
+class World:
+    casts: list[cast.Cast]
+    wall: clock.Fake
+    steady: Steady
+    bomb: Bomb
+
+    def advance(self, seconds: float) -> None:
+        self.wall.advance(seconds=seconds)
+        self.steady.seconds += seconds
+
+    def set_back(self, seconds: float) -> None:
+        self.wall.advance(seconds=-seconds)
+
+    def restart(self) -> None:
+        """What a process that died leaves behind: the database and the keyring's files. Nothing else."""
+        self.bomb.left, self.bomb.went_off = 0, False
+        connection.close()
+        reopen_keyring()
+        forget_caches()
+
+
+def reopen_keyring() -> None:
+    keys.keyring.cache_clear()
+    keys.keyring()
+
+
+def forget_caches() -> None:
+    batch.forget()
+    for memory in (batch._unsaved, batch._sealed_to, body._wheel_keys, lane._lanes, policy._known):
+        memory.clear()
+    listing.forget()
+    rules.forget()
+    tenancy.directory().forget()  # type: ignore[attr-defined]
+
+
+# ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+@contextmanager
+def opened(folder: Path) -> Iterator[World]:
+    """Two newborn businesses with a keyring of their own: the mark that a simulated year leaves must not meet other tests."""
+    wall, steady, bomb = clock.Fake(BIRTH), Steady(), Bomb()
+    with ExitStack() as stack:
+        stack.enter_context(_keyring_in(folder))
+        stack.enter_context(clock.use(wall))
+        stack.enter_context(mock.patch.object(clock, "time", steady))
+        stack.enter_context(_quiet())
+        casts = [cast.build(f"sim-{next(_numbers)}-{secrets.token_hex(3)}", name) for name in ("First", "Second")]
+        stack.callback(_remove, casts)
+        stack.enter_context(_fragile(bomb))
+        yield World(casts, wall, steady, bomb)
+
+
+@contextmanager
+def _keyring_in(folder: Path) -> Iterator[None]:
+    before = settings.EBB_KEYRING
+    settings.EBB_KEYRING = str(folder)
+    reopen_keyring()
+    try:
+        yield
+    finally:
+        settings.EBB_KEYRING = before
+        forget_caches()
+        reopen_keyring()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before, wake._layer = wake._layer, Silent()  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        wake._layer = before
+
+
+@contextmanager
+def _fragile(bomb: Bomb) -> Iterator[None]:
+    """Every statement, every commit and every write of a keyring is a moment at which the process may die."""
+    write, commit = disk.Disk.pwrite, connection._commit
+
+    def fragile_write(self: disk.Disk, fd: int, data: bytes, offset: int) -> None:
+        bomb.tick()
+        write(self, fd, data, offset)
+
+    def fragile_commit() -> None:
+        bomb.tick()
+        commit()
+        bomb.tick()
+
+    with (
+        mock.patch.object(disk.Disk, "pwrite", fragile_write),
+        mock.patch.object(disk.Disk, "fsync", lambda self, fd: None),
+        mock.patch.object(connection, "_commit", fragile_commit),
+        connection.execute_wrapper(bomb.around_statement),
+    ):
+        yield
+
+
+def _remove(casts: list[cast.Cast]) -> None:
+    """As if they had never been: other tests of this run walk over all businesses."""
+    from django_q.models import OrmQ
+
+    from tenants.models import Business, Domain
+
+    connection.close()
+    connection.set_schema_to_public()
+    for one in casts:
+        Domain.objects.filter(tenant_id=one.place.id).delete()
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA "{one.place.schema}" CASCADE')
+            cursor.execute("DELETE FROM tenants_business WHERE id = %s", [one.place.id])
+        for row in OrmQ.objects.all():
+            if one.place.id.hex in str(row.task):
+                row.delete()
+    assert not Business.objects.filter(id__in=[one.place.id for one in casts]).exists()
+
+
+# ── copies ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def copy() -> Copy:
+    """Rows first, then the ring, as the real backup does (archive.flows.backup). Of the business at hand."""
+    rows = {}
+    with connection.cursor() as cursor:
+        for table in _tables():
+            with cursor.copy(f'COPY "{table}" TO STDOUT') as out:
+                rows[table] = b"".join(bytes(part) for part in out)
+    return Copy({table: text for table, text in rows.items() if text}, keys.business().copy())
+
+
+def put_back(old: Copy, *, with_ring: bool) -> None:
+    """The rows of a copy in the place of those that are here; with its ring too, marked as the real restore marks it."""
+    with connection.cursor() as cursor:
+        names = ", ".join(f'"{table}"' for table in _tables())
+        cursor.execute(f"TRUNCATE {names}")
+        cursor.execute("SET session_replication_role = replica")  # the copy is whole: no order among its tables
+        for table, text in old.rows.items():
+            with cursor.copy(f'COPY "{table}" FROM STDIN') as into:
+                into.write(text)
+        cursor.execute("SET session_replication_role = DEFAULT")
+    if with_ring:
+        _replace_ring(old)
+
+
+def _replace_ring(old: Copy) -> None:
+    values = ringfile.decode(old.ring)
+    last = values.get(promise.CHECKPOINT) or promise.Held(1, 0, merkle.EMPTY_ROOT, "").encode()
+    epoch = int(promise.canonical.parse(last)["epoch"])
+    mark = promise.Restored(epoch, old.id, clock.now(), clock.now())
+    place = tenancy.here().id
+    keys.keyring().remove(place)
+    keys.keyring().rebirth(place, ringfile.encode(values | {promise.CHECKPOINT: last, promise.RESTORED: mark.encode()}))
+
+
+def lose_live_ring() -> None:
+    """Another machine: no bucket of before has a key here. Time goes on from where it was seen."""
+    mark = keys.keyring().live.high_water()
+    (Path(settings.EBB_KEYRING) / "live.ring").unlink()
+    reopen_keyring()
+    keys.keyring().live.mark(mark)
+
+
+def _tables() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'django_migrations'"
+            " ORDER BY tablename",
+            [tenancy.here().schema],
+        )
+        return [row[0] for row in cursor.fetchall()]
