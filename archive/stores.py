@@ -113,6 +113,17 @@ STORES = [
         ("archive/flows/export.py",),
     ),
     Store(
+        "a backup, outside the installation: database.dump", "every row of the database, as it stands there",
+        "as in the database: what is sealed is sealed, what is plain is plain; its live bodies open with no key of the backup",
+        "when the backup is removed (`--keep`, `--keep-for`)",
+        "portal/tests/test_backup.py::test_no_live_key_and_no_key_in_plain_is_in_it", ("archive/flows/backupfiles.py",),
+    ),
+    Store(
+        "a backup, outside the installation: rings/", "the keys of each business, without those of live buckets",
+        "HPKE (X-Wing) to the installation's backup key and the business's recovery key", "when the backup is removed",
+        "portal/tests/test_backup.py::test_no_live_key_and_no_key_in_plain_is_in_it", ("archive/flows/backup.py",),
+    ),
+    Store(
         "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
         "when it is full or a minute old", f"{RECORD}::test_the_batch_key_is_forgotten_after_its_minute",
         ("archive/flows/batch.py",),
@@ -167,6 +178,7 @@ CODES: Columns = {
     },
 }
 BARE = {
+    "archive/flows/restore.py": "functions that take part in a restore",
     "archive/rules/acts.py": "which acts need a second person, by code",
     "archive/flows/ledger.py": "the parsed forms of entry kinds",
     "archive/flows/listing.py": "who looked at which list lately, as ids",

@@ -52,6 +52,11 @@ def open_record(
     return opened
 
 
+def content_of(found: Entry, session: unlock.Session) -> dict[str, Any] | None:
+    """The verified content of an entry's record, for a flow that writes an entry of its own. Runs in the caller's unit."""
+    return _open(found, session).content
+
+
 def prove(*, actor: Actor, now: datetime, index: int) -> str:
     """The proof file of an entry, for a person; an entry says that it was drawn."""
     with unit.work() as u:

@@ -62,6 +62,7 @@ KINDS = {
     "record.tagged": "A record was given a tag, or lost one.",
     "record.asked": "An author asked to see an ended record again.",
     "record.granted": "An officer granted one opening of a record to its author.",
+    "record.declined": "A request to see an ended record was declined, taken back, or ran out.",
     "record.shown": "An author opened the record that was granted.",
     "supervision.changed": "A supervision rule was written, changed or retired.",
     "disposal.changed": "The limits of disposal were changed: its ceiling, or how many people review.",

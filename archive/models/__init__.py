@@ -17,10 +17,12 @@ from archive.models.recipient import OfficerKey, OfficerShare, Recipient, Unlock
 from archive.models.record import Batch, IndexKey, Record
 from archive.models.rule import Rule
 from archive.models.search import AskedSearch, SearchDay, SearchRow, SearchState
+from archive.models.viewing import Viewing
 
 __all__ = [
     "Approval", "AskedSearch", "Batch", "Bucket", "Case", "CaseItem", "Certificate", "Checkpoint", "Collection",
-    "DisposalGuard", "DisposalPolicy", "DisposalRun", "Disposed", "Entry", "Epoch", "Export", "Head", "Hold", "IndexKey", "Mirror",
-    "OfficerKey", "OfficerShare", "Receipt", "Recipient", "Record", "RecordTag", "Review", "Rule", "SearchDay", "SearchRow",
-    "SearchState", "Supervision", "SupervisionGap", "SupervisionState", "Tile", "Unlock", "UnlockAttempt",
+    "DisposalGuard", "DisposalPolicy", "DisposalRun", "Disposed", "Entry", "Epoch", "Export", "Head", "Hold",
+    "IndexKey", "Mirror", "OfficerKey", "OfficerShare", "Receipt", "Recipient", "Record", "RecordTag", "Review", "Rule",
+    "SearchDay", "SearchRow", "SearchState", "Supervision", "SupervisionGap", "SupervisionState", "Tile", "Unlock",
+    "UnlockAttempt", "Viewing",
 ]  # fmt: skip

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from archive.flows import viewing
 from messaging.flows import body, message
 from messaging.models import Body, Conversation, Message
 from messaging.queries import conversations
 from messaging.rules import state
 from portal.kernel import clock, unit
 from portal.kernel.actors import Actor
-from portal.kernel.errors import not_found
+from portal.kernel.errors import Kind, Refusal, not_found
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,16 @@ def read_conversation(*, actor: Actor, now: datetime, conversation_id: UUID) -> 
         if foreign and talk.assignee_id != actor.id:
             u.entry(_read_draft(actor, talk, len(foreign)))
     return [said.get(row.id, Said(row, None, None)) for row in rows]
+
+
+def ask_again(*, actor: Actor, now: datetime, message_id: UUID, reason: str) -> UUID:
+    """Ask an officer for one look at a message that has ended. Only the archive has its words."""
+    row = Message.objects.filter(id=message_id).first()
+    if row is None:
+        raise not_found("message")
+    if not state.has_ended(row, now):
+        raise Refusal("not_ended", "This message still lives.", Kind.CONFLICT)
+    return viewing.ask(actor=actor, now=now, message_id=message_id, reason=reason)
 
 
 def _may_read(actor: Actor, row: Message) -> bool:
