@@ -148,7 +148,7 @@ def look(*, now: datetime, slice_entries: int = SLICE) -> Looked:
 def _look(u: unit.Unit, rules: list[_Rule], start: int, end: int, now: datetime) -> Looked:
     seen = _records(start, end)
     missed = _compare(rules, seen)
-    why = _reasons(rules, seen, {one.row.message_id for one in missed})
+    why = _reasons(rules, seen)
     _remember_gap(missed, now)
     if not why:
         return Looked(missed=len(missed))
@@ -184,15 +184,15 @@ def _compare(rules: Sequence[_Rule], seen: Sequence[_Seen]) -> list[_Seen]:
     return [one for one in unkeyed if any(rule.covers(one.place) for rule in asking)]
 
 
-def _reasons(rules: Sequence[_Rule], seen: Sequence[_Seen], missed: set[UUID]) -> dict[UUID, list[str]]:
-    """Which records go into the case, and which rule says so by what."""
+def _reasons(rules: Sequence[_Rule], seen: Sequence[_Seen]) -> dict[UUID, list[str]]:
+    """Which records go into the case, and which rule says so by what. A month without a key has no lines to meet."""
     why: dict[UUID, list[str]] = defaultdict(list)
     for row, index in seen:
         held = frozenset(row.words)
         for rule in rules:
             if not rule.covers(index):
                 continue
-            if row.message_id not in missed and _meets_any(rule.by_month[row.index_month], held):
+            if _meets_any(rule.by_month.get(row.index_month, []), held):
                 why[row.message_id].append(f"{rule.row.code}:words")
             if rule.takes(row.message_id):
                 why[row.message_id].append(f"{rule.row.code}:sample")
