@@ -124,6 +124,11 @@ STORES = [
         "portal/tests/test_backup.py::test_no_live_key_and_no_key_in_plain_is_in_it", ("archive/flows/backup.py",),
     ),
     Store(
+        "the file of the backup key", "the key that opens the rings of every backup", "nothing: the operator takes it offline",
+        "when the operator destroys it", "portal/tests/test_backup.py::test_another_key_a_changed_byte_and_a_dump_of_another",
+        ("archive/management/commands/backup.py",),
+    ),
+    Store(
         "memory of web and workers: batch keys", "the key of the batch that is being filled", "memory only",
         "when it is full or a minute old", f"{RECORD}::test_the_batch_key_is_forgotten_after_its_minute",
         ("archive/flows/batch.py",),

@@ -5,12 +5,19 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
-        from archive.rules import events
-        from messaging.flows import birth
-        from messaging.queries import moments
+        from archive.flows import restore
+        from archive.rules import events, scopes
+        from messaging.api import idempotency
+        from messaging.flows import birth, promise, restored
+        from messaging.queries import moments, policy
+        from portal.web import once
         from tenants.flows import provision
 
         provision.register_step("messaging", birth.prepare)
+        restore.register_step("messaging", restored.end_unreadable)
         events.register(events.CONVERSATION_CLOSED, moments.conversation_closed)
         events.register(events.CUSTOMER_CLOSED, moments.customer_closed)
         events.register_fields(moments.field)
+        events.register_moved(promise.move)
+        scopes.register_categories(policy.category_names)
+        once.register(idempotency.answer_once)

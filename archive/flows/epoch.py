@@ -14,9 +14,9 @@ from datetime import datetime
 
 from archive.flows import ledger, signing, tree
 from archive.models import Checkpoint, Epoch
-from archive.queries import promise
+from archive.queries import outside, promise
 from archive.queries import tree as stored
-from portal.kernel import unit
+from portal.kernel import clock, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
 
@@ -40,8 +40,9 @@ class Begun:
     first_index: int
 
 
-def begin(*, actor: Actor, now: datetime) -> Begun:
-    """Open a new epoch, or finish one that was opened half-way. Refuses while the log is whole."""
+def begin(*, actor: Actor, now: datetime, known: str = "") -> Begun:
+    """Open a new epoch, or finish one that was opened half-way. Refuses while the log is whole. `known` is the newest
+    checkpoint that somebody outside kept: where the keyring itself was restored, nobody else knows how far the log was."""
     actor.require("archive.open")
     _grow()
     held = promise.held()
@@ -49,7 +50,7 @@ def begin(*, actor: Actor, now: datetime) -> Begun:
         raise _whole()
     epoch = tree.current_epoch()
     if held.epoch >= epoch.number:
-        epoch = _open(actor, now, epoch, held)
+        epoch = _open(actor, now, epoch, held, outside.read(known) if known.strip() else None)
     _swap(epoch, held)
     return Begun(epoch.number, epoch.origin, epoch.first_index)
 
@@ -71,17 +72,31 @@ def _grow() -> None:
         tree.rebuild()
 
 
-def _open(actor: Actor, now: datetime, epoch: Epoch, held: promise.Held) -> Epoch:
+def _open(actor: Actor, now: datetime, epoch: Epoch, held: promise.Held, known: outside.Known | None) -> Epoch:
     number = held.epoch + 1
-    origin = f"{epoch.origin.rpartition('/')[0]}/{number}"
+    origin = f"{epoch.origin.rpartition('/')[0]}/{_name(number)}"
     vkey = signing.make_key(number, origin).verifier.encode()
     with unit.work() as u:
         first = ledger.lock_head() + 1 + len(u.drafts)
         size = stored.size()
         _check_broken(epoch, size, held)
         opened = Epoch.objects.create(number=number, origin=origin, vkey=vkey, started_at=now, first_index=first)
-        u.entry(_leaf(actor, opened, held, measure(epoch, size, held)))
+        last = _last(held, known)
+        u.entry(_leaf(actor, opened, last, measure(epoch, size, last)))
     return opened
+
+
+def _name(number: int) -> str:
+    """Where the keyring was restored, an epoch of that number may have been opened and lost since: never the same name."""
+    mark = promise.restored()
+    return f"{number}-{mark.backup.hex[-8:]}" if mark else str(number)
+
+
+def _last(held: promise.Held, known: outside.Known | None) -> promise.Held:
+    """The furthest that is known to have been promised: by the keyring, or by a checkpoint that was kept outside."""
+    if known is None or (known.epoch, known.size) <= (held.epoch, held.size):
+        return held
+    return promise.Held(known.epoch, known.size, known.root, "")
 
 
 def _leaf(actor: Actor, opened: Epoch, held: promise.Held, gap: Gap) -> unit.Draft:
@@ -89,6 +104,9 @@ def _leaf(actor: Actor, opened: Epoch, held: promise.Held, gap: Gap) -> unit.Dra
         "epoch": opened.number, "origin": opened.origin, "previous_epoch": held.epoch, "previous_size": held.size,
         "previous_root": held.root.hex(), "trusted_size": gap.trusted, "lost_from": gap.lost_from, "lost_to": gap.lost_to,
     }  # fmt: skip
+    mark = promise.restored()
+    if mark is not None:  # how far the log was is known at least up to `lost_to`, and not whether there was more
+        codes |= {"restored": str(mark.backup), "as_of": clock.text(mark.as_of)}
     return unit.Draft("epoch.opened", actor.label, codes=codes)
 
 

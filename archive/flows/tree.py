@@ -4,7 +4,8 @@
              entries say: losing or redoing this step changes nothing.
 2  compare   the keyring's last checkpoint must be a prefix of this tree. A database with fewer entries (`log_behind`, a
              restored backup) or another root at that size (`log_forked`) is refused: signing it would be the fork that
-             a log exists to make impossible. Only an officer goes on, in a new epoch (`epoch.begin`).
+             a log exists to make impossible. A keyring that came from a backup itself (`log_restored`) knows no last checkpoint.
+             Only an officer goes on, in a new epoch (`epoch.begin`).
 3  promise   sign, and compare-and-swap the checkpoint into the keyring.
 4  publish   the checkpoint's row, which every door reads. So nothing is published that the keyring does not know.
 
@@ -80,6 +81,11 @@ def compare(epoch: Epoch, size: int, held: promise.Held | None) -> None:
             "A new epoch was begun and not finished. An officer must begin it again.",
             epoch=epoch.number,
         )
+    if promise.restored() is not None:
+        raise signing.refuse(
+            "log_restored", "This archive was restored from a backup, and what was signed after that backup is not known "
+            "here, so nothing more is signed. An officer must open a new epoch.", size=size, promised=held.size,
+        )  # fmt: skip
     if held.epoch > epoch.number or size < held.size:
         raise signing.refuse(
             "log_behind", "This database is older than the last signed checkpoint, so nothing more is signed. "

@@ -74,7 +74,7 @@ def purge(*, now: datetime, slice_rows: int = SLICE) -> Purged:
             cursor.execute(_PURGE, [now, slice_rows, now, now])
             ended, unread, listed = cursor.fetchone()
         if ended:
-            u.entry(_mass_entry(bytes(listed), unread))
+            u.entry(mass_entry(bytes(listed), unread))
     return Purged(ended, unread)
 
 
@@ -91,7 +91,7 @@ def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:
         lost = [row.message_id for row in rows if not _carry(row, bucket)]
         if lost:
             Message.objects.filter(id__in=lost).update(ended_at=now, ended_reason="unreadable")
-            u.entry(_mass_entry(b"".join(sorted(pk.bytes for pk in lost)), 0))
+            u.entry(mass_entry(b"".join(sorted(pk.bytes for pk in lost)), 0))
     return len(rows)
 
 
@@ -110,9 +110,10 @@ def _carry(row: Body, bucket: int) -> bool:
     return True
 
 
-def _mass_entry(listed: bytes, unread: int) -> unit.Draft:
+def mass_entry(listed: bytes, unread: int, reason: str = "") -> unit.Draft:
     """One leaf for many: their count and the hash of the sorted ids (16 bytes each); the list is the sealed detail."""
+    codes: dict[str, str | int | bool] = {"unread": unread} | ({"reason": reason} if reason else {})
     return unit.Draft(
         "messages.ended", CLOCK.label, count=len(listed) // 16, ids_sha256=hashlib.sha256(listed).hexdigest(),
-        codes={"unread": unread}, detail={"ids": b64encode(listed).decode()},
+        codes=codes, detail={"ids": b64encode(listed).decode()},
     )  # fmt: skip

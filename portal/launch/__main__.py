@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from portal.launch import bench, checks, demo, serve
+from portal.launch import bench, checks, demo, scratch, serve
 from portal.launch.problem import LaunchError
 
 
@@ -15,6 +15,9 @@ def parser() -> argparse.ArgumentParser:
     _add_bench(commands.add_parser("bench", help="the benchmarks, each against a limit taken in the same run"))
     _add_serve(commands.add_parser("serve", help="one process of a real installation, configured by environment"))
     commands.add_parser("checks", help="style, types, templates, migrations")
+    _add_scratch(
+        commands.add_parser("scratch", help="one command of manage.py on a PostgreSQL that is gone afterwards")
+    )
     return root
 
 
@@ -32,6 +35,10 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
 def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("process", choices=("web", "worker", "clock"))
     command.add_argument("queue", nargs="?", choices=serve.QUEUES, help="worker: only this queue (default both)")
+
+
+def _add_scratch(command: argparse.ArgumentParser) -> None:
+    command.add_argument("words", nargs=argparse.REMAINDER, help="the command and its arguments")
 
 
 def port(text: str) -> int:
@@ -54,6 +61,8 @@ def dispatch(chosen: argparse.Namespace) -> int:
         return bench.run(chosen.names, chosen.json)
     if chosen.command == "checks":
         return checks.run()
+    if chosen.command == "scratch":
+        return scratch.run(chosen.words)
     if chosen.queue and chosen.process != "worker":
         raise LaunchError(f"`serve {chosen.process}` takes no queue; only `serve worker` does.")
     return serve.run(chosen.process, chosen.queue)

@@ -80,6 +80,10 @@ class BusinessKeyring:
     def names(self, prefix: str = "") -> list[str]:
         return sorted(name for name in self._values() if name.startswith(prefix))
 
+    def copy(self) -> bytes:
+        """Everything it holds at one moment, as `decode` reads it: for a backup, which seals it at once."""
+        return encode(self._values())
+
     def compare_and_swap(self, name: str, old: bytes | None, new: bytes) -> bool:
         """Set `name` to `new` if it holds `old` (None: if it holds nothing). False, and nothing changed, if not."""
         was: list[bytes | None] = []

@@ -57,6 +57,18 @@ class Keyring:
         file.settle()
         return self.business(business_id)
 
+    def rebirth(self, business_id: UUID, payload: bytes) -> None:
+        """Make the file of a restored business, whole or not at all. Raises `KeyTaken` where there is one: what it holds
+        may be newer than any copy."""
+        file = self._business_file(business_id)
+        if file.path.exists():
+            raise errors.KeyTaken("The keyring holds this business already.")
+        file.birth(payload)
+
+    def holds(self, business_id: UUID) -> bool:
+        """Whether there is a file for this business; it may still be damaged, or sealed under another master key."""
+        return self._business_file(business_id).path.exists()
+
     def remove(self, business_id: UUID) -> None:
         """Overwrite and delete the file of a business: its archive and profiles are unreadable from here on, but for
         backups of the file. Asking again is fine."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from portal.sealing import errors
+from portal.sealing.keyring import business
 from portal.sealing.keyring.ring import Keyring
 
 MASTER = bytes(range(32))
@@ -137,3 +138,16 @@ def test_a_writer_that_waited_for_a_removal_finds_nothing(ring, root, monkeypatc
     monkeypatch.setattr(fcntl, "flock", late)
     with pytest.raises(errors.KeyGone):
         acme.create("other")
+
+
+def test_a_copy_is_reborn_under_another_master_key_and_never_over_a_file(tmp_path):
+    old, new = Keyring(tmp_path / "old", b"o" * 32), Keyring(tmp_path / "new", b"n" * 32)
+    kept = old.birth(ACME)
+    key, extra = kept.create("business"), kept.create("disposal/2031-05")
+    assert not new.holds(ACME)
+    new.rebirth(ACME, kept.copy())
+    assert new.holds(ACME)
+    assert (new.business(ACME).get("business"), new.business(ACME).get("disposal/2031-05")) == (key, extra)
+    with pytest.raises(errors.KeyTaken):
+        new.rebirth(ACME, business.encode({"business": b"x" * 32}))
+    assert new.business(ACME).get("business") == key
