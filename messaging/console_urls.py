@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from archive.pages import ceremony, ledger, record
+from archive.pages import audit, ceremony, ledger, record, search
 from archive.pages import unlock as archive_unlock
 from messaging.pages.console import (
     accent,
@@ -25,6 +25,7 @@ frame.add_business(accent.business)
 frame.add_counts(overview.counts)
 names.register(of_customers=desk.names_of, of_actors=staff.get_names, finder=desk.find_one_customer)
 names.identify_by(desk.identify)
+names.list_staff_by(staff.get_everybody)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -53,6 +54,11 @@ urlpatterns = [
     path("devices/<uuid:device_id>/sign-out", devices.sign_out, name="device_sign_out"),
     path("devices/<uuid:device_id>/wipe", devices.wipe, name="device_wipe"),
     path("archive/", ledger.listing, name="archive"),
+    path("archive/search/", search.search, name="archive_search"),
+    path("archive/search/<uuid:search_id>/", search.results, name="archive_found"),
+    path("archive/search/<uuid:search_id>/keep", search.keep, name="archive_search_keep"),
+    path("archive/search/<uuid:search_id>/delete", search.delete, name="archive_search_delete"),
+    path("archive/audit/", audit.audit, name="archive_audit"),
     path("archive/ceremony", ceremony.ceremony, name="archive_ceremony"),
     path("archive/unlock", archive_unlock.unlock, name="archive_unlock"),
     path("archive/lock", archive_unlock.lock, name="archive_lock"),

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
+from archive.flows import asked as asked_flow
 from archive.flows import opening, unlock, wordkeys
 from archive.ledger import entry as leaves
 from archive.models import Record
@@ -28,7 +27,6 @@ from portal.kernel.errors import Kind, Refusal
 
 PAGE = 50
 MOST_OPENED = 500
-LONGEST_REASON = 1000
 AROUND = 90  # characters of a text that are shown on each side of what was found
 Batch = list[Record]
 
@@ -77,12 +75,11 @@ def search(
 ) -> Results:  # fmt: skip
     """One page, newest first. Refuses `query_invalid`, `range_upside_down`, `archive_locked`, `reason_missing`."""
     asked = _ask(actor, now, query, reason, browser, with_text=with_text)
-    rows = found.matching(asked.query, asked.words)
     phrases = [term for term in asked.query.words if term.name == language.PHRASE]
     if phrases and asked.session:
-        kept, after, checked, is_cut = _check(rows, phrases, asked.session, cursor, size)
+        kept, after, checked, is_cut = _check(asked, phrases, asked.session, cursor, size)
     else:
-        (kept, after), checked, is_cut = found.newest(rows, cursor, size, sealed=with_text), 0, False
+        (kept, after), checked, is_cut = found.page(asked.query, asked.words, cursor, size, sealed=with_text), 0, False
     shown = _with_text(actor, kept, asked) if with_text and asked.session else [Shown(hit) for hit in found.hits(kept)]
     return Results(asked.query, shown, after, checked, is_cut, asked.unsearched)
 
@@ -108,7 +105,7 @@ def _ask(actor: Actor, now: datetime, text: str, reason: str, browser: Browser |
     needs_key = asked.needs_key or with_text
     with unit.work() as u:
         session = _unlocked(actor, now, browser) if needs_key else None
-        u.entry(_draft(actor, text, _checked_reason(reason, needs_key), asked))
+        u.entry(_draft(actor, text, asked_flow.check_reason(reason, needs_key=needs_key), asked))
     if session is None or not asked.needs_key:
         return _Asked(asked, [], [], session)
     keys, unsearched = wordkeys.by_month(session)
@@ -118,17 +115,6 @@ def _ask(actor: Actor, now: datetime, text: str, reason: str, browser: Browser |
 def _draft(actor: Actor, text: str, reason: str, asked: Query) -> unit.Draft:
     detail: dict[str, object] = {"query": text, "reason": reason}
     return unit.Draft("archive.searched", actor.label, codes={"words": asked.needs_key}, detail=detail)
-
-
-def _checked_reason(reason: str, needs_key: bool) -> str:
-    reason = reason.strip()
-    if needs_key and not reason:
-        raise Refusal(
-            "reason_missing", "Say why you look for words. The reason is sealed into the archive.", field="reason"
-        )
-    if len(reason) > LONGEST_REASON:
-        raise Refusal("reason_too_long", f"Say it in {LONGEST_REASON} characters.", field="reason")
-    return reason
 
 
 def _unlocked(actor: Actor, now: datetime, browser: Browser | None) -> unlock.Session:
@@ -142,12 +128,12 @@ def _unlocked(actor: Actor, now: datetime, browser: Browser | None) -> unlock.Se
 
 # ── phrases ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _check(
-    rows: "QuerySet[Record]", phrases: Sequence[language.Term], session: unlock.Session, cursor: str, size: int
+    asked: _Asked, phrases: Sequence[language.Term], session: unlock.Session, cursor: str, size: int
 ) -> tuple[Batch, str, int, bool]:
     """The next records in which every phrase stands, or does not where it is denied: (them, cursor, opened, stopped)."""
     kept: Batch = []
     checked, last, opener = 0, cursor, opening.Opener(session)
-    for row in _candidates(rows, cursor):
+    for row in _candidates(asked, cursor):
         if len(kept) == size or checked == MOST_OPENED:
             return kept, last, checked, len(kept) < size
         checked, last = checked + 1, found.encode(row)
@@ -156,9 +142,9 @@ def _check(
     return kept, "", checked, False
 
 
-def _candidates(rows: "QuerySet[Record]", cursor: str) -> Iterator[Record]:
+def _candidates(asked: _Asked, cursor: str) -> Iterator[Record]:
     while True:
-        batch, cursor = found.newest(rows, cursor, 100, sealed=True)
+        batch, cursor = found.page(asked.query, asked.words, cursor, 100, sealed=True)
         yield from batch
         if not cursor:
             return

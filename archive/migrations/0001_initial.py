@@ -8,616 +8,1068 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('envelope', models.BinaryField()),
-                ('sha256', models.BinaryField(max_length=32)),
-                ('created_at', models.DateTimeField()),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("envelope", models.BinaryField()),
+                ("sha256", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Certificate',
+            name="Certificate",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('month', models.CharField(max_length=7, unique=True)),
-                ('note', models.TextField()),
-                ('issued_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("month", models.CharField(max_length=7, unique=True)),
+                ("note", models.TextField()),
+                ("issued_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Disposed',
+            name="Disposed",
             fields=[
-                ('message_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('entry_id', models.UUIDField()),
-                ('at', models.DateTimeField()),
+                ("message_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("entry_id", models.UUIDField()),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Epoch',
+            name="Epoch",
             fields=[
-                ('number', models.IntegerField(primary_key=True, serialize=False)),
-                ('origin', models.CharField(max_length=120)),
-                ('vkey', models.CharField(max_length=200)),
-                ('started_at', models.DateTimeField()),
-                ('first_index', models.BigIntegerField()),
+                ("number", models.IntegerField(primary_key=True, serialize=False)),
+                ("origin", models.CharField(max_length=120)),
+                ("vkey", models.CharField(max_length=200)),
+                ("started_at", models.DateTimeField()),
+                ("first_index", models.BigIntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='IndexKey',
+            name="IndexKey",
             fields=[
-                ('month', models.CharField(max_length=7, primary_key=True, serialize=False)),
-                ('envelope', models.BinaryField(null=True)),
-                ('sealed_at', models.DateTimeField(null=True)),
+                ("month", models.CharField(max_length=7, primary_key=True, serialize=False)),
+                ("envelope", models.BinaryField(null=True)),
+                ("sealed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='OfficerKey',
+            name="OfficerKey",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('staff_id', models.UUIDField(null=True, unique=True)),
-                ('public', models.BinaryField()),
-                ('locked_private', models.BinaryField()),
-                ('given_by', models.CharField(max_length=60)),
-                ('given_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("staff_id", models.UUIDField(null=True, unique=True)),
+                ("public", models.BinaryField()),
+                ("locked_private", models.BinaryField()),
+                ("given_by", models.CharField(max_length=60)),
+                ("given_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='SupervisionGap',
+            name="SupervisionGap",
             fields=[
-                ('month', models.CharField(max_length=7, primary_key=True, serialize=False)),
-                ('count', models.BigIntegerField(default=0)),
-                ('first_index', models.BigIntegerField()),
-                ('last_index', models.BigIntegerField()),
-                ('found_at', models.DateTimeField()),
+                ("month", models.CharField(max_length=7, primary_key=True, serialize=False)),
+                ("count", models.BigIntegerField(default=0)),
+                ("first_index", models.BigIntegerField()),
+                ("last_index", models.BigIntegerField()),
+                ("found_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Unlock',
+            name="Unlock",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('staff_id', models.UUIDField()),
-                ('session_digest', models.BinaryField(max_length=32, unique=True)),
-                ('half', models.BinaryField()),
-                ('officer_id', models.UUIDField()),
-                ('opened_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("staff_id", models.UUIDField()),
+                ("session_digest", models.BinaryField(max_length=32, unique=True)),
+                ("half", models.BinaryField()),
+                ("officer_id", models.UUIDField()),
+                ("opened_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='UnlockAttempt',
+            name="UnlockAttempt",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('staff_id', models.UUIDField()),
-                ('at', models.DateTimeField()),
-                ('was_right', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("staff_id", models.UUIDField()),
+                ("at", models.DateTimeField()),
+                ("was_right", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=40)),
-                ('target_id', models.UUIDField()),
-                ('codes', models.JSONField(default=dict)),
-                ('reason', models.BinaryField()),
-                ('state', models.CharField(choices=[('open', 'Open'), ('cooling', 'Cooling'), ('done', 'Done'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn'), ('expired', 'Expired'), ('failed', 'Failed')], max_length=10)),
-                ('asked_by', models.CharField(max_length=60)),
-                ('person_id', models.UUIDField(null=True)),
-                ('asked_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('acts_at', models.DateTimeField(null=True)),
-                ('decided_by', models.CharField(default='', max_length=60)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('failure', models.CharField(default='', max_length=60)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                ("target_id", models.UUIDField()),
+                ("codes", models.JSONField(default=dict)),
+                ("reason", models.BinaryField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("cooling", "Cooling"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                            ("withdrawn", "Withdrawn"),
+                            ("expired", "Expired"),
+                            ("failed", "Failed"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("asked_by", models.CharField(max_length=60)),
+                ("person_id", models.UUIDField(null=True)),
+                ("asked_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("acts_at", models.DateTimeField(null=True)),
+                ("decided_by", models.CharField(default="", max_length=60)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("failure", models.CharField(default="", max_length=60)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['open', 'cooling'])), fields=['expires_at'], name='approval_that_waits')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['open', 'cooling', 'done', 'refused', 'withdrawn', 'expired', 'failed'])), name='an_approval_has_a_known_state'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'cooling'), _negated=True), ('acts_at__isnull', False), _connector='OR'), name='a_cooling_approval_knows_when_it_acts'), models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'cooling'])), fields=('kind', 'target_id'), name='an_act_is_asked_for_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["open", "cooling"])),
+                        fields=["expires_at"],
+                        name="approval_that_waits",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["open", "cooling", "done", "refused", "withdrawn", "expired", "failed"])
+                        ),
+                        name="an_approval_has_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "cooling"), _negated=True), ("acts_at__isnull", False), _connector="OR"
+                        ),
+                        name="a_cooling_approval_knows_when_it_acts",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["open", "cooling"])),
+                        fields=("kind", "target_id"),
+                        name="an_act_is_asked_for_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AskedSearch',
+            name="AskedSearch",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('staff_id', models.UUIDField()),
-                ('sealed', models.BinaryField()),
-                ('is_kept', models.BooleanField(default=False)),
-                ('asked_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("staff_id", models.UUIDField()),
+                ("sealed", models.BinaryField()),
+                ("is_kept", models.BooleanField(default=False)),
+                ("asked_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['staff_id', 'id'], name='search_of_staff')],
+                "indexes": [models.Index(fields=["staff_id", "id"], name="search_of_staff")],
             },
         ),
         migrations.CreateModel(
-            name='Bucket',
+            name="Bucket",
             fields=[
-                ('month', models.CharField(max_length=7, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('deciding', 'Deciding'), ('decided', 'Decided'), ('destroyed', 'Destroyed')], default='open', max_length=10)),
-                ('disposed', models.BigIntegerField(default=0)),
-                ('disposed_bytes', models.BigIntegerField(default=0)),
-                ('moved', models.BigIntegerField(default=0)),
-                ('rules', models.JSONField(default=dict)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decided_index', models.BigIntegerField(null=True)),
-                ('destroyed_at', models.DateTimeField(null=True)),
-                ('destroyed_index', models.BigIntegerField(null=True)),
+                ("month", models.CharField(max_length=7, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("deciding", "Deciding"),
+                            ("decided", "Decided"),
+                            ("destroyed", "Destroyed"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("disposed", models.BigIntegerField(default=0)),
+                ("disposed_bytes", models.BigIntegerField(default=0)),
+                ("moved", models.BigIntegerField(default=0)),
+                ("rules", models.JSONField(default=dict)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("decided_index", models.BigIntegerField(null=True)),
+                ("destroyed_at", models.DateTimeField(null=True)),
+                ("destroyed_index", models.BigIntegerField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['open', 'deciding', 'decided', 'destroyed'])), name='a_bucket_is_in_a_known_state'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'deciding']), ('decided_index__isnull', False), _connector='OR'), name='a_decided_bucket_names_its_entry')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "deciding", "decided", "destroyed"])),
+                        name="a_bucket_is_in_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["open", "deciding"]), ("decided_index__isnull", False), _connector="OR"
+                        ),
+                        name="a_decided_bucket_names_its_entry",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('sealed_name', models.BinaryField()),
-                ('is_standing', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=10)),
-                ('size', models.BigIntegerField(default=0)),
-                ('opened_by', models.CharField(max_length=60)),
-                ('opened_at', models.DateTimeField()),
-                ('closed_by', models.CharField(blank=True, default='', max_length=60)),
-                ('closed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("sealed_name", models.BinaryField()),
+                ("is_standing", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(choices=[("open", "Open"), ("closed", "Closed")], default="open", max_length=10),
+                ),
+                ("size", models.BigIntegerField(default=0)),
+                ("opened_by", models.CharField(max_length=60)),
+                ("opened_at", models.DateTimeField()),
+                ("closed_by", models.CharField(blank=True, default="", max_length=60)),
+                ("closed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['open', 'closed'])), name='a_case_is_open_or_closed'), models.CheckConstraint(condition=models.Q(('state', 'open'), ('closed_at__isnull', False), _connector='OR'), name='a_closed_case_knows_when'), models.UniqueConstraint(condition=models.Q(('is_standing', True)), fields=('is_standing',), name='supervision_has_one_case')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "closed"])), name="a_case_is_open_or_closed"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "open"), ("closed_at__isnull", False), _connector="OR"),
+                        name="a_closed_case_knows_when",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_standing", True)),
+                        fields=("is_standing",),
+                        name="supervision_has_one_case",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CaseItem',
+            name="CaseItem",
             fields=[
-                ('pk', models.CompositePrimaryKey('case_id', 'message_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('case_id', models.UUIDField()),
-                ('message_id', models.UUIDField()),
-                ('number', models.BigIntegerField()),
-                ('entry_index', models.BigIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('direction', models.CharField(max_length=3)),
-                ('category', models.CharField(blank=True, default='', max_length=40)),
-                ('sent_at', models.DateTimeField()),
-                ('added_at', models.DateTimeField()),
-                ('matched', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
-                ('assignee_id', models.UUIDField(null=True)),
-                ('assigned_at', models.DateTimeField(null=True)),
-                ('decision', models.CharField(blank=True, default='', max_length=16)),
-                ('decided_by', models.CharField(blank=True, default='', max_length=60)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('is_sampled', models.BooleanField(default=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "case_id", "message_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("case_id", models.UUIDField()),
+                ("message_id", models.UUIDField()),
+                ("number", models.BigIntegerField()),
+                ("entry_index", models.BigIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("direction", models.CharField(max_length=3)),
+                ("category", models.CharField(blank=True, default="", max_length=40)),
+                ("sent_at", models.DateTimeField()),
+                ("added_at", models.DateTimeField()),
+                (
+                    "matched",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), default=list, size=None
+                    ),
+                ),
+                ("assignee_id", models.UUIDField(null=True)),
+                ("assigned_at", models.DateTimeField(null=True)),
+                ("decision", models.CharField(blank=True, default="", max_length=16)),
+                ("decided_by", models.CharField(blank=True, default="", max_length=60)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("is_sampled", models.BooleanField(default=False)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('decision', '')), fields=['case_id', 'number'], name='item_to_review')],
-                'constraints': [models.UniqueConstraint(fields=('case_id', 'number'), name='an_item_has_its_own_number'), models.CheckConstraint(condition=models.Q(('decision__in', ['', 'responsive', 'not_responsive', 'privileged', 'escalate', 'no_issue'])), name='an_item_has_a_known_decision'), models.CheckConstraint(condition=models.Q(('decision', ''), ('decided_at__isnull', False), _connector='OR'), name='a_decision_knows_when')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("decision", "")), fields=["case_id", "number"], name="item_to_review"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("case_id", "number"), name="an_item_has_its_own_number"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("decision__in", ["", "responsive", "not_responsive", "privileged", "escalate", "no_issue"])
+                        ),
+                        name="an_item_has_a_known_decision",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("decision", ""), ("decided_at__isnull", False), _connector="OR"),
+                        name="a_decision_knows_when",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('size', models.BigIntegerField(db_index=True)),
-                ('epoch', models.IntegerField()),
-                ('root', models.BinaryField(max_length=32)),
-                ('note', models.TextField()),
-                ('signed_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("size", models.BigIntegerField(db_index=True)),
+                ("epoch", models.IntegerField()),
+                ("root", models.BinaryField(max_length=32)),
+                ("note", models.TextField()),
+                ("signed_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('epoch', 'size'), name='an_epoch_signs_one_tree_of_a_size')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("epoch", "size"), name="an_epoch_signs_one_tree_of_a_size")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Collection',
+            name="Collection",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('case_id', models.UUIDField()),
-                ('query', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('stopped', 'Stopped')], default='running', max_length=10)),
-                ('count', models.BigIntegerField(default=0)),
-                ('after_at', models.DateTimeField(null=True)),
-                ('after_message', models.UUIDField(null=True)),
-                ('asked_by', models.CharField(max_length=60)),
-                ('asked_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("case_id", models.UUIDField()),
+                ("query", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "Running"), ("done", "Done"), ("stopped", "Stopped")],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("count", models.BigIntegerField(default=0)),
+                ("after_at", models.DateTimeField(null=True)),
+                ("after_message", models.UUIDField(null=True)),
+                ("asked_by", models.CharField(max_length=60)),
+                ("asked_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'running')), fields=['id'], name='collection_that_runs'), models.Index(fields=['case_id'], name='collection_of_case')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['running', 'done', 'stopped'])), name='a_collection_is_in_a_known_state')],
+                "indexes": [
+                    models.Index(condition=models.Q(("state", "running")), fields=["id"], name="collection_that_runs"),
+                    models.Index(fields=["case_id"], name="collection_of_case"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["running", "done", "stopped"])),
+                        name="a_collection_is_in_a_known_state",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DisposalGuard',
+            name="DisposalGuard",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='a_business_has_one_guard')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="a_business_has_one_guard")],
             },
         ),
         migrations.CreateModel(
-            name='DisposalPolicy',
+            name="DisposalPolicy",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('ceiling_percent', models.PositiveSmallIntegerField(default=20)),
-                ('ceiling_count', models.PositiveIntegerField(default=100000)),
-                ('review_stages', models.PositiveSmallIntegerField(default=1)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("ceiling_percent", models.PositiveSmallIntegerField(default=20)),
+                ("ceiling_count", models.PositiveIntegerField(default=100000)),
+                ("review_stages", models.PositiveSmallIntegerField(default=1)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='a_business_has_one_disposal_policy'), models.CheckConstraint(condition=models.Q(('ceiling_percent__gte', 1), ('ceiling_percent__lte', 100)), name='a_share_is_a_percentage'), models.CheckConstraint(condition=models.Q(('review_stages__gte', 1), ('review_stages__lte', 3)), name='a_review_has_up_to_three_stages')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="a_business_has_one_disposal_policy"),
+                    models.CheckConstraint(
+                        condition=models.Q(("ceiling_percent__gte", 1), ("ceiling_percent__lte", 100)),
+                        name="a_share_is_a_percentage",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("review_stages__gte", 1), ("review_stages__lte", 3)),
+                        name="a_review_has_up_to_three_stages",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DisposalRun',
+            name="DisposalRun",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('planning', 'Planning'), ('running', 'Running'), ('waiting', 'Waiting'), ('finished', 'Finished'), ('stopped', 'Stopped')], default='planning', max_length=10)),
-                ('stopped_by', models.CharField(default='', max_length=60)),
-                ('asked_by', models.CharField(max_length=60)),
-                ('allowed', models.BigIntegerField(default=0)),
-                ('due', models.BigIntegerField(default=0)),
-                ('seen', models.BigIntegerField(default=0)),
-                ('disposed', models.BigIntegerField(default=0)),
-                ('disposed_bytes', models.BigIntegerField(default=0)),
-                ('moved', models.BigIntegerField(default=0)),
-                ('held', models.BigIntegerField(default=0)),
-                ('waiting', models.BigIntegerField(default=0)),
-                ('stuck', models.BigIntegerField(default=0)),
-                ('bucket', models.CharField(default='', max_length=7)),
-                ('after_until', models.DateTimeField(null=True)),
-                ('after_message', models.UUIDField(null=True)),
-                ('in_unknown', models.BooleanField(default=False)),
-                ('approval_id', models.UUIDField(null=True)),
-                ('started_at', models.DateTimeField()),
-                ('beat_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planning", "Planning"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("finished", "Finished"),
+                            ("stopped", "Stopped"),
+                        ],
+                        default="planning",
+                        max_length=10,
+                    ),
+                ),
+                ("stopped_by", models.CharField(default="", max_length=60)),
+                ("asked_by", models.CharField(max_length=60)),
+                ("allowed", models.BigIntegerField(default=0)),
+                ("due", models.BigIntegerField(default=0)),
+                ("seen", models.BigIntegerField(default=0)),
+                ("disposed", models.BigIntegerField(default=0)),
+                ("disposed_bytes", models.BigIntegerField(default=0)),
+                ("moved", models.BigIntegerField(default=0)),
+                ("held", models.BigIntegerField(default=0)),
+                ("waiting", models.BigIntegerField(default=0)),
+                ("stuck", models.BigIntegerField(default=0)),
+                ("bucket", models.CharField(default="", max_length=7)),
+                ("after_until", models.DateTimeField(null=True)),
+                ("after_message", models.UUIDField(null=True)),
+                ("in_unknown", models.BooleanField(default=False)),
+                ("approval_id", models.UUIDField(null=True)),
+                ("started_at", models.DateTimeField()),
+                ("beat_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['planning', 'running', 'waiting', 'finished', 'stopped'])), name='a_run_is_in_a_known_state'), models.UniqueConstraint(models.Value(1), condition=models.Q(('state__in', ['planning', 'running'])), name='one_disposal_runs_at_a_time')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["planning", "running", "waiting", "finished", "stopped"])),
+                        name="a_run_is_in_a_known_state",
+                    ),
+                    models.UniqueConstraint(
+                        models.Value(1),
+                        condition=models.Q(("state__in", ["planning", "running"])),
+                        name="one_disposal_runs_at_a_time",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('index', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('id', models.UUIDField()),
-                ('kind', models.CharField(max_length=40)),
-                ('time', models.DateTimeField()),
-                ('actor', models.CharField(max_length=60)),
-                ('subject_id', models.UUIDField(null=True)),
-                ('customer_id', models.UUIDField(null=True)),
-                ('message_id', models.UUIDField(null=True)),
-                ('run_id', models.UUIDField(null=True)),
-                ('leaf', models.BinaryField()),
-                ('detail', models.BinaryField(null=True)),
+                ("index", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", models.UUIDField()),
+                ("kind", models.CharField(max_length=40)),
+                ("time", models.DateTimeField()),
+                ("actor", models.CharField(max_length=60)),
+                ("subject_id", models.UUIDField(null=True)),
+                ("customer_id", models.UUIDField(null=True)),
+                ("message_id", models.UUIDField(null=True)),
+                ("run_id", models.UUIDField(null=True)),
+                ("leaf", models.BinaryField()),
+                ("detail", models.BinaryField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('message_id__isnull', False)), fields=['message_id'], name='entry_of_message'), models.Index(condition=models.Q(('customer_id__isnull', False)), fields=['customer_id', 'index'], name='entry_of_customer'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id', 'index'], name='entry_of_run'), models.Index(condition=models.Q(('kind', 'message.sent'), _negated=True), fields=['kind', 'index'], name='entry_of_rare_kind'), models.Index(condition=models.Q(('actor__startswith', 'staff:'), models.Q(('kind', 'message.sent'), _negated=True)), fields=['index'], name='entry_of_deed'), models.Index(django.db.models.functions.text.Substr('detail', 1, 16), condition=models.Q(('detail__isnull', False)), name='entry_detail_under')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("message_id__isnull", False)),
+                        fields=["message_id"],
+                        name="entry_of_message",
+                    ),
+                    models.Index(
+                        condition=models.Q(("customer_id__isnull", False)),
+                        fields=["customer_id", "index"],
+                        name="entry_of_customer",
+                    ),
+                    models.Index(
+                        condition=models.Q(("run_id__isnull", False)), fields=["run_id", "index"], name="entry_of_run"
+                    ),
+                    models.Index(
+                        condition=models.Q(("kind", "message.sent"), _negated=True),
+                        fields=["kind", "index"],
+                        name="entry_of_rare_kind",
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            ("actor__startswith", "staff:"), models.Q(("kind", "message.sent"), _negated=True)
+                        ),
+                        fields=["index"],
+                        name="entry_of_deed",
+                    ),
+                    models.Index(
+                        django.db.models.functions.text.Substr("detail", 1, 16),
+                        condition=models.Q(("detail__isnull", False)),
+                        name="entry_detail_under",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Export',
+            name="Export",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('building', 'Building'), ('ready', 'Ready'), ('streamed', 'Streamed'), ('failed', 'Failed'), ('ended', 'Ended')], default='building', max_length=10)),
-                ('is_sealed', models.BooleanField(default=True)),
-                ('by', models.CharField(choices=[('indexes', 'Indexes'), ('time', 'Time'), ('query', 'Query')], max_length=10)),
-                ('first', models.BigIntegerField(null=True)),
-                ('last', models.BigIntegerField(null=True)),
-                ('after', models.DateTimeField(null=True)),
-                ('before', models.DateTimeField(null=True)),
-                ('sealed_query', models.BinaryField(null=True)),
-                ('sealed_reason', models.BinaryField(null=True)),
-                ('asked_by', models.CharField(max_length=60)),
-                ('asked_at', models.DateTimeField()),
-                ('asked_index', models.BigIntegerField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('done', models.BigIntegerField(default=0)),
-                ('total', models.BigIntegerField(default=0)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('beat_at', models.DateTimeField(null=True)),
-                ('ready_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('size', models.BigIntegerField(default=0)),
-                ('sha256', models.CharField(default='', max_length=64)),
-                ('entries', models.BigIntegerField(default=0)),
-                ('records', models.BigIntegerField(default=0)),
-                ('missing', models.JSONField(default=dict)),
-                ('failure', models.CharField(default='', max_length=40)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("building", "Building"),
+                            ("ready", "Ready"),
+                            ("streamed", "Streamed"),
+                            ("failed", "Failed"),
+                            ("ended", "Ended"),
+                        ],
+                        default="building",
+                        max_length=10,
+                    ),
+                ),
+                ("is_sealed", models.BooleanField(default=True)),
+                (
+                    "by",
+                    models.CharField(
+                        choices=[("indexes", "Indexes"), ("time", "Time"), ("query", "Query")], max_length=10
+                    ),
+                ),
+                ("first", models.BigIntegerField(null=True)),
+                ("last", models.BigIntegerField(null=True)),
+                ("after", models.DateTimeField(null=True)),
+                ("before", models.DateTimeField(null=True)),
+                ("sealed_query", models.BinaryField(null=True)),
+                ("sealed_reason", models.BinaryField(null=True)),
+                ("asked_by", models.CharField(max_length=60)),
+                ("asked_at", models.DateTimeField()),
+                ("asked_index", models.BigIntegerField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("done", models.BigIntegerField(default=0)),
+                ("total", models.BigIntegerField(default=0)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("beat_at", models.DateTimeField(null=True)),
+                ("ready_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("size", models.BigIntegerField(default=0)),
+                ("sha256", models.CharField(default="", max_length=64)),
+                ("entries", models.BigIntegerField(default=0)),
+                ("records", models.BigIntegerField(default=0)),
+                ("missing", models.JSONField(default=dict)),
+                ("failure", models.CharField(default="", max_length=40)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['building', 'ready'])), fields=['id'], name='export_at_work')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['building', 'ready', 'streamed', 'failed', 'ended'])), name='an_export_is_in_a_known_state'), models.CheckConstraint(condition=models.Q(('by__in', ['indexes', 'time', 'query'])), name='an_export_selects_in_a_known_way')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["building", "ready"])), fields=["id"], name="export_at_work"
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["building", "ready", "streamed", "failed", "ended"])),
+                        name="an_export_is_in_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("by__in", ["indexes", "time", "query"])),
+                        name="an_export_selects_in_a_known_way",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Head',
+            name="Head",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='a_ledger_has_one_head')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="a_ledger_has_one_head")],
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('sealed_name', models.BinaryField()),
-                ('sealed_reason', models.BinaryField()),
-                ('query', models.TextField(blank=True)),
-                ('case_id', models.UUIDField(null=True)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('releasing', 'Releasing'), ('released', 'Released')], default='active', max_length=10)),
-                ('placed_by', models.CharField(max_length=60)),
-                ('placed_at', models.DateTimeField()),
-                ('releases_at', models.DateTimeField(null=True)),
-                ('released_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("sealed_name", models.BinaryField()),
+                ("sealed_reason", models.BinaryField()),
+                ("query", models.TextField(blank=True)),
+                ("case_id", models.UUIDField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("releasing", "Releasing"), ("released", "Released")],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
+                ("placed_by", models.CharField(max_length=60)),
+                ("placed_at", models.DateTimeField()),
+                ("releases_at", models.DateTimeField(null=True)),
+                ("released_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'released'), _negated=True), fields=['id'], name='hold_in_force')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['active', 'releasing', 'released'])), name='a_hold_is_in_a_known_state'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'releasing'), _negated=True), ('releases_at__isnull', False), _connector='OR'), name='a_hold_that_is_released_knows_when')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "released"), _negated=True), fields=["id"], name="hold_in_force"
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["active", "releasing", "released"])),
+                        name="a_hold_is_in_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "releasing"), _negated=True),
+                            ("releases_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="a_hold_that_is_released_knows_when",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Mirror',
+            name="Mirror",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('sealed_name', models.BinaryField()),
-                ('vkey', models.CharField(max_length=200)),
-                ('drops', models.BooleanField(default=False)),
-                ('added_at', models.DateTimeField()),
-                ('removed_at', models.DateTimeField(null=True)),
-                ('signed_to', models.BigIntegerField(default=0)),
-                ('dropped_to', models.BigIntegerField(default=0)),
-                ('last_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("sealed_name", models.BinaryField()),
+                ("vkey", models.CharField(max_length=200)),
+                ("drops", models.BooleanField(default=False)),
+                ("added_at", models.DateTimeField()),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("signed_to", models.BigIntegerField(default=0)),
+                ("dropped_to", models.BigIntegerField(default=0)),
+                ("last_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('removed_at__isnull', True)), fields=('vkey',), name='a_mirrors_key_stands_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("removed_at__isnull", True)),
+                        fields=("vkey",),
+                        name="a_mirrors_key_stands_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OfficerShare',
+            name="OfficerShare",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('holder_id', models.UUIDField()),
-                ('recipient_id', models.UUIDField()),
-                ('sealed', models.BinaryField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("holder_id", models.UUIDField()),
+                ("recipient_id", models.UUIDField()),
+                ("sealed", models.BinaryField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('holder_id', 'recipient_id'), name='a_holder_has_a_key_of_a_generation_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("holder_id", "recipient_id"), name="a_holder_has_a_key_of_a_generation_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('mirror_id', models.UUIDField()),
-                ('first', models.BigIntegerField()),
-                ('last', models.BigIntegerField()),
-                ('size', models.BigIntegerField()),
-                ('records', models.BigIntegerField()),
-                ('note', models.TextField()),
-                ('received_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("mirror_id", models.UUIDField()),
+                ("first", models.BigIntegerField()),
+                ("last", models.BigIntegerField()),
+                ("size", models.BigIntegerField()),
+                ("records", models.BigIntegerField()),
+                ("note", models.TextField()),
+                ("received_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['mirror_id', 'last'], name='receipt_of_mirror')],
-                'constraints': [models.UniqueConstraint(fields=('mirror_id', 'first'), name='a_mirror_signs_a_range_once')],
+                "indexes": [models.Index(fields=["mirror_id", "last"], name="receipt_of_mirror")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("mirror_id", "first"), name="a_mirror_signs_a_range_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Recipient',
+            name="Recipient",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('officers', 'Officers'), ('recovery', 'Recovery')], max_length=10)),
-                ('public', models.BinaryField()),
-                ('generation', models.IntegerField(default=1)),
-                ('proved_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('retired_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(choices=[("officers", "Officers"), ("recovery", "Recovery")], max_length=10)),
+                ("public", models.BinaryField()),
+                ("generation", models.IntegerField(default=1)),
+                ("proved_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("retired_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('retired_at__isnull', True)), fields=('kind',), name='one_live_recipient_of_a_kind')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("retired_at__isnull", True)),
+                        fields=("kind",),
+                        name="one_live_recipient_of_a_kind",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Record',
+            name="Record",
             fields=[
-                ('message_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('entry_id', models.UUIDField(unique=True)),
-                ('customer_id', models.UUIDField(null=True)),
-                ('kind', models.CharField(max_length=40)),
-                ('category', models.CharField(default='', max_length=40)),
-                ('purpose', models.CharField(default='service', max_length=16)),
-                ('rule', models.CharField(default='', max_length=64)),
-                ('direction', models.CharField(max_length=3)),
-                ('run_id', models.UUIDField(null=True)),
-                ('sent_at', models.DateTimeField()),
-                ('gone_at', models.DateTimeField(null=True)),
-                ('archived_until', models.DateTimeField(null=True)),
-                ('erased_at', models.DateTimeField(null=True)),
-                ('batch_id', models.UUIDField()),
-                ('disposal_bucket', models.CharField(max_length=7)),
-                ('sealed', models.BinaryField()),
-                ('mirrored_at', models.DateTimeField(null=True)),
-                ('outer_wrap', models.BinaryField()),
-                ('index_month', models.CharField(max_length=7)),
-                ('words', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ("message_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("entry_id", models.UUIDField(unique=True)),
+                ("customer_id", models.UUIDField(null=True)),
+                ("kind", models.CharField(max_length=40)),
+                ("category", models.CharField(default="", max_length=40)),
+                ("purpose", models.CharField(default="service", max_length=16)),
+                ("rule", models.CharField(default="", max_length=64)),
+                ("direction", models.CharField(max_length=3)),
+                ("run_id", models.UUIDField(null=True)),
+                ("sent_at", models.DateTimeField()),
+                ("gone_at", models.DateTimeField(null=True)),
+                ("archived_until", models.DateTimeField(null=True)),
+                ("erased_at", models.DateTimeField(null=True)),
+                ("batch_id", models.UUIDField()),
+                ("disposal_bucket", models.CharField(max_length=7)),
+                ("sealed", models.BinaryField()),
+                ("mirrored_at", models.DateTimeField(null=True)),
+                ("outer_wrap", models.BinaryField()),
+                ("index_month", models.CharField(max_length=7)),
+                ("words", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
             ],
             options={
-                'indexes': [models.Index(fields=['disposal_bucket', 'archived_until', 'message_id'], name='record_of_bucket'), models.Index(fields=['batch_id'], name='record_of_batch'), models.Index(condition=models.Q(('erased_at__isnull', False)), fields=['message_id'], name='record_of_erased'), models.Index(fields=['customer_id', 'sent_at'], name='record_of_customer'), models.Index(fields=['sent_at', 'message_id'], name='record_in_order'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='record_of_run')],
+                "indexes": [
+                    models.Index(fields=["disposal_bucket", "archived_until", "message_id"], name="record_of_bucket"),
+                    models.Index(fields=["batch_id"], name="record_of_batch"),
+                    models.Index(
+                        condition=models.Q(("erased_at__isnull", False)), fields=["message_id"], name="record_of_erased"
+                    ),
+                    models.Index(fields=["customer_id", "sent_at"], name="record_of_customer"),
+                    models.Index(fields=["sent_at", "message_id"], name="record_in_order"),
+                    models.Index(
+                        condition=models.Q(("run_id__isnull", False)), fields=["run_id"], name="record_of_run"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RecordTag',
+            name="RecordTag",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message_id', models.UUIDField()),
-                ('tag', models.CharField(max_length=40)),
-                ('added_by', models.CharField(max_length=60)),
-                ('added_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("message_id", models.UUIDField()),
+                ("tag", models.CharField(max_length=40)),
+                ("added_by", models.CharField(max_length=60)),
+                ("added_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['tag', 'message_id'], name='record_of_tag')],
-                'constraints': [models.UniqueConstraint(fields=('message_id', 'tag'), name='a_record_has_a_tag_once')],
+                "indexes": [models.Index(fields=["tag", "message_id"], name="record_of_tag")],
+                "constraints": [models.UniqueConstraint(fields=("message_id", "tag"), name="a_record_has_a_tag_once")],
             },
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('message_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('rule', models.CharField(max_length=64)),
-                ('month', models.CharField(max_length=7)),
-                ('since', models.DateTimeField()),
-                ('approved_by', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('is_approved', models.BooleanField(default=False)),
+                ("message_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("rule", models.CharField(max_length=64)),
+                ("month", models.CharField(max_length=7)),
+                ("since", models.DateTimeField()),
+                (
+                    "approved_by",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                ("is_approved", models.BooleanField(default=False)),
             ],
             options={
-                'indexes': [models.Index(fields=['rule', 'month', 'message_id'], name='review_of_group')],
+                "indexes": [models.Index(fields=["rule", "month", "message_id"], name="review_of_group")],
             },
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=60)),
-                ('is_default', models.BooleanField(default=False)),
-                ('category', models.CharField(blank=True, default='', max_length=40)),
-                ('kind', models.CharField(blank=True, default='', max_length=40)),
-                ('purpose', models.CharField(blank=True, default='', max_length=16)),
-                ('keep_for', models.CharField(max_length=24)),
-                ('event', models.CharField(default='sent', max_length=60)),
-                ('action', models.CharField(choices=[('dispose', 'Dispose'), ('review', 'Review')], default='dispose', max_length=8)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('retired', 'Retired')], default='draft', max_length=10)),
-                ('is_locked', models.BooleanField(default=False)),
-                ('follows_id', models.UUIDField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(default='system', max_length=60)),
-                ('changed_at', models.DateTimeField(null=True)),
-                ('simulated_at', models.DateTimeField(null=True)),
-                ('activated_at', models.DateTimeField(null=True)),
-                ('activated_by', models.CharField(blank=True, default='', max_length=60)),
-                ('locked_at', models.DateTimeField(null=True)),
-                ('locked_by', models.CharField(blank=True, default='', max_length=60)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('retired_by', models.CharField(blank=True, default='', max_length=60)),
-                ('is_retroactive', models.BooleanField(default=False)),
-                ('applied_to', models.UUIDField(null=True)),
-                ('applied_count', models.BigIntegerField(default=0)),
-                ('applied_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=60)),
+                ("is_default", models.BooleanField(default=False)),
+                ("category", models.CharField(blank=True, default="", max_length=40)),
+                ("kind", models.CharField(blank=True, default="", max_length=40)),
+                ("purpose", models.CharField(blank=True, default="", max_length=16)),
+                ("keep_for", models.CharField(max_length=24)),
+                ("event", models.CharField(default="sent", max_length=60)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("dispose", "Dispose"), ("review", "Review")], default="dispose", max_length=8
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("active", "Active"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("is_locked", models.BooleanField(default=False)),
+                ("follows_id", models.UUIDField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(default="system", max_length=60)),
+                ("changed_at", models.DateTimeField(null=True)),
+                ("simulated_at", models.DateTimeField(null=True)),
+                ("activated_at", models.DateTimeField(null=True)),
+                ("activated_by", models.CharField(blank=True, default="", max_length=60)),
+                ("locked_at", models.DateTimeField(null=True)),
+                ("locked_by", models.CharField(blank=True, default="", max_length=60)),
+                ("retired_at", models.DateTimeField(null=True)),
+                ("retired_by", models.CharField(blank=True, default="", max_length=60)),
+                ("is_retroactive", models.BooleanField(default=False)),
+                ("applied_to", models.UUIDField(null=True)),
+                ("applied_count", models.BigIntegerField(default=0)),
+                ("applied_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('applied_at__isnull', True), ('is_retroactive', True)), fields=['id'], name='rule_to_apply')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True), ('state', 'active')), fields=('is_default',), name='one_default_rule'), models.UniqueConstraint(condition=models.Q(('activated_at__isnull', False), ('follows_id__isnull', False)), fields=('follows_id',), name='a_version_is_followed_once'), models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'retired'])), name='a_rule_is_in_a_known_state'), models.CheckConstraint(condition=models.Q(('action__in', ['dispose', 'review'])), name='a_rule_has_a_known_action'), models.CheckConstraint(condition=models.Q(('is_default', False), models.Q(('category', ''), ('kind', ''), ('purpose', '')), _connector='OR'), name='a_default_rule_covers_everything'), models.CheckConstraint(condition=models.Q(('is_locked', False), models.Q(('state', 'draft'), _negated=True), _connector='OR'), name='a_draft_is_not_locked')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("applied_at__isnull", True), ("is_retroactive", True)),
+                        fields=["id"],
+                        name="rule_to_apply",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True), ("state", "active")),
+                        fields=("is_default",),
+                        name="one_default_rule",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("activated_at__isnull", False), ("follows_id__isnull", False)),
+                        fields=("follows_id",),
+                        name="a_version_is_followed_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["draft", "active", "retired"])),
+                        name="a_rule_is_in_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["dispose", "review"])), name="a_rule_has_a_known_action"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_default", False),
+                            models.Q(("category", ""), ("kind", ""), ("purpose", "")),
+                            _connector="OR",
+                        ),
+                        name="a_default_rule_covers_everything",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_locked", False), models.Q(("state", "draft"), _negated=True), _connector="OR"
+                        ),
+                        name="a_draft_is_not_locked",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SearchDay',
+            name="SearchDay",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('kind', models.CharField(max_length=40)),
-                ('direction', models.CharField(max_length=3)),
-                ('category', models.CharField(max_length=40)),
-                ('count', models.BigIntegerField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("day", models.DateField()),
+                ("kind", models.CharField(max_length=40)),
+                ("direction", models.CharField(max_length=3)),
+                ("category", models.CharField(max_length=40)),
+                ("count", models.BigIntegerField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('day', 'kind', 'direction', 'category'), name='a_day_is_counted_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("day", "kind", "direction", "category"), name="a_day_is_counted_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SearchRow',
+            name="SearchRow",
             fields=[
-                ('message_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('index', models.BigIntegerField(unique=True)),
-                ('day', models.DateField()),
-                ('kind', models.CharField(max_length=40)),
-                ('direction', models.CharField(max_length=3)),
-                ('category', models.CharField(max_length=40)),
-                ('words', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ("message_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("index", models.BigIntegerField(unique=True)),
+                ("day", models.DateField()),
+                ("kind", models.CharField(max_length=40)),
+                ("direction", models.CharField(max_length=3)),
+                ("category", models.CharField(max_length=40)),
+                ("words", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['words'], name='search_by_word')],
+                "indexes": [django.contrib.postgres.indexes.GinIndex(fields=["words"], name="search_by_word")],
             },
         ),
         migrations.CreateModel(
-            name='SearchState',
+            name="SearchState",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('upto', models.BigIntegerField(default=0)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("upto", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='a_search_index_has_one_state')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="a_search_index_has_one_state")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Supervision',
+            name="Supervision",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=16, unique=True)),
-                ('sealed_name', models.BinaryField()),
-                ('sealed_words', models.BinaryField()),
-                ('has_words', models.BooleanField(default=False)),
-                ('share', models.PositiveSmallIntegerField(default=0)),
-                ('seed', models.CharField(max_length=32)),
-                ('from_index', models.BigIntegerField()),
-                ('until_index', models.BigIntegerField(null=True)),
-                ('created_by', models.CharField(max_length=60)),
-                ('created_at', models.DateTimeField()),
-                ('retired_by', models.CharField(blank=True, default='', max_length=60)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('by_words', models.BigIntegerField(default=0)),
-                ('by_sample', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=16, unique=True)),
+                ("sealed_name", models.BinaryField()),
+                ("sealed_words", models.BinaryField()),
+                ("has_words", models.BooleanField(default=False)),
+                ("share", models.PositiveSmallIntegerField(default=0)),
+                ("seed", models.CharField(max_length=32)),
+                ("from_index", models.BigIntegerField()),
+                ("until_index", models.BigIntegerField(null=True)),
+                ("created_by", models.CharField(max_length=60)),
+                ("created_at", models.DateTimeField()),
+                ("retired_by", models.CharField(blank=True, default="", max_length=60)),
+                ("retired_at", models.DateTimeField(null=True)),
+                ("by_words", models.BigIntegerField(default=0)),
+                ("by_sample", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('share__lte', 10000)), name='a_share_is_at_most_everything'), models.CheckConstraint(condition=models.Q(('has_words', True), ('share__gt', 0), _connector='OR'), name='a_rule_of_supervision_looks_for_something'), models.CheckConstraint(condition=models.Q(('retired_at__isnull', True), ('until_index__isnull', False), _connector='OR'), name='a_retired_rule_knows_where_it_ended')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("share__lte", 10000)), name="a_share_is_at_most_everything"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("has_words", True), ("share__gt", 0), _connector="OR"),
+                        name="a_rule_of_supervision_looks_for_something",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("retired_at__isnull", True), ("until_index__isnull", False), _connector="OR"
+                        ),
+                        name="a_retired_rule_knows_where_it_ended",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SupervisionState',
+            name="SupervisionState",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('upto', models.BigIntegerField(default=0)),
-                ('looked_at', models.DateTimeField(null=True)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("upto", models.BigIntegerField(default=0)),
+                ("looked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='supervision_has_one_state')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="supervision_has_one_state")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Tile',
+            name="Tile",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('level', models.SmallIntegerField()),
-                ('n', models.BigIntegerField()),
-                ('hashes', models.BinaryField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("level", models.SmallIntegerField()),
+                ("n", models.BigIntegerField()),
+                ("hashes", models.BinaryField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('level', 'n'), name='a_tile_stands_once')],
+                "constraints": [models.UniqueConstraint(fields=("level", "n"), name="a_tile_stands_once")],
             },
         ),
         migrations.CreateModel(
-            name='Viewing',
+            name="Viewing",
             fields=[
-                ('id', models.UUIDField(default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message_id', models.UUIDField()),
-                ('person_id', models.UUIDField()),
-                ('reason', models.BinaryField()),
-                ('asked_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('granted_by', models.CharField(default='', max_length=60)),
-                ('wrap', models.BinaryField(null=True)),
-                ('sealed', models.BinaryField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=portal.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("message_id", models.UUIDField()),
+                ("person_id", models.UUIDField()),
+                ("reason", models.BinaryField()),
+                ("asked_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                ("granted_by", models.CharField(default="", max_length=60)),
+                ("wrap", models.BinaryField(null=True)),
+                ("sealed", models.BinaryField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['ends_at'], name='viewing_that_ends')],
-                'constraints': [models.UniqueConstraint(fields=('message_id', 'person_id'), name='a_record_is_asked_for_once_by_a_person'), models.CheckConstraint(condition=models.Q(models.Q(('granted_by', ''), ('sealed__isnull', True), ('wrap__isnull', True)), models.Q(models.Q(('granted_by', ''), _negated=True), ('sealed__isnull', False), ('wrap__isnull', False)), _connector='OR'), name='a_viewing_has_words_once_it_is_granted')],
+                "indexes": [models.Index(fields=["ends_at"], name="viewing_that_ends")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message_id", "person_id"), name="a_record_is_asked_for_once_by_a_person"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("granted_by", ""), ("sealed__isnull", True), ("wrap__isnull", True)),
+                            models.Q(
+                                models.Q(("granted_by", ""), _negated=True),
+                                ("sealed__isnull", False),
+                                ("wrap__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="a_viewing_has_words_once_it_is_granted",
+                    ),
+                ],
             },
         ),
     ]

@@ -37,6 +37,12 @@ class Entry(models.Model):
             models.Index(fields=["run_id", "index"], condition=models.Q(run_id__isnull=False), name="entry_of_run"),
             # Readers of a rare kind (openings, holds) must not walk millions of sent ones; the common kind stays out.
             models.Index(fields=["kind", "index"], condition=~models.Q(kind="message.sent"), name="entry_of_rare_kind"),
+            # The audit page: what people did, without what they sent, which is most.
+            models.Index(
+                fields=["index"],
+                condition=models.Q(actor__startswith="staff:") & ~models.Q(kind="message.sent"),
+                name="entry_of_deed",
+            ),
             # Which envelopes details still need: the first sixteen bytes of a detail name its batch.
             models.Index(Substr("detail", 1, 16), condition=models.Q(detail__isnull=False), name="entry_detail_under"),
         ]

@@ -22,6 +22,7 @@ class SearchRow(models.Model):
     codes its day was counted under. Dies with its record; its words die with the customer's erasure."""
 
     message_id = models.UUIDField(primary_key=True)
+    index = models.BigIntegerField(unique=True)  # of its entry: the newest are walked by it
     day = models.DateField()
     kind = models.CharField(max_length=40)
     direction = models.CharField(max_length=3)

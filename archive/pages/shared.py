@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from archive.flows import unlock
+from archive.flows import search, unlock
 from archive.ledger import LedgerError, merkle
 from archive.ledger import proof as proofs_format
 from archive.ledger.kinds import KINDS
@@ -41,6 +41,13 @@ def lock_of(request: HttpRequest, now: datetime) -> dict[str, datetime] | None:
         return None
     until = unlock.is_open(actor=request.actor, now=now, session_key=request.session.session_key)
     return {"since": until - unlock.IDLE_FOR, "until": until} if until else None
+
+
+def browser_of(request: HttpRequest) -> search.Browser | None:
+    """What a search of words needs; None where this browser never opened the archive."""
+    if COOKIE not in request.COOKIES or not request.session.session_key:
+        return None
+    return search.Browser(request.session.session_key, request.COOKIES[COOKIE])
 
 
 def shown(found: Iterable[entries.Header]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from portal.kernel import clock, errors
 from portal.kernel.actors import Actor
 
 MOST = 1000
-_FIELDS = ("index", "kind", "time", "customer_id", "run_id", "message_id", "actor", "leaf", "detail")
+FIELDS = ("index", "kind", "time", "customer_id", "run_id", "message_id", "actor", "leaf", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ def list_for(
     if cursor is not None:
         rows = rows.filter(index__lte=cursor) if newest_first else rows.filter(index__gte=cursor)
     rows = rows.order_by("-index" if newest_first else "index")
-    found = [_header(row) for row in rows.values_list(*_FIELDS)[: limit + 1]]
+    found = [header(row) for row in rows.values_list(*FIELDS)[: limit + 1]]
     return Page(found[:limit], found[limit].index if len(found) > limit else None)
 
 
 def get_entry_for(actor: Actor, index: int) -> Header:
     """One entry; absent and forbidden look the same to whoever may not list."""
     actor.require("archive.list")
-    row = Entry.objects.filter(index=index).values_list(*_FIELDS).first()
+    row = Entry.objects.filter(index=index).values_list(*FIELDS).first()
     if row is None:
         raise errors.not_found("entry")
-    return _header(row)
+    return header(row)
 
 
 def index_at(moment: datetime) -> int:
@@ -111,6 +111,6 @@ def _narrow(rows: "QuerySet[Entry]", asked: Filter) -> "QuerySet[Entry]":
     return rows.filter(kind=asked.kind) if asked.kind else rows
 
 
-def _header(row: tuple[Any, ...]) -> Header:
+def header(row: tuple[Any, ...]) -> Header:
     index, kind, time, customer, run, message, actor, leaf, detail = row
     return Header(index, kind, time, customer, run, message, actor, bytes(leaf), detail is not None)

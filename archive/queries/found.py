@@ -1,9 +1,9 @@
 """Finding records, fast at a million: which way is taken depends on how common the words are.
 
-Few records hold the words (up to `BOUND`): they are taken from the index of words, and what is not yet in it from the
-records themselves. Many do: walking back from the newest meets them soon, and the record holds its own words. Figures count
-the newest `BOUND` that were found and say so when there are more; where a query names only what days are counted by, they
-are exact however many.
+Few records hold the words: they are taken from the index of words, and what is not yet in it from the records themselves.
+Many do: walking back from the newest meets them soon, and the record holds its own words. Figures are exact where days are
+counted by everything that is asked for, and up to `MOST_COUNTED` for words; beyond, they count the newest `BOUND` that were
+found and say so. The numbers were measured at a million records: docs/decisions/0009-word-index.md.
 """
 
 import base64
@@ -17,6 +17,7 @@ from operator import and_
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
@@ -26,6 +27,10 @@ from archive.rules.query import Query
 from portal.kernel.errors import Refusal
 
 BOUND = 10_000
+PROBE = 10_000  # records that a page of words walks before it asks the index
+RARE = 5_000  # a page: up to here the index beats the walk
+RARE_FOR_FIGURES = 20_000
+MOST_COUNTED = 30_000  # taken from the index of words alone
 COUNTED = ("kind", "direction", "category")
 SENT = ("message.sent", "message.received")
 _SHOWN = (
@@ -40,6 +45,9 @@ _SHOWN = (
     "archived_until",
 )
 
+_GROUPED = """
+    SELECT day, kind, direction, category, count(*) FROM ({}) AS newest GROUP BY day, kind, direction, category
+"""
 _SEALED = ("sealed", "outer_wrap", "batch_id", "disposal_bucket")
 
 
@@ -80,26 +88,51 @@ class Figures:
     days: list[tuple[date, int]] = field(default_factory=list)
 
 
-def matching(query: Query, words: Sequence[Word] = ()) -> "QuerySet[Record]":
-    """The records of a resolved query and its hashed words, in no order."""
+def matching(query: Query, words: Sequence[Word] = (), *, rare: int | None = None) -> "QuerySet[Record]":
+    """The records of a resolved query and its hashed words, in no order. Up to `rare` come by the index of words."""
     rows = predicate.select(query)
     wanted = [word for word in words if not word.negated]
     for word in words:
         if word.negated:
             rows = rows.exclude(word.condition)
-    if wanted and _is_rare(wanted):
+    if wanted and _are_at_most(rare or RARE, _holding(SearchRow.objects.all(), wanted)):
         rows = rows.filter(message_id__in=_by_index(wanted))
     return _holding(rows, wanted)  # the record has the last word: one that was erased holds none
 
 
-def newest(rows: "QuerySet[Record]", cursor: str, size: int, *, sealed: bool = False) -> tuple[list[Record], str]:
-    """One page, newest first, and the cursor of the next, "" at the end; without what is sealed, unless it is to be opened."""
-    if cursor:
-        at, last = _decode(cursor)
-        rows = rows.filter(Q(sent_at__lt=at) | Q(sent_at=at, message_id__lt=last)).filter(sent_at__lte=at)
+def page(
+    query: Query, words: Sequence[Word], cursor: str, size: int, *, sealed: bool = False
+) -> tuple[list[Record], str]:
+    """One page, newest first, and the cursor of the next, "" at the end; without what is sealed, unless it is to be opened.
+
+    With words, the newest `PROBE` records are walked first: whatever is common fills a page there."""
     shown = (*_SHOWN, *_SEALED) if sealed else _SHOWN
-    found = list(rows.only(*shown).order_by("-sent_at", "-message_id")[: size + 1])
+    place = _from(cursor)
+    if any(not word.negated for word in words):
+        near = _by_words(predicate.select(query).filter(place, sent_at__gte=_probed(query, place)), words)
+        found = _newest(near.only(*shown), size)
+        if len(found) > size:
+            return found[:size], encode(found[size - 1])
+    found = _newest(matching(query, words).filter(place).only(*shown), size)
     return found[:size], encode(found[size - 1]) if len(found) > size else ""
+
+
+def _newest(rows: "QuerySet[Record]", size: int) -> list[Record]:
+    return list(rows.order_by("-sent_at", "-message_id")[: size + 1])
+
+
+def _from(cursor: str) -> Q:
+    if not cursor:
+        return Q()
+    at, last = _decode(cursor)
+    return (Q(sent_at__lt=at) | Q(sent_at=at, message_id__lt=last)) & Q(sent_at__lte=at)
+
+
+def _probed(query: Query, place: Q) -> datetime:
+    """When the record was sent that stands `PROBE` back from where the page begins."""
+    bounds = predicate.select(Query(query.of("before"))).filter(place)
+    found = bounds.order_by("-sent_at", "-message_id").values_list("sent_at", flat=True)[PROBE : PROBE + 1]
+    return next(iter(found), datetime.min.replace(tzinfo=UTC))
 
 
 def hits(found: Sequence[Record]) -> list[Hit]:
@@ -115,11 +148,17 @@ def hits(found: Sequence[Record]) -> list[Hit]:
 
 def figures(query: Query, words: Sequence[Word] = ()) -> Figures:
     """Total, facets and days."""
-    if not words and _is_counted(query):
-        return _figures(_counted(query), bound=None)
-    rows = matching(query, words).order_by("-sent_at", "-message_id")
-    some = Record.objects.filter(message_id__in=rows.values("message_id")[: BOUND + 1])
-    return _figures(_grouped(some), bound=BOUND)
+    if _is_counted(query) and not words:
+        return _figures(_from_days(query), bound=None)
+    if _is_counted(query) and any(not word.negated for word in words):
+        taken = _by_words(SearchRow.objects.filter(_by_day(query)), words)
+        late = _grouped(_dated(_by_words(_late(query), words)))
+        if _are_at_most(MOST_COUNTED, taken):
+            return _figures([*_grouped(taken), *late], bound=None)
+        return _figures([*late, *_grouped_newest(taken.values_list("day", *COUNTED).order_by("-index"))], bound=BOUND)
+    rows = matching(query, words, rare=RARE_FOR_FIGURES).order_by("-sent_at", "-message_id")
+    dated = rows.annotate(day=TruncDate("sent_at", tzinfo=UTC))
+    return _figures(_grouped_newest(dated.values_list("day", *COUNTED)), bound=BOUND)
 
 
 def encode(row: Record) -> str:
@@ -128,21 +167,31 @@ def encode(row: Record) -> str:
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _is_rare(wanted: Sequence[Word]) -> bool:
-    return len(_holding(SearchRow.objects.all(), wanted).values_list("day")[: BOUND + 1]) <= BOUND
+def _are_at_most(most: int, rows: "QuerySet[Any]") -> bool:
+    return rows.values("message_id")[: most + 1].count() <= most
 
 
 def _by_index(wanted: Sequence[Word]) -> "QuerySet[Any]":
-    """Read `upto` first: what is taken in meanwhile is then found twice, never missed."""
+    taken = _holding(SearchRow.objects.all(), wanted).values("message_id")
+    return taken.union(_holding(_late(Query()), wanted).values("message_id"), all=True)
+
+
+def _late(query: Query) -> "QuerySet[Record]":
+    """Records that were not taken in when this was asked; what is taken in meanwhile is in both, and missed by neither."""
     upto = SearchState.objects.filter(id=1).values_list("upto", flat=True).first() or 0
     late = Entry.objects.filter(index__gte=upto, kind__in=SENT, message_id__isnull=False).values("message_id")
-    fresh = _holding(Record.objects.filter(message_id__in=late), wanted).values("message_id")
-    return _holding(SearchRow.objects.all(), wanted).values("message_id").union(fresh, all=True)
+    return predicate.select(query).filter(message_id__in=late)
 
 
 def _holding(rows: "QuerySet[Any]", wanted: Sequence[Word]) -> "QuerySet[Any]":
     for word in wanted:
         rows = rows.filter(word.condition)
+    return rows
+
+
+def _by_words(rows: "QuerySet[Any]", words: Sequence[Word]) -> "QuerySet[Any]":
+    for word in words:
+        rows = rows.exclude(word.condition) if word.negated else rows.filter(word.condition)
     return rows
 
 
@@ -153,17 +202,11 @@ def _is_counted(query: Query) -> bool:
     return at_midnight and not query.without(*COUNTED, "after", "before").terms
 
 
-def _counted(query: Query) -> list[tuple[Any, ...]]:
+def _from_days(query: Query) -> list[tuple[Any, ...]]:
     """From the counts of days, and what is not yet in them from the records."""
-    upto = SearchState.objects.filter(id=1).values_list("upto", flat=True).first() or 0
+    late = _late(query)
     days = SearchDay.objects.filter(_by_day(query)).values_list("day", *COUNTED).annotate(Sum("count"))
-    late = Entry.objects.filter(index__gte=upto, kind__in=SENT, message_id__isnull=False).values("message_id")
-    fresh = (
-        predicate.select(query)
-        .filter(message_id__in=late)
-        .exclude(message_id__in=SearchRow.objects.values("message_id"))
-    )
-    return [*days.order_by(), *_grouped(fresh)]
+    return [*days.order_by(), *_grouped(_dated(late))]
 
 
 def _by_day(query: Query) -> Q:
@@ -175,9 +218,22 @@ def _by_day(query: Query) -> Q:
     return moved
 
 
-def _grouped(rows: "QuerySet[Record]") -> list[tuple[Any, ...]]:
-    grouped = rows.annotate(day=TruncDate("sent_at", tzinfo=UTC)).values_list("day", *COUNTED)
-    return list(grouped.annotate(number=Count("*")).order_by())
+def _dated(late: "QuerySet[Record]") -> "QuerySet[Record]":
+    """With their day; without those that were taken in since."""
+    taken = SearchRow.objects.values("message_id")
+    return late.exclude(message_id__in=taken).annotate(day=TruncDate("sent_at", tzinfo=UTC))
+
+
+def _grouped(rows: "QuerySet[Any]") -> list[tuple[Any, ...]]:
+    return list(rows.values_list("day", *COUNTED).annotate(number=Count("*")).order_by())
+
+
+def _grouped_newest(rows: "QuerySet[Any]") -> list[tuple[Any, ...]]:
+    """One more than `BOUND`, which tells that there are more."""
+    inner, values = rows[: BOUND + 1].query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_GROUPED.format(inner), values)
+        return cursor.fetchall()
 
 
 def _figures(groups: Sequence[tuple[Any, ...]], *, bound: int | None) -> Figures:
@@ -190,7 +246,7 @@ def _figures(groups: Sequence[tuple[Any, ...]], *, bound: int | None) -> Figures
             facets[name][code] += number
     is_exact = bound is None or total <= bound
     return Figures(
-        total if is_exact else total - 1, is_exact,
+        total if is_exact else bound or 0, is_exact,
         {name: [pair for pair in counts.most_common() if pair[1]] for name, counts in facets.items()},
         sorted((day, number) for day, number in days.items() if number),
     )  # fmt: skip

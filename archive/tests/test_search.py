@@ -143,7 +143,8 @@ def test_common_words_take_the_other_way_and_find_the_same(
 ) -> None:
     said = say(*[f"invoice {n}" for n in range(30)])
     when()
-    monkeypatch.setattr("archive.queries.found.BOUND", 5)
+    for name in ("BOUND", "RARE", "RARE_FOR_FIGURES", "MOST_COUNTED"):
+        monkeypatch.setattr(f"archive.queries.found.{name}", 5)
     browser = opened(home)
     assert indexes(ask(home, "invoice", browser)) == said
     figures = search.count(actor=home.officer, now=clock.now(), query="invoice", browser=browser)
@@ -234,7 +235,7 @@ def test_a_search_that_cannot_be_told_finds_nothing(home: Home, monkeypatch: pyt
         raise RuntimeError("no ledger")
 
     monkeypatch.setattr(unit, "_writer", fail)
-    monkeypatch.setattr("archive.queries.found.newest", lambda *args, **kwargs: pytest.fail("looked before it told"))
+    monkeypatch.setattr("archive.queries.found.page", lambda *args, **kwargs: pytest.fail("looked before it told"))
     with pytest.raises(RuntimeError):
         ask(home, "")
 

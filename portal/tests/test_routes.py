@@ -37,6 +37,9 @@ CONSOLE = {
     "archive/": "archive.list", "archive/ceremony": "archive.open", "archive/unlock": "archive.list",
     "archive/lock": "archive.list", "archive/<int:index>/": "archive.list", "archive/<int:index>/record": "archive.list",
     "archive/<int:index>/proof": "archive.list",
+    "archive/search/": "archive.search", "archive/search/<uuid:search_id>/": "archive.search",
+    "archive/search/<uuid:search_id>/keep": "archive.search", "archive/search/<uuid:search_id>/delete": "archive.search",
+    "archive/audit/": "archive.list",
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
 }  # fmt: skip
 

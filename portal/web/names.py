@@ -24,15 +24,27 @@ def _none(actor: Actor, typed: str) -> set[UUID]:
     return set()
 
 
+def _no_staff() -> dict[str, str]:
+    return {}
+
+
 customers: Customers = _nobody
 actors: Actors = _nobody
 find_customer: Finder = _nothing
 identify_customer: Identifier = _none  # everyone with exactly this reference, e-mail or phone
 
 
+staff: Callable[[], dict[str, str]] = _no_staff  # label → name of everybody who ever acted for the business
+
+
 def identify_by(identifier: Identifier) -> None:
     global identify_customer
     identify_customer = identifier
+
+
+def list_staff_by(everybody: Callable[[], dict[str, str]]) -> None:
+    global staff
+    staff = everybody
 
 
 def register(*, of_customers: Customers, of_actors: Actors, finder: Finder) -> None:

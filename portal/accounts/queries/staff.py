@@ -31,6 +31,12 @@ def get_names(labels: Iterable[str]) -> dict[str, str]:
     return {label: known.get(found) or kind.capitalize() for label, (kind, found) in wanted.items()}
 
 
+def get_everybody() -> dict[str, str]:
+    """Label → name of all staff and keys, those who left too: what they did stays."""
+    people = {f"staff:{pk}": name for pk, name in User.objects.values_list("id", "name")}
+    return people | {f"key:{pk}": f"API key {name}" for pk, name in ApiKey.objects.values_list("id", "name")}
+
+
 def _parse(label: str) -> tuple[str, UUID | None]:
     kind, _, raw = label.partition(":")
     return kind, ids.parse_uuid(raw) if raw else None

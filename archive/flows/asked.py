@@ -1,0 +1,74 @@
+"""What somebody wants to search for, remembered under the business key: a query is content and never stands in an address.
+Asking searches nothing; `search.search` does, and tells. Kept under a name, or gone after a day."""
+
+import json
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from archive.models import AskedSearch
+from archive.queries import asked
+from archive.rules import query as language
+from portal.kernel import ids, keys, unit
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Kind, Refusal
+
+REMEMBERED_FOR = timedelta(days=1)
+LONGEST_NAME = 60
+LONGEST_REASON = 1000
+MOST_KEPT = 100
+
+
+def ask(*, actor: Actor, now: datetime, query: str, reason: str = "", with_text: bool = False) -> UUID:
+    """The id of what was asked. Refuses `query_invalid`, `range_upside_down`, `reason_missing`."""
+    actor.require("archive.search")
+    if actor.id is None:
+        raise Refusal("not_allowed", "Only a member of staff keeps searches.", Kind.FORBIDDEN)
+    needs_key = language.parse(query).needs_key or with_text
+    reason = check_reason(reason, needs_key=needs_key)
+    row = AskedSearch(id=ids.uuid7(), staff_id=actor.id, asked_at=now)
+    row.sealed = _seal(row.id, name="", query=query, reason=reason, with_text=with_text)
+    with unit.work():
+        row.save(force_insert=True)
+    return row.id
+
+
+def keep(*, actor: Actor, now: datetime, search_id: UUID, name: str) -> None:
+    """Under a name, until it is deleted. Again gives it another name."""
+    found = asked.get_asked_for(actor, search_id)
+    name = " ".join(name.split())
+    if not name:
+        raise Refusal("name_missing", "Give the search a name.", field="name")
+    if len(name) > LONGEST_NAME:
+        raise Refusal("name_too_long", f"A name has at most {LONGEST_NAME} characters.", field="name")
+    if AskedSearch.objects.filter(staff_id=actor.id, is_kept=True).exclude(id=search_id).count() >= MOST_KEPT:
+        raise Refusal("too_many_kept", f"You keep {MOST_KEPT} searches already. Delete one first.", Kind.CONFLICT)
+    sealed = _seal(search_id, name=name, query=found.query, reason=found.reason, with_text=found.with_text)
+    with unit.work():
+        AskedSearch.objects.filter(id=search_id, staff_id=actor.id).update(sealed=sealed, is_kept=True)
+
+
+def delete(*, actor: Actor, now: datetime, search_id: UUID) -> None:
+    asked.get_asked_for(actor, search_id)
+    with unit.work():
+        AskedSearch.objects.filter(id=search_id, staff_id=actor.id).delete()
+
+
+def sweep(*, now: datetime) -> int:
+    """For the clock: what nobody kept goes after a day."""
+    gone, _ = AskedSearch.objects.filter(is_kept=False, asked_at__lt=now - REMEMBERED_FOR).delete()
+    return gone
+
+
+def check_reason(reason: str, *, needs_key: bool) -> str:
+    """A reason is needed once words are looked for, or shown."""
+    reason = reason.strip()
+    if needs_key and not reason:
+        raise Refusal("reason_missing", "Say why you look at words. The reason is sealed into the archive.", field="reason")
+    if len(reason) > LONGEST_REASON:
+        raise Refusal("reason_too_long", f"Say it in {LONGEST_REASON:,} characters.", field="reason")
+    return reason
+
+
+def _seal(search_id: UUID, *, name: str, query: str, reason: str, with_text: bool) -> bytes:
+    told = {"name": name, "query": query, "reason": reason, "text": with_text}
+    return keys.seal_field(asked.CONTEXT, search_id, json.dumps(told).encode())
