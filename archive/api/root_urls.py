@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from archive.api import holds, rules
+from archive.api import exports, holds, rules
 
 urlpatterns = [
     path("holds", holds.Holds.as_view()),
@@ -13,4 +13,7 @@ urlpatterns = [
     path("retention-rules/<uuid:rule_id>/simulate", rules.Simulate.as_view()),
     path("retention-rules/<uuid:rule_id>/activate", rules.Activate.as_view()),
     path("retention-rules/<uuid:rule_id>/retire", rules.Retire.as_view()),
+    path("exports", exports.Exports.as_view()),
+    path("exports/<uuid:export_id>", exports.OneExport.as_view()),
+    path("exports/<uuid:export_id>/download", exports.ExportFile.as_view()),
 ]

@@ -83,7 +83,10 @@ class HashTree:
 
     def _enter(self, block: int) -> None:
         """What all leaves of a block share, and the texts of what they do not."""
-        self._above = (block, "".join(self._line(level, block << _BLOCK) for level in range(_BLOCK, len(self.levels) - 1)))
+        self._above = (
+            block,
+            "".join(self._line(level, block << _BLOCK) for level in range(_BLOCK, len(self.levels) - 1)),
+        )
         self._texts = [
             base64.b64encode(hashes[at : at + 32]).decode() + "\n"
             for level, hashes in enumerate(self.levels[:_BLOCK])
