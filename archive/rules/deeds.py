@@ -61,6 +61,7 @@ DEEDS = {
     "case.closed": "closed a case",
     "record.tagged": "tagged a record, or took a tag off",
     "record.asked": "asked to see an ended record again",
+    "record.declined": "declined, or took back, the wish to see an ended record again",
     "record.granted": "granted one opening of a record to its author",
     "record.shown": "opened the record that was granted",
     "supervision.changed": "changed a supervision rule",
