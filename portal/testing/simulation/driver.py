@@ -4,6 +4,7 @@ A history is a list of moves with their numbers, drawn before anything happens, 
 part of it still means something: `shorten` leaves out what the failure does not need.
 """
 
+import copy
 import random
 import tempfile
 import time
@@ -22,7 +23,7 @@ from portal.testing.simulation import world as real
 from portal.testing.simulation.acts import Broken, Side, Sim, perform
 from portal.testing.simulation.model import Rule
 
-EPISODE = 2500  # steps with the same two businesses; then two new ones
+EPISODE = 2500  # steps of one life; then both businesses are newborn again
 MOVES: dict[str, tuple[int, Callable[..., Any]]] = {
     "send": (90, messages.send),
     "schedule": (30, messages.schedule),
@@ -118,16 +119,14 @@ def draw(seed: int, steps: int) -> list[Move]:
     return [Move(name, int(dice.random() < 0.15), dice.randrange(NUMBERS), dice.randrange(NUMBERS)) for name in chosen]
 
 
-def run(seed: int, steps: int) -> Told:
+def run(stage: "Stage", seed: int, steps: int) -> Told:
     """Episodes of EPISODE steps until `steps` are done or something is broken."""
     told = Told(seed)
     for number in range(-(-steps // EPISODE)):
-        moves = draw(seed + number, min(EPISODE, steps - told.steps))
-        with prepared() as sim:
-            live(sim, moves, told)
+        live(stage.begin(), draw(seed + number, min(EPISODE, steps - told.steps)), told)
         if told.failure:
             told.seed = seed + number
-            return told
+            break
     return told
 
 
@@ -175,16 +174,37 @@ def _end(sim: Sim) -> None:
 
 
 # ── a fresh pair ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass
+class Stage:
+    """Two businesses and what they were at their birth, customers, devices and first rules included: `begin` makes them so
+    again, which takes a fraction of a birth."""
+
+    newborn: Sim
+    copies: list[real.Copy]
+
+    def begin(self) -> Sim:
+        world = self.newborn.world
+        world.rewind()
+        sides = copy.deepcopy(self.newborn.sides)
+        for side, old in zip(sides, self.copies, strict=True):
+            with tenancy.tenant_scope(side.cast.place):
+                real.put_back(old)
+                real.replace_ring(old.ring)
+        _forget_backups()
+        return Sim(world, sides, steps=self.newborn.steps)
+
+
 @contextmanager
-def prepared() -> Iterator[Sim]:
-    """Two newborn businesses, their customers and devices, and a model that knows of them."""
+def stage() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="ebb-sim-") as folder, real.opened(Path(folder)) as world:
         sim = Sim(world, [Side(one) for one in world.casts])
+        copies = []
         for side in sim.sides:
             with tenancy.tenant_scope(side.cast.place):
                 _furnish(sim, side)
-        yield sim
-        _forget_backups(sim)
+                copies.append(real.copy())
+        yield Stage(sim, copies)
+        _forget_backups()
 
 
 def _furnish(sim: Sim, side: Side) -> None:
@@ -211,16 +231,18 @@ def _step_in(sim: Sim, side: Side, move: Callable[..., Any], number: int) -> Non
     sim.steps += 1
 
 
-def _forget_backups(sim: Sim) -> None:
+def _forget_backups() -> None:
+    """They stand in `public`, which other tests of this run share."""
     from tenants.models import Backup, PlatformEvent
 
-    for backup_id in sim.backups:
-        Backup.objects.filter(id=backup_id).delete()
+    made = Backup.objects.filter(lsn=trouble.LSN)
+    for backup_id in made.values_list("id", flat=True):
         PlatformEvent.objects.filter(codes={"backup": str(backup_id)}).delete()
+    made.delete()
 
 
 # ── a failure, shorter ────────────────────────────────────────────────────────────────────────────────────────────────
-def shorten(told: Told, *, most: int = 40, around: Callable[[], Any] | None = None) -> list[Move]:
+def shorten(stage: Stage, told: Told, *, most: int = 60) -> list[Move]:
     """The shortest history found in `most` tries that breaks the same promise: parts are left out, halves first."""
     moves, tries, part = told.history, 0, max(1, len(told.history) // 2)
     while part and tries < most:
@@ -228,7 +250,7 @@ def shorten(told: Told, *, most: int = 40, around: Callable[[], Any] | None = No
         while at < len(moves) - 1 and tries < most:
             shorter = moves[:at] + moves[min(at + part, len(moves) - 1) :]
             tries += 1
-            if _breaks(shorter, told.promise):
+            if _breaks(stage, shorter, told.promise):
                 moves = shorter
             else:
                 at += part
@@ -236,8 +258,13 @@ def shorten(told: Told, *, most: int = 40, around: Callable[[], Any] | None = No
     return moves
 
 
-def _breaks(moves: list[Move], promise: str) -> bool:
+def explain(stage: Stage, told: Told) -> str:
+    """What a person needs to see it again: the seed, what broke, and the moves that are enough for it."""
+    short = "\n".join(f"  {number}. {move}" for number, move in enumerate(shorten(stage, told), 1))
+    return f"EBB_SEED={told.seed}, step {told.steps}: {told.failure}\nthe shortest history that was found:\n{short}"
+
+
+def _breaks(stage: Stage, moves: list[Move], promise: str) -> bool:
     again = Told(0)
-    with prepared() as sim:
-        live(sim, moves, again)
+    live(stage.begin(), moves, again)
     return again.promise == promise

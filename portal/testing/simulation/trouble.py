@@ -14,13 +14,14 @@ from archive.flows.restore import Context
 from archive.models import Entry
 from archive.queries import promise
 from messaging.flows import restored as messaging_restored
-from portal.kernel import ids, tenancy
+from portal.kernel import ids, keys, tenancy
 from portal.testing.simulation import world as real
 from portal.testing.simulation.acts import Side, Sim
 from portal.testing.simulation.model import Model, Told
 from tenants.flows import backup as memory
 
-MOST_TICKS = 30
+MOST_TICKS = 24
+LSN = "simulated"
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,10 @@ def backup(sim: Sim, side: Side, a: int, b: int) -> None:
             copies.append(real.copy())
     now, backup_id = sim.now(), ids.uuid7()
     sizes = {one.cast.place.id.hex: {"size": one.model.entries, "decided": -1} for one in sim.sides}
-    memory.record(now=now, backup_id=backup_id, started_at=now, as_of=now, lsn="", ledgers=sizes)
+    memory.record(now=now, backup_id=backup_id, started_at=now, as_of=now, lsn=LSN, ledgers=sizes)
     memory.verify(now=now, backup_id=backup_id, size=1, manifest_sha256="")
     models, leaves = [copy.deepcopy(one.model) for one in sim.sides], [len(one.leaves) for one in sim.sides]
     sim.backup = Kept(copies, models, leaves, now)
-    sim.backups.append(backup_id)
 
 
 def restore(sim: Sim, side: Side, a: int, b: int) -> None:
@@ -64,7 +64,7 @@ def restore(sim: Sim, side: Side, a: int, b: int) -> None:
         return
     with_rings = b % 2 == 0
     if with_rings:
-        real.lose_live_ring()
+        real.lose_live_ring(keys.keyring().live.high_water())
     context = Context(kept.copies[0].id, kept.as_of, has_live_keys=not with_rings)
     for one, rows, model, size in zip(sim.sides, kept.copies, kept.models, kept.leaves, strict=True):
         with tenancy.tenant_scope(one.cast.place):
@@ -74,7 +74,9 @@ def restore(sim: Sim, side: Side, a: int, b: int) -> None:
 
 def _put_back(sim: Sim, side: Side, rows: real.Copy, model: Model, size: int, context: Context) -> None:
     promised = promise.held()
-    real.put_back(rows, with_ring=not context.has_live_keys)
+    real.put_back(rows)
+    if not context.has_live_keys:
+        real.replace_ring(real.marked(rows))
     real.forget_caches()
     side.model, side.unlocked = model, None
     del side.leaves[size:]

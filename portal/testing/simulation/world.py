@@ -17,10 +17,10 @@ from unittest import mock
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from archive.flows import batch, listing
-from archive.ledger import merkle
+from archive.ledger import canonical, merkle
 from archive.queries import promise, rules
 from messaging.flows import body, lane
 from messaging.queries import policy
@@ -100,12 +100,27 @@ class World:
     def set_back(self, seconds: float) -> None:
         self.wall.advance(seconds=-seconds)
 
+    def rewind(self) -> None:
+        """Back to the birth, as if nothing had been seen since."""
+        self.restart()
+        self.wall.at = BIRTH
+        lose_live_ring(0.0)
+
     def restart(self) -> None:
         """What a process that died leaves behind: the database and the keyring's files. Nothing else."""
         self.bomb.left, self.bomb.went_off = 0, False
-        connection.close()
+        _drop_connection()
         reopen_keyring()
         forget_caches()
+
+
+def _drop_connection() -> None:
+    """However deep in transactions it was cut: the next use connects anew."""
+    if connection.connection is not None:
+        connection.connection.close()
+    connection.connection, connection.search_path_set_schemas = None, None
+    connection.in_atomic_block = connection.closed_in_transaction = connection.needs_rollback = False
+    connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
 
 
 def reopen_keyring() -> None:
@@ -213,33 +228,31 @@ def copy() -> Copy:
     return Copy({table: text for table, text in rows.items() if text}, keys.business().copy())
 
 
-def put_back(old: Copy, *, with_ring: bool) -> None:
-    """The rows of a copy in the place of those that are here; with its ring too, marked as the real restore marks it."""
-    with connection.cursor() as cursor:
-        names = ", ".join(f'"{table}"' for table in _tables())
-        cursor.execute(f"TRUNCATE {names}")
-        cursor.execute("SET session_replication_role = replica")  # the copy is whole: no order among its tables
+def put_back(old: Copy) -> None:
+    """The rows of a copy in the place of those that are here. Foreign keys are looked at when it commits."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE " + ", ".join(f'"{table}"' for table in _tables()))
         for table, text in old.rows.items():
             with cursor.copy(f'COPY "{table}" FROM STDIN') as into:
                 into.write(text)
-        cursor.execute("SET session_replication_role = DEFAULT")
-    if with_ring:
-        _replace_ring(old)
 
 
-def _replace_ring(old: Copy) -> None:
+def marked(old: Copy) -> bytes:
+    """The copy's ring, with the mark of the real restore (archive.flows.restore): its log knows of no later promise."""
     values = ringfile.decode(old.ring)
     last = values.get(promise.CHECKPOINT) or promise.Held(1, 0, merkle.EMPTY_ROOT, "").encode()
-    epoch = int(promise.canonical.parse(last)["epoch"])
-    mark = promise.Restored(epoch, old.id, clock.now(), clock.now())
+    mark = promise.Restored(canonical.parse(last)["epoch"], old.id, clock.now(), clock.now())
+    return ringfile.encode(values | {promise.CHECKPOINT: last, promise.RESTORED: mark.encode()})
+
+
+def replace_ring(payload: bytes) -> None:
     place = tenancy.here().id
     keys.keyring().remove(place)
-    keys.keyring().rebirth(place, ringfile.encode(values | {promise.CHECKPOINT: last, promise.RESTORED: mark.encode()}))
+    keys.keyring().rebirth(place, payload)
 
 
-def lose_live_ring() -> None:
-    """Another machine: no bucket of before has a key here. Time goes on from where it was seen."""
-    mark = keys.keyring().live.high_water()
+def lose_live_ring(mark: float) -> None:
+    """Another machine: no bucket of before has a key here. Time goes on from `mark`."""
     (Path(settings.EBB_KEYRING) / "live.ring").unlink()
     reopen_keyring()
     keys.keyring().live.mark(mark)

@@ -1,0 +1,38 @@
+"""T9: the simulation, unbroken and broken. A failure names its seed and the shortest history that was found:
+`EBB_SEED=<seed> ./run test portal/tests/test_simulation.py -k unbroken` lives it again."""
+
+import os
+import random
+
+import pytest
+
+from portal.testing.simulation import bugs, driver
+
+FULL = os.environ.get("EBB_FULL") == "1"
+STEPS = int(os.environ.get("EBB_STEPS", 1_000_000 if FULL else 100_000))
+SEED = int(os.environ.get("EBB_SEED", random.randrange(1 << 31)))
+FOUND_WITHIN = 10_000  # steps
+
+
+@pytest.fixture(scope="module")
+def stage(house):
+    with driver.stage() as made:
+        yield made
+
+
+def test_unbroken_it_keeps_its_promises(stage):
+    told = driver.run(stage, SEED, STEPS)
+    print(told)
+    print(", ".join(f"{name} {count}" for name, count in told.by_move.most_common()))
+    assert not told.failure, driver.explain(stage, told)
+    assert told.steps == STEPS
+    assert set(told.by_move) == set(driver.MOVES), "some moves never came"
+    assert min(told.crashes, told.disposed) > STEPS // 1000
+
+
+@pytest.mark.parametrize("plant", bugs.ALL, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(stage, plant):
+    with plant():
+        told = driver.run(stage, SEED, FOUND_WITHIN)
+    assert told.failure, f"{plant.__doc__} lived through {told}"
+    print(f"{plant.__name__}: found after {told.steps} steps as {told.failure[:160]}")
