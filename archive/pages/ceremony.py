@@ -54,11 +54,11 @@ def _download(request: HttpRequest) -> HttpResponseBase:
 
 
 def _return(request: HttpRequest) -> HttpResponseBase:
-    birth.prove(now=clock.now(), recovery_text=_given(request))
+    birth.prove(now=clock.now(), recovery_text=given(request))
     return _page(request, "done", {})
 
 
-def _given(request: HttpRequest) -> str:
+def given(request: HttpRequest) -> str:
     upload = request.FILES.get("recovery_file")
     if upload is None:
         return str(request.POST.get("recovery_key", "")).strip() + "\n"

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from archive.models import Approval
 from archive.rules import acts
-from portal.kernel import errors, keys
+from portal.kernel import keys
 from portal.kernel.actors import Actor
 from portal.sealing import errors as sealing
 
@@ -26,13 +26,6 @@ def count_to_decide(actor: Actor) -> int:
         return 0
     rows = get_waiting_for(actor).filter(state=Approval.State.OPEN)
     return sum(acts.may_decide(actor, row) for row in rows.defer("reason")[:100])
-
-
-def get_approval_for(actor: Actor, approval_id: object) -> Approval:
-    row = _for(actor).filter(id=approval_id).first()
-    if row is None:
-        raise errors.not_found("request")
-    return row
 
 
 def reason_of(row: Approval) -> str:

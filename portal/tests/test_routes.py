@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from archive.flows import asked, viewing
 from archive.queries import entries
 from messaging.models import Conversation
 from portal.accounts.api import authentication
@@ -122,9 +123,11 @@ def things(globex):
     with globex.inside():
         talk = Conversation.objects.create(customer_id=customer, opened_at=clock.now(), last_at=clock.now())
         made = key.create(actor=globex.owner, now=clock.now(), name="kqzvcanary", scopes=["message.view"])
+        wanted = viewing.ask(actor=globex.author, now=clock.now(), message_id=sent.id, reason="kqzvcanary")
     return {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "index": 10**9, "token": "foreign", "path": "0/999",
+        "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
+        "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
 
 

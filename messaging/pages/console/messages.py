@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
+from archive.queries import viewings
 from messaging.flows import message as flow
 from messaging.flows import words
 from messaging.models import Message
@@ -79,6 +80,18 @@ def read(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
     return _page(request, row, words.read(actor=request.actor, now=clock.now(), message_id=row.id))
 
 
+@guards.staff("archive.ask")
+@require_POST
+def ask(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
+    """Of a message that has ended: an officer may let whoever asks see it once more."""
+    messages.get_message_for(request.actor, message_id)
+    return shared.act(request, shared.go("message", message_id), "Asked. An officer decides; you find the answer here.", lambda: (
+        words.ask_again(
+            actor=request.actor, now=clock.now(), message_id=message_id, reason=request.POST.get("reason", "")
+        )
+    ))  # fmt: skip
+
+
 @guards.staff("message.recall")
 @require_POST
 def recall(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
@@ -121,6 +134,7 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
         "events": timeline.of_message(row, listed, now),
         "extend_presets": shared.lives(2**31)[:4],
         "attachments": [],
+        "again": _again(request, row, now),
         "read_url": f"{request.path.removesuffix('read')}read",
     }  # fmt: skip
     return shared.draw(request, "message", "messages", context, trail=(TRAIL, (shown["customer_name"], "")))
@@ -135,6 +149,16 @@ def _abilities(request: HttpRequest, row: Message, now: datetime) -> dict[str, b
         "can_extend": can["can_extend"] and lives and row.sent_at is not None,
         "can_read": (can["can_read"] or _is_own(request, row)) and not state.has_ended(row, now),
     }
+
+
+def _again(request: HttpRequest, row: Message, now: datetime) -> dict[str, object] | None:
+    """Seeing an ended message once more: {state, viewing}, state ask, asked or granted. None where there is nothing to ask."""
+    if not request.actor.may("archive.ask") or not state.has_ended(row, now):
+        return None
+    own = viewings.get_own_for(request.actor, row.id)
+    if own is not None:
+        return {"state": "granted" if own.granted_by else "asked", "viewing": own.id, "until": own.ends_at}
+    return {"state": "ask"} if viewings.is_kept(row.id) else None
 
 
 def _is_own(request: HttpRequest, row: Message) -> bool:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from archive.flows import birth
-from archive.queries import summary
+from archive.queries import approvals, summary, viewings
 from messaging.pages.console import shared, views
 from messaging.queries import desk, devices
 from portal.kernel import clock
@@ -36,6 +36,8 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     found: dict[str, Any] = {"devices_attention": desk.count_devices_attention()}
     if request.actor.may("conversation.view"):
         found["conversations_waiting"] = desk.count_waiting()
+    if request.actor.may("archive.list"):
+        found["approvals"] = approvals.count_to_decide(request.actor) + viewings.count_to_decide(request.actor)
     return found
 
 
