@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from archive.models import Record
-from archive.rules.query import BUSINESS, PEOPLE, SIDES, Query, QueryInvalid, Term
+from archive.rules.query import BUSINESS, PEOPLE, SIDES, Query, Term, invalid
 from portal.kernel.actors import Actor
 from portal.web import names
 
@@ -46,7 +46,7 @@ def resolve(actor: Actor, query: Query) -> Query:
 
 def register(name: str, condition: Condition) -> None:
     """What a term of the language means. `condition` gets its terms, all asked for or all denied, and says which records
-    have any of them; it may raise `QueryInvalid(term.position, …)`."""
+    have any of them; it may raise `invalid(term.position, …)`."""
     _CONDITIONS[name] = condition
 
 
@@ -68,14 +68,12 @@ def _resolved(actor: Actor, term: Term) -> list[Term]:
         return [term]
     found = sorted(names.identify_customer(actor, term.value))
     if not found:
-        raise QueryInvalid(
+        raise invalid(
             term.position,
             "no customer has this reference, e-mail or phone. A name does not do: it may be several people's.",
         )
     if len(found) > MOST_CUSTOMERS:
-        raise QueryInvalid(
-            term.position, "too many customers share this address. Name the customer by reference or id."
-        )
+        raise invalid(term.position, "too many customers share this address. Name the customer by reference or id.")
     return [Term(term.name, str(one), term.negated, term.position) for one in found]
 
 
@@ -83,7 +81,7 @@ def _resolved(actor: Actor, term: Term) -> list[Term]:
 def _ids(terms: Sequence[Term]) -> list[UUID]:
     for term in terms:
         if term.id is None:
-            raise QueryInvalid(term.position, "this is no id of a customer.")
+            raise invalid(term.position, "this is no id of a customer.")
     return [found for term in terms if (found := term.id)]
 
 
@@ -130,7 +128,7 @@ def _narrowest(terms: Sequence[Term], name: str) -> datetime:
 
 
 def _unknown(terms: Sequence[Term]) -> Q:
-    raise QueryInvalid(terms[0].position, f"{terms[0].name}: cannot be asked for in this installation.")
+    raise invalid(terms[0].position, f"{terms[0].name}: cannot be asked for in this installation.")
 
 
 _CONDITIONS: dict[str, Condition] = {

@@ -33,22 +33,19 @@ _KIND = re.compile(r"[a-z][a-z_]*(\.[a-z_]+)*(\.\*)?")
 _QUOTES = str.maketrans("“”„‟″", '"' * 5)  # what phones and word processors make of a quotation mark
 
 
-class QueryInvalid(Refusal):
+def invalid(position: int, sentence: str) -> Refusal:
     """`position` counts characters from 1."""
-
-    def __init__(self, position: int, sentence: str) -> None:
-        super().__init__("query_invalid", f"At character {position}: {sentence}", field="query", position=position)
+    return Refusal("query_invalid", f"At character {position}: {sentence}", field="query", position=position)
 
 
-class RangeUpsideDown(Refusal):
-    def __init__(self, position: int) -> None:
-        super().__init__(
-            "range_upside_down",
-            f"At character {position}: this range ends before it begins. after: takes the first day, before: the day after "
-            "the last.",
-            field="query",
-            position=position,
-        )
+def upside_down(position: int) -> Refusal:
+    return Refusal(
+        "range_upside_down",
+        f"At character {position}: this range ends before it begins. after: takes the first day, before: the day after the "
+        "last.",
+        field="query",
+        position=position,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +119,11 @@ def parse(text: str) -> Query:
     'kind:message.sent -"all clear" invoice'
     """
     if len(text) > LONGEST:
-        raise QueryInvalid(LONGEST + 1, f"a query has at most {LONGEST} characters.")
+        raise invalid(LONGEST + 1, f"a query has at most {LONGEST} characters.")
     _check_characters(text)
     terms = tuple(_terms(text.translate(_QUOTES)))
     if len(terms) > MOST_TERMS:
-        raise QueryInvalid(terms[MOST_TERMS].position, f"a query has at most {MOST_TERMS} terms.")
+        raise invalid(terms[MOST_TERMS].position, f"a query has at most {MOST_TERMS} terms.")
     return check(Query(terms))
 
 
@@ -134,7 +131,7 @@ def parse_metadata(text: str) -> Query:
     """For holds, exports and rules: words need a key that nobody has when these are evaluated."""
     query = parse(text)
     for term in query.words:
-        raise QueryInvalid(term.position, "words cannot be asked for here, only who, when and what kind.")
+        raise invalid(term.position, "words cannot be asked for here, only who, when and what kind.")
     return query
 
 
@@ -145,7 +142,7 @@ def check(query: Query) -> Query:
     if starts and ends:
         first, last = max(starts, key=lambda term: term.at), min(ends, key=lambda term: term.at)
         if first.at >= last.at:
-            raise RangeUpsideDown(max(first.position, last.position))
+            raise upside_down(max(first.position, last.position))
     return query
 
 
@@ -172,7 +169,7 @@ def _term(text: str, start: int) -> tuple[Term, int]:
         return Term(PHRASE, _searchable(value, at), negated, start + 1), end
     value, end = _bare(text, at)
     if not value:
-        raise QueryInvalid(start + 1, "a minus stands alone. Put it right before what you do not want.")
+        raise invalid(start + 1, "a minus stands alone. Put it right before what you do not want.")
     return Term(WORD, _searchable(value, at), negated, start + 1), end
 
 
@@ -181,25 +178,25 @@ def _field(text: str, start: int, named: "re.Match[str]", negated: bool) -> tupl
     read = FIELDS.get(name)
     if read is None:
         known = ", ".join(f"{known}:" for known in FIELDS)
-        raise QueryInvalid(
+        raise invalid(
             named.start() + 1,
             f"nothing is called so. There are {known}. Put quotation marks around words with a colon.",
         )
     value, end = _between_quotes(text, at) if text[at : at + 1] == '"' else _bare(text, at)
     value = " ".join(value.split())
     if not value:
-        raise QueryInvalid(at + 1, f"nothing stands after {name}:.")
+        raise invalid(at + 1, f"nothing stands after {name}:.")
     if len(value) > LONGEST_VALUE:
-        raise QueryInvalid(at + 1, f"what stands after {name}: is too long.")
+        raise invalid(at + 1, f"what stands after {name}: is too long.")
     return Term(name, read(value, at + 1), negated, start + 1), end
 
 
 def _between_quotes(text: str, at: int) -> tuple[str, int]:
     end = text.find('"', at + 1)
     if end < 0:
-        raise QueryInvalid(at + 1, "this quotation mark is never closed.")
+        raise invalid(at + 1, "this quotation mark is never closed.")
     if end + 1 < len(text) and not text[end + 1].isspace():
-        raise QueryInvalid(end + 2, "a space is missing after the closing quotation mark.")
+        raise invalid(end + 2, "a space is missing after the closing quotation mark.")
     return text[at + 1 : end], end + 1
 
 
@@ -207,7 +204,7 @@ def _bare(text: str, at: int) -> tuple[str, int]:
     end = at
     while end < len(text) and not text[end].isspace():
         if text[end] == '"':
-            raise QueryInvalid(end + 1, "a quotation mark stands inside a word. Put a space before it.")
+            raise invalid(end + 1, "a quotation mark stands inside a word. Put a space before it.")
         end += 1
     return text[at:end], end
 
@@ -215,7 +212,7 @@ def _bare(text: str, at: int) -> tuple[str, int]:
 def _check_characters(text: str) -> None:
     for place, character in enumerate(text, 1):
         if unicodedata.category(character) in {"Cc", "Cs"} and not character.isspace():
-            raise QueryInvalid(place, "this character is no text.")
+            raise invalid(place, "this character is no text.")
 
 
 # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,11 +221,11 @@ def _searchable(value: str, at: int) -> str:
     value = " ".join(value.split())
     found = words.of_text(value)
     if not found:
-        raise QueryInvalid(
+        raise invalid(
             at + 1, f"there is nothing here to search for: a word has letters or digits, at most {words.LONGEST}."
         )
     if len(found) >= words.MOST_WORDS:
-        raise QueryInvalid(at + 1, "this phrase is too long.")
+        raise invalid(at + 1, "this phrase is too long.")
     return value
 
 
@@ -242,20 +239,20 @@ def _side(value: str, position: int) -> str:
 
 def _kind(value: str, position: int) -> str:
     if not _KIND.fullmatch(value.lower()):
-        raise QueryInvalid(position, "a kind looks like message.sent, or message.* for all of them.")
+        raise invalid(position, "a kind looks like message.sent, or message.* for all of them.")
     return value.lower()
 
 
 def _direction(value: str, position: int) -> str:
     if value.lower() not in {"in", "out"}:
-        raise QueryInvalid(position, "a direction is in (from a customer) or out (to a customer).")
+        raise invalid(position, "a direction is in (from a customer) or out (to a customer).")
     return value.lower()
 
 
 def _id(value: str, position: int) -> str:
     found = _uuid(value)
     if found is None:
-        raise QueryInvalid(position, "this is not an id. Copy it from the page of what you mean.")
+        raise invalid(position, "this is not an id. Copy it from the page of what you mean.")
     return str(found)
 
 
@@ -264,9 +261,7 @@ def _time(value: str, position: int) -> str:
     try:
         at = _instant(value)
     except (ValueError, OverflowError):
-        raise QueryInvalid(
-            position, "write a day as 2026-05-01, or a time with its zone as 2026-05-01T09:30Z."
-        ) from None
+        raise invalid(position, "write a day as 2026-05-01, or a time with its zone as 2026-05-01T09:30Z.") from None
     return at.date().isoformat() if len(value) == len("2026-05-01") else at.isoformat().replace("+00:00", "Z")
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from archive.rules import query as language
-from archive.rules.query import Query, QueryInvalid, Term
+from archive.rules.query import Query, Term, invalid
+from portal.kernel.errors import Refusal
 
 SINGLE = ("customer", "kind", "direction", "category")
 DAYS = ("after", "until")
@@ -53,7 +54,7 @@ def _changed(query: Query, name: str, value: str) -> Query:
 
 def _term(name: str, value: str) -> Term:
     if '"' in value:
-        raise QueryInvalid(1, "a quotation mark cannot stand in this field.")
+        raise invalid(1, "a quotation mark cannot stand in this field.")
     return language.parse(f'{name}:"{value}"').terms[0]
 
 
@@ -67,9 +68,7 @@ def _read(was: str) -> Query:
     """It came back from the page: one that cannot be read shows nothing."""
     try:
         return language.parse(was)
-    except language.QueryInvalid:
-        return Query()
-    except language.RangeUpsideDown:
+    except Refusal:
         return Query()
 
 

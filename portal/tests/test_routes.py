@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from archive.flows import asked, viewing
+from archive.flows import asked, case, supervision, viewing
 from archive.queries import entries
 from messaging.models import Conversation
 from portal.accounts.api import authentication
@@ -46,6 +46,12 @@ CONSOLE = {
        ("", "edit", "simulate", "activate", "lock", "retire")},
     "archive/holds/": "hold.manage", "archive/holds/new": "hold.manage", "archive/holds/<uuid:hold_id>/": "hold.manage",
     "archive/holds/<uuid:hold_id>/release": "hold.manage", "archive/holds/<uuid:hold_id>/keep": "hold.manage",
+    "archive/cases/": "archive.review", "archive/cases/new": "case.manage", "archive/cases/<uuid:case_id>/": "archive.review",
+    **{f"archive/cases/<uuid:case_id>/{act}": "case.manage" for act in ("collect", "assign", "sample", "close")},
+    "archive/cases/<uuid:case_id>/next": "archive.review",
+    **{f"archive/cases/<uuid:case_id>/<int:number>/{act}": "archive.review"
+       for act in ("claim", "release", "decide", "note", "tag", "untag")},
+    "archive/supervision/": "case.manage", "archive/supervision/<uuid:rule_id>/retire": "case.manage",
     "archive/disposal/": "disposal.manage", "archive/disposal/begin": "disposal.manage",
     "archive/disposal/limits": "disposal.manage", "archive/disposal/runs/": "disposal.manage",
     "archive/disposal/runs/<uuid:run_id>/": "disposal.manage", "archive/disposal/runs/<uuid:run_id>/stop": "disposal.manage",
@@ -70,7 +76,7 @@ API = {
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "archive/checkpoint", "archive/key",
     "archive/entries", "archive/entries/<entry_index:index>", "archive/entries/<entry_index:index>/proof",
     "archive/entries/<entry_index:index>/sealed", "archive/tile/<path:path>",
-    "holds", "holds/<uuid:hold_id>", "holds/<uuid:hold_id>/release",
+    "cases", "holds", "holds/<uuid:hold_id>", "holds/<uuid:hold_id>/release",
     "retention-rules", "retention-rules/<uuid:rule_id>", "retention-rules/<uuid:rule_id>/simulate",
     "retention-rules/<uuid:rule_id>/activate", "retention-rules/<uuid:rule_id>/retire",
 }  # fmt: skip
@@ -123,11 +129,14 @@ def things(globex):
     with globex.inside():
         talk = Conversation.objects.create(customer_id=customer, opened_at=clock.now(), last_at=clock.now())
         made = key.create(actor=globex.owner, now=clock.now(), name="kqzvcanary", scopes=["message.view"])
+        searched = asked.ask(actor=globex.officer, now=clock.now(), query="category:kqzvcanary")
         wanted = viewing.ask(actor=globex.author, now=clock.now(), message_id=sent.id, reason="kqzvcanary")
+        matter = case.open_with(actor=globex.officer, now=clock.now(), name="kqzvcanary", query=f"customer:{customer}")
+        watched = supervision.write(actor=globex.officer, now=clock.now(), name="kqzvcanary", share=1)
     return {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
-        "index": 10**9, "token": "foreign", "path": "0/999",
+        "search_id": searched, "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
 
 
