@@ -3,6 +3,7 @@
 from django.urls import path
 
 from archive.pages import approvals, audit, ceremony, disposal, holds, ledger, officers, record, rules, search
+from archive.pages import casefile, cases, supervision
 from archive.pages import unlock as archive_unlock
 from messaging.pages.console import (
     accent,
@@ -93,6 +94,22 @@ urlpatterns = [
     path("archive/holds/<uuid:hold_id>/", holds.hold, name="archive_hold"),
     path("archive/holds/<uuid:hold_id>/release", holds.release, name="archive_hold_release"),
     path("archive/holds/<uuid:hold_id>/keep", holds.keep, name="archive_hold_keep"),
+    path("archive/cases/", cases.listing, name="archive_cases"),
+    path("archive/cases/new", cases.new, name="archive_case_new"),
+    path("archive/cases/<uuid:case_id>/", casefile.case, name="archive_case"),
+    path("archive/cases/<uuid:case_id>/collect", cases.collect, name="archive_case_collect"),
+    path("archive/cases/<uuid:case_id>/assign", cases.assign, name="archive_case_assign"),
+    path("archive/cases/<uuid:case_id>/sample", cases.sample, name="archive_case_sample"),
+    path("archive/cases/<uuid:case_id>/close", cases.close, name="archive_case_close"),
+    path("archive/cases/<uuid:case_id>/next", casefile.following, name="archive_case_next"),
+    path("archive/cases/<uuid:case_id>/<int:number>/claim", casefile.claim, name="archive_case_claim"),
+    path("archive/cases/<uuid:case_id>/<int:number>/release", casefile.release, name="archive_case_release"),
+    path("archive/cases/<uuid:case_id>/<int:number>/decide", casefile.decide, name="archive_case_decide"),
+    path("archive/cases/<uuid:case_id>/<int:number>/note", casefile.note, name="archive_case_note"),
+    path("archive/cases/<uuid:case_id>/<int:number>/tag", casefile.tag, name="archive_case_tag"),
+    path("archive/cases/<uuid:case_id>/<int:number>/untag", casefile.untag, name="archive_case_untag"),
+    path("archive/supervision/", supervision.rules, name="archive_supervision"),
+    path("archive/supervision/<uuid:rule_id>/retire", supervision.retire, name="archive_supervision_retire"),
     path("archive/disposal/", disposal.overview, name="archive_disposal"),
     path("archive/disposal/begin", disposal.begin, name="archive_disposal_begin"),
     path("archive/disposal/limits", disposal.limits, name="archive_disposal_limits"),

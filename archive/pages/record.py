@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from archive.flows import listing, reading
 from archive.ledger import entry as leaves
 from archive.pages import shared
-from archive.queries import entries
+from archive.queries import entries, holds
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
@@ -28,8 +28,9 @@ def record(request: HttpRequest, index: int) -> HttpResponseBase:
     if opened is None:
         listing.tell(actor=request.actor, now=now, kind="archive.listed", what="record")
     context = {
-        "record": _shown(opened) if opened else None, "entry": shared.shown([header])[0], "unlock": lock,
+        "record": shown(opened) if opened else None, "entry": shared.shown([header])[0], "unlock": lock,
         "entries": _others(request, header), "proof": shared.proof_of(request.actor, header),
+        "holds": _holds(request, header),
     }  # fmt: skip
     return shared.draw(request, "record", context, here=f"Record {index}")
 
@@ -55,7 +56,7 @@ def _open(request: HttpRequest, index: int, now: datetime) -> reading.Opened | N
         raise
 
 
-def _shown(opened: reading.Opened) -> dict[str, Any]:
+def shown(opened: reading.Opened) -> dict[str, Any]:
     content = opened.content or {}
     words = opened.detail or {}
     leaf = leaves.decode(opened.leaf)
@@ -65,7 +66,7 @@ def _shown(opened: reading.Opened) -> dict[str, Any]:
         "from_name": _who(content.get("from")), "to_name": _who(content.get("to")),
         "sent_at": opened.sent_at or opened.time, "gone_at": opened.gone_at, "ended_at": None,
         "archived_until": opened.archived_until, "rule": leaf.retention or "", "category": content.get("category", ""),
-        "attachments": [], "commitment": leaf.commitment or leaf.detail_commitment or "", "holds": [],
+        "attachments": [], "commitment": leaf.commitment or leaf.detail_commitment or "",
     }  # fmt: skip
 
 
@@ -75,6 +76,13 @@ def _who(side: dict[str, str] | None) -> str:
         return ""
     parts = [side.get("name", ""), side.get("email", ""), side.get("phone", "")]
     return ", ".join(part for part in parts if part) or side.get("customer", "")
+
+
+def _holds(request: HttpRequest, header: entries.Header) -> list[dict[str, Any]]:
+    """{id, name} of the holds that keep this record; for whoever manages holds."""
+    if not request.actor.may("hold.manage"):
+        return []
+    return [{"id": one.id, "name": holds.name_of(one)} for one in holds.holds_of(header.message)]
 
 
 def _others(request: HttpRequest, header: entries.Header) -> list[dict[str, Any]]:

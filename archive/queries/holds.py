@@ -49,9 +49,11 @@ def held() -> Q:
     return _any_of(Hold.objects.in_force())
 
 
-def holds_of(record: Record) -> list[Hold]:
-    """The holds in force that keep this record."""
-    one = Record.objects.filter(pk=record.pk)
+def holds_of(message_id: UUID | None) -> list[Hold]:
+    """The holds in force that keep the record of this message; none where there is no record."""
+    one = Record.objects.filter(pk=message_id)
+    if not one.exists():
+        return []
     return [hold for hold in Hold.objects.in_force().order_by("id") if one.filter(of(hold)).exists()]
 
 

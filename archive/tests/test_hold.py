@@ -184,7 +184,7 @@ def test_a_record_knows_its_holds(home: Home) -> None:
     keep()
     place(home)
     place(home, "kind:message.received", name="Other")
-    assert holds.names_of(holds.holds_of(Record.objects.get())) == ["Kowalski"]
+    assert holds.names_of(holds.holds_of(Record.objects.get().message_id)) == ["Kowalski"]
 
 
 def test_erasure_under_a_hold_keeps_the_tie_until_the_last_hold_ends(home: Home, fake: clock.Fake) -> None:
