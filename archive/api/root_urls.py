@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from archive.api import exports, holds, rules
+from archive.api import cases, exports, holds, rules
 
 urlpatterns = [
+    path("cases", cases.Cases.as_view()),
     path("holds", holds.Holds.as_view()),
     path("holds/<uuid:hold_id>", holds.OneHold.as_view()),
     path("holds/<uuid:hold_id>/release", holds.Release.as_view()),

@@ -42,6 +42,15 @@ def open_(*, actor: Actor, now: datetime, name: str) -> UUID:
         return _insert(u, actor, now, words).id
 
 
+def open_with(*, actor: Actor, now: datetime, name: str, query: str = "") -> UUID:
+    """A case and its first records, or neither."""
+    with unit.work():
+        made = open_(actor=actor, now=now, name=name)
+        if query:
+            collecting.collect(actor=actor, now=now, case_id=made, query=query)
+    return made
+
+
 def standing(u: unit.Unit, *, actor: Actor, now: datetime) -> Case:
     """The case that supervision feeds, locked; made when it is first needed. Runs in the caller's unit."""
     found = Case.objects.select_for_update().filter(is_standing=True).first()

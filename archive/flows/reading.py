@@ -78,7 +78,7 @@ def _open(found: Entry, session: unlock.Session) -> Opened:
     row = Record.objects.filter(entry_id=found.id).first()
     content = _content(found.index, session) if row else None
     words = _detail(found, session) if found.detail is not None else None
-    if row is None and sealed.disposed_at([found.message_id]):
+    if content is None and words is None and sealed.disposed_at([found.message_id]):
         raise sealed.disposed()
     if content is None and words is None:
         raise Refusal("nothing_sealed", "This entry holds no words: its codes say everything.", Kind.CONFLICT)

@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from archive.models import Case, CaseItem, Collection, Record, RecordTag
 from archive.queries import predicate
 from archive.rules import casework
-from archive.rules.query import QueryInvalid, Term
+from archive.rules.query import Term, invalid
 from portal.kernel import errors, keys
 from portal.kernel.actors import Actor
 from portal.sealing import errors as sealing
@@ -39,7 +39,8 @@ class Progress:
 
 
 def get_cases_for(actor: Actor) -> "QuerySet[Case]":
-    actor.require("archive.review")
+    if not actor.may("case.manage"):  # a program that opens cases need not be one that reviews
+        actor.require("archive.review")
     return Case.objects.all()
 
 
@@ -99,9 +100,10 @@ def progress_of(case_ids: Sequence[UUID]) -> dict[UUID, Progress]:
     return {pk: _progress(groups[pk], left.get(pk, 0)) for pk in case_ids}
 
 
-def collecting(case_id: UUID) -> list[Collection]:
-    """Walks that go on."""
-    return list(Collection.objects.filter(case_id=case_id, state=Collection.State.RUNNING))
+def collecting(case_ids: Sequence[UUID]) -> set[UUID]:
+    """The cases into which a walk goes on."""
+    running = Collection.objects.filter(case_id__in=case_ids, state=Collection.State.RUNNING)
+    return set(running.values_list("case_id", flat=True))
 
 
 def there(message_ids: Iterable[UUID]) -> dict[UUID, Record]:
@@ -132,11 +134,11 @@ def name_of(case: Case) -> str:
         return ""
 
 
-def to_json(case: Case, progress: Progress) -> dict[str, Any]:
+def to_json(case: Case, progress: Progress, *, is_collecting: bool) -> dict[str, Any]:
     return {
         "id": case.id, "name": name_of(case), "state": case.state, "standing": case.is_standing,
         "opened_at": case.opened_at, "closed_at": case.closed_at, "records": progress.size, "decided": progress.decided,
-        "left": progress.left, "decisions": progress.by_decision,
+        "left": progress.left, "decisions": progress.by_decision, "collecting": is_collecting,
     }  # fmt: skip
 
 
@@ -152,7 +154,7 @@ def _in_case(terms: Sequence[Term]) -> Q:
     known = set(Case.objects.filter(id__in=[one for one in wanted if one]).values_list("id", flat=True))
     for pk, term in wanted.items():
         if pk not in known:
-            raise QueryInvalid(term.position, "there is no such case. Copy its id from the case's page.")
+            raise invalid(term.position, "there is no such case. Copy its id from the case's page.")
     return Q(message_id__in=CaseItem.objects.filter(case_id__in=known).values("message_id"))
 
 

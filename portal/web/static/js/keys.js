@@ -2,6 +2,7 @@
  * The console by keyboard: / searches, g then a letter goes, j k move in a list, x selects, Enter opens, ? lists the keys.
  *
  * The targets are named in the page: [data-go="m"] on links, [data-search] on the search field, [data-list] on a table body.
+ * A page names keys of its own by [data-key="n"]: a field gets the focus, anything else is clicked.
  * Single letters never act while somebody types or with Ctrl, Alt or Meta held (WCAG 2.1.4: they can be switched off in the
  * dialog; the choice holds no personal data and lives in localStorage).
  */
@@ -30,6 +31,12 @@ function select() {
   if (box) box.click();
 }
 
+function own(key) {
+  const target = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (!target) return undefined;
+  return () => (typing(target) ? target.focus() : target.click());
+}
+
 function go(letter) {
   const link = document.querySelector(`[data-go="${CSS.escape(letter)}"]`);
   if (link) location.assign(link.href);
@@ -53,7 +60,7 @@ document.addEventListener("keydown", (event) => {
     going = 0;
     return go(event.key.toLowerCase());
   }
-  const act = acts[event.key];
+  const act = own(event.key) ?? acts[event.key];
   if (!act) return;
   event.preventDefault();
   act();
