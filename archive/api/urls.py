@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from archive.api import entries, log
+from archive.api import entries, log, receipts
 
 
 class Index:
@@ -26,5 +26,6 @@ urlpatterns = [
     path("entries/<entry_index:index>", entries.OneEntry.as_view()),
     path("entries/<entry_index:index>/proof", log.Proof.as_view()),
     path("entries/<entry_index:index>/sealed", entries.Sealed.as_view()),
+    path("receipts", receipts.Receipts.as_view()),
     path("tile/<path:path>", log.Tile.as_view()),
 ]

@@ -12,6 +12,8 @@ from archive.flows import (
     export,
     hold,
     indexkey,
+    keeper,
+    mirror,
     officer,
     ruleapply,
     subject,
@@ -38,4 +40,6 @@ def sweep(*, now: datetime) -> None:
     bucket.sweep(now=now)
     certificate.sweep(now=now)
     export.sweep(now=now)
+    mirror.sweep(now=now)
     asked.sweep(now=now)
+    keeper.sweep(now=now)

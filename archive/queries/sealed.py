@@ -59,7 +59,10 @@ def load(index: int) -> Parts:
 
 
 def peel(row: Record) -> bytes:
-    """The inner wrap, by the disposal bucket's key. Refuses `record_disposed` once that key is destroyed."""
+    """The inner wrap, by the disposal bucket's key. Refuses `record_disposed` once that key is destroyed, `record_mirrored`
+    where the sealed copy is behind the business's own firewall only."""
+    if row.mirrored_at is not None:
+        raise mirrored()
     try:
         return sealing.peel(
             keys.business().get(f"disposal/{row.disposal_bucket}"), bytes(row.outer_wrap), business=tenancy.here().id,
@@ -98,6 +101,13 @@ def disposed_at(message_ids: Iterable[UUID | None]) -> dict[UUID, datetime]:
 
 def disposed() -> Refusal:
     return Refusal("record_disposed", MISSING, Kind.GONE)
+
+
+def mirrored() -> Refusal:
+    return Refusal(
+        "record_mirrored", "The sealed copy of this record is kept by the business's mirror and no longer by the portal. Open it "
+        "there: ebb_mirror.py open.", Kind.GONE,
+    )  # fmt: skip
 
 
 def altered(which: object) -> Refusal:

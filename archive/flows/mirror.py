@@ -1,0 +1,151 @@
+"""Mirrors: named by an officer, they sign for what they hold; by policy the portal then drops its own sealed copy.
+
+M1  A receipt is taken only if the mirror's key signed it, its root is the one we compute, its range follows the last one, and
+    its digest is that of the very leaves: whoever signs has seen what we have.
+M2  Dropping empties `record.sealed`, in slices under the guard; the row, its search words, its wrap and its entry stay.
+    Irreversible here: from then on the words are behind the firewall only.
+M3  A record that a hold keeps is not dropped: it must stay within the reach of those who hold it.
+M4  Nothing is dropped that the receipt names as missing.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from archive.flows import guard
+from archive.ledger import LedgerError, entry, note
+from archive.models import Entry, Epoch, Mirror, Receipt, Record
+from archive.queries import bundle, holds, mirrors, proofs, tree
+from portal.kernel import errors, ids, keys, unit
+from portal.kernel.actors import CLOCK, Actor
+from portal.kernel.errors import Kind, Refusal
+
+SLICE = 1000
+SLICES_A_ROUND = 50
+LONGEST_NAME = 60
+
+
+def add(*, actor: Actor, now: datetime, name: str, vkey: str, drops: bool = False) -> UUID:
+    """Name a mirror by the public key that it made for itself."""
+    actor.require("archive.export")
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise Refusal("bad_mirror_name", f"Give the mirror a name of 1 to {LONGEST_NAME} characters.", field="name")
+    key = _key(vkey)
+    row = Mirror(id=ids.uuid7(), vkey=key, drops=drops, added_at=now)
+    row.sealed_name = keys.seal_field(mirrors.NAME, row.id, name.encode())
+    with unit.work() as u:
+        if Mirror.objects.filter(vkey=key, removed_at=None).exists():
+            raise Refusal(
+                "mirror_known", "This key belongs to a mirror that is there already.", Kind.CONFLICT, field="vkey"
+            )
+        row.save(force_insert=True)
+        codes: dict[str, str | int | bool] = {"mirror": str(row.id), "drops": drops}
+        u.entry(unit.Draft("mirror.added", actor.label, codes=codes, detail={"name": name, "vkey": key}))
+    return row.id
+
+
+def remove(*, actor: Actor, now: datetime, mirror_id: UUID) -> None:
+    """It signs for nothing more, and nothing more is dropped for it."""
+    row = mirrors.get_mirror_for(actor, mirror_id)
+    with unit.work() as u:
+        if Mirror.objects.filter(id=row.id, removed_at=None).update(removed_at=now):
+            u.entry(unit.Draft("mirror.removed", actor.label, codes={"mirror": str(row.id)}))
+
+
+def sign(*, actor: Actor, now: datetime, mirror_id: UUID, receipt: str) -> Receipt:
+    """Take a receipt. The same one again is fine."""
+    actor.require("archive.mirror")
+    with unit.work() as u:
+        row = Mirror.objects.select_for_update().filter(id=mirror_id, removed_at=None).first()
+        if row is None:
+            raise errors.not_found("mirror")
+        earlier = Receipt.objects.filter(mirror_id=row.id, note=receipt).first()
+        if earlier is not None:
+            return earlier
+        stated = mirrors.parse_receipt(receipt, row.vkey)
+        _check(row, stated)
+        made = Receipt.objects.create(
+            mirror_id=row.id, first=stated.first, last=stated.last, size=stated.size, records=stated.records, note=receipt,
+            received_at=now,
+        )  # fmt: skip
+        Mirror.objects.filter(id=row.id).update(signed_to=stated.last + 1, last_at=now)
+        codes: dict[str, str | int | bool] = {
+            "mirror": str(row.id), "first": stated.first, "last": stated.last, "size": stated.size, "records": stated.records,
+            "missing": len(stated.missing),
+        }  # fmt: skip
+        u.entry(unit.Draft("mirror.signed", actor.label, codes=codes))
+    return made
+
+
+def sweep(*, now: datetime) -> None:
+    """For the clock: what mirrors signed for goes here, some slices a round."""
+    for row in Mirror.objects.filter(drops=True, removed_at=None):
+        for _ in range(SLICES_A_ROUND):
+            if not drop_slice(now=now, mirror_id=row.id):
+                break
+
+
+def drop_slice(*, now: datetime, mirror_id: UUID) -> bool:
+    """Drop the sealed copies of the next slice. False once there is none."""
+    with unit.work() as u:
+        guard.lock()
+        row = Mirror.objects.select_for_update().filter(id=mirror_id, removed_at=None, drops=True).first()
+        receipt = _next(row) if row else None
+        if row is None or receipt is None:
+            return False
+        last = min(receipt.last, row.dropped_to + SLICE - 1)
+        gone = list(_droppable(row, receipt, last))
+        Record.objects.filter(message_id__in=gone).update(sealed=b"", mirrored_at=now)
+        Mirror.objects.filter(id=row.id).update(dropped_to=last + 1)
+        if gone:
+            count, digest = entry.digest_ids(gone)
+            codes: dict[str, str | int | bool] = {"mirror": str(row.id), "first": row.dropped_to, "last": last}
+            listed: dict[str, object] = {"ids": [str(one) for one in gone]}
+            u.entry(
+                unit.Draft("mirror.dropped", CLOCK.label, codes=codes, count=count, ids_sha256=digest, detail=listed)
+            )
+    return True
+
+
+def _key(vkey: str) -> str:
+    try:
+        return note.parse_vkey(vkey.strip()).encode()
+    except LedgerError:
+        raise Refusal(
+            "bad_mirror_key",
+            "That is no mirror's key. Copy the whole line that `ebb_mirror.py init` printed.",
+            field="vkey",
+        ) from None
+
+
+def _check(row: Mirror, stated: mirrors.Stated) -> None:
+    """M1. What does not fit is refused with the reason; nothing is guessed."""
+    if not Epoch.objects.filter(origin=stated.origin).exists():
+        raise mirrors.invalid("it is of another log")
+    if stated.first != row.signed_to:
+        raise Refusal(
+            "receipt_not_next", f"The next receipt of this mirror begins at entry {row.signed_to}.", Kind.CONFLICT,
+            next=row.signed_to,
+        )  # fmt: skip
+    if not stated.first <= stated.last < stated.size <= proofs.published_size():
+        raise mirrors.invalid("its range is none, or reaches beyond what is signed")
+    if stated.last - stated.first >= mirrors.MOST_IN_RECEIPT:
+        raise mirrors.invalid(f"it is for more than {mirrors.MOST_IN_RECEIPT:,} entries")
+    if tree.root_at(stated.size) != stated.root:
+        raise mirrors.invalid("its root is not ours: the mirror and this portal hold different histories")
+    if mirrors.held_by(stated) != (stated.records, stated.digest):
+        raise mirrors.invalid("it does not sign for the records of its range")
+
+
+def _next(row: Mirror) -> Receipt | None:
+    return Receipt.objects.filter(mirror_id=row.id, last__gte=row.dropped_to).order_by("last").first()
+
+
+def _droppable(row: Mirror, receipt: Receipt, last: int) -> Iterator[UUID]:
+    """Messages of the slice that the receipt covers, that are still here and that no hold keeps."""
+    missing = mirrors.parse_receipt(receipt.note, row.vkey).missing
+    span = Entry.objects.filter(index__gte=row.dropped_to, index__lte=last, kind__in=bundle.WITH_RECORD)
+    wanted = [message for index, message in span.values_list("index", "message_id") if index not in missing]
+    kept = Record.objects.filter(message_id__in=wanted, mirrored_at=None).exclude(holds.held())
+    yield from kept.order_by("message_id").values_list("message_id", flat=True)
