@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from bench import _house, _report
+from bench import _disposal, _house, _report
 from bench._report import Figure
 
 SIZES = tuple(int(size) for size in os.environ.get("EBB_BENCH_RECORDS", "10000,100000,1000000").split(","))
@@ -55,12 +55,12 @@ class Filler:
     def fill(self, size: int) -> Iterator[Figure]:
         count, copied = size - self.written, 0.0
         while self.written < size:
-            rows, entries = self._chunk(min(CHUNK, size - self.written))
+            rows, entries = self.chunk(min(CHUNK, size - self.written))
             started = time.perf_counter()
-            _copy(rows, entries)
+            copy_in(rows, entries)
             copied += time.perf_counter() - started
-        taken = _take_in()
-        _settle()
+        taken = take_in()
+        settle()
         yield Figure(
             name=f"{size:,} records: words and counts taken in", value=count / taken, unit="/s", limit=count / copied,
             limit_of="COPY of the same records", aim=1000,
@@ -74,7 +74,7 @@ class Filler:
             letters += "bcdfghjklmnpqrstvwxz"[letter]
         return letters
 
-    def _chunk(self, count: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    def chunk(self, count: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
         rows, entries = [], []
         first = _next_index()
         for n in range(count):
@@ -123,7 +123,7 @@ def _next_index() -> int:
     return tree.entry_count()
 
 
-def _copy(rows: list[tuple[object, ...]], entries: list[tuple[object, ...]]) -> None:
+def copy_in(rows: list[tuple[object, ...]], entries: list[tuple[object, ...]]) -> None:
     from django.db import transaction
 
     from archive.flows import ledger, record
@@ -134,7 +134,7 @@ def _copy(rows: list[tuple[object, ...]], entries: list[tuple[object, ...]]) -> 
         bulk.insert(ledger.TABLE, ledger.COLUMNS, entries)
 
 
-def _take_in() -> float:
+def take_in() -> float:
     from archive.flows import searchindex
 
     started = time.perf_counter()
@@ -143,7 +143,7 @@ def _take_in() -> float:
     return time.perf_counter() - started
 
 
-def _settle() -> None:
+def settle() -> None:
     """What autovacuum does in its own time."""
     from django.db import connection
 
@@ -217,4 +217,4 @@ def _ms(act: Callable[..., object], *values: object) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-PARTS: tuple[Callable[[_house.House, int, Filler], Iterator[Figure]], ...] = (search,)
+PARTS: tuple[Callable[[_house.House, int, Filler], Iterator[Figure]], ...] = (search, _disposal.part)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from messaging.demo import handset, rules, texts
+from messaging.demo import handset, holds, rules, texts
 from messaging.flows import customer, enrolment, expiry, message, opening
 from messaging.models import Customer
 from messaging.rules.compose import Compose
@@ -61,10 +61,12 @@ def _make(slug: str, words: dict, data: Path, count: int, say: Say) -> tuple[ten
         with tenancy.tenant_scope(opened.place):
             api = key.create(actor=actors.SYSTEM, now=clock.now(), name="Demo", scopes=sorted(roles.SCOPES))
             author = actors.staff(opened.staff[f"author@{slug}.example"], "author")
-            rules.seed(actors.staff(opened.staff[f"officer@{slug}.example"], "officer"), slug)
+            officer = actors.staff(opened.staff[f"officer@{slug}.example"], "officer")
+            rules.seed(officer, slug)
             _past(then, author, slug, words, count, say)
     with tenancy.tenant_scope(opened.place):
         _present(author, words)
+        holds.seed(officer, slug, LINKS)
     return opened.place, {
         "staff": staff, "api_key": api.secret, "archive_passphrase": passphrase, "recovery_key_file": str(file),
     }  # fmt: skip
