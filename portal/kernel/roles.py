@@ -58,5 +58,6 @@ ABOUT: dict[str, str] = {
 }
 
 SCOPES: frozenset[str] = frozenset(PERMISSIONS) - {
-    "archive.open", "archive.ask", "approval.decide", "disposal.manage", "staff.manage", "key.manage", "settings.manage",
+    "archive.open", "archive.ask", "archive.review", "approval.decide", "disposal.manage", "staff.manage", "key.manage",
+    "settings.manage",
 }  # fmt: skip
