@@ -33,11 +33,13 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         return lists.as_csv("approvals", COLUMNS, _shown(request, list(settled.order_by("-id")[: lists.MOST_IN_CSV])))
     waiting = _shown(request, list(approvals.get_waiting_for(request.actor).order_by("-id")[:100]))
-    context = {
+    context: dict[str, Any] = {
         "waiting": sorted(waiting, key=lambda one: not one["can_decide"]), "viewings": _viewings(request),
         "page": lists.page(request, settled, lambda rows: _shown(request, rows)), "unlock": shared.lock_of(request, clock.now()),
         "states": STATES,
     }  # fmt: skip
+    if not request.actor.may("archive.list"):  # no way up for whoever sees no archive
+        context["crumbs"] = [{"title": "Approvals", "url": ""}]
     return shared.draw(request, "archive_approvals", context, here="Approvals")
 
 
@@ -122,12 +124,21 @@ def _told(row: Approval) -> dict[str, str]:
     act = acts.get(row.kind)
     if act is None:
         return {"title": row.kind, "what": "", "url": ""}
+    return {"title": act.title, "what": _words(act, row), "url": _url(act, row)}
+
+
+def _words(act: acts.Act, row: Approval) -> str:
     try:
-        what = act.describe(row.target_id, row.codes) if act.describe else ""
-        url = reverse(f"console:{act.page}", args=[row.target_id]) if act.page else ""
-    except (Refusal, NoReverseMatch):
-        what, url = "", ""
-    return {"title": act.title, "what": what, "url": url}
+        return act.describe(row.target_id, row.codes) if act.describe else ""
+    except Refusal:
+        return ""
+
+
+def _url(act: acts.Act, row: Approval) -> str:
+    try:
+        return reverse(act.page, args=[row.target_id]) if act.page else ""
+    except NoReverseMatch:
+        return ""
 
 
 def _viewings(request: HttpRequest) -> list[dict[str, Any]]:

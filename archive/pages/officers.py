@@ -118,13 +118,15 @@ def _form(request: HttpRequest, kind: str, done: str, act: Any) -> HttpResponseB
 
 def _listing(request: HttpRequest, extra: dict[str, Any]) -> HttpResponseBase:
     listed = officers.get_list_for(request.actor)
-    who = names.actors({one.given_by for one in listed if one.given_by})
+    who = names.actors({one.given_by for one in listed if one.given_by not in {"", "system"}})
+    holding = sum(one.state == "has" for one in listed)
     may_take = request.actor.may("staff.manage")
     context = {
         "officers": [
             {"id": one.staff_id, "name": one.name, "state": one.state, "since": one.since, "changed_at": one.changed_at,
              "ends_at": one.ends_at, "given_by": who.get(one.given_by, ""), "is_self": one.staff_id == request.actor.id,
-             "can_take": (may_take or one.staff_id == request.actor.id) and one.state != "none"}
+             "can_take": (may_take or one.staff_id == request.actor.id) and one.state != "none"
+             and not (one.state == "has" and holding == 1)}
             for one in listed
         ],
         "own": officers.state_of(request.actor) if request.actor.may("archive.open") else "",

@@ -21,8 +21,8 @@ class CarryOut(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What can be asked for. `permission`: of who asks and who approves. `title`: "Release a hold". `describe` says to a
-    person what exactly (it may open sealed names); `page` is the console's page of the target, by the name of its URL."""
+    """What can be asked for. `permission`: of who asks and who approves. `title`: "Release a hold". `describe` says all of it
+    to a person, "Release the hold X" (it may open sealed names); `page` is where the target is shown: "console:archive_hold"."""
 
     permission: str
     title: str
