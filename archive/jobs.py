@@ -3,9 +3,9 @@
 from datetime import timedelta
 from uuid import UUID
 
-from archive.flows import collecting, disposal, drawing
-from archive.models import Approval
-from archive.queries import colleagues
+from archive.flows import collecting, disposal, drawing, keeper
+from archive.models import Approval, Keeper
+from archive.queries import colleagues, keepers, proofs
 from portal.kernel import clock, jobs, mail
 
 COLLECT_FOR = timedelta(minutes=2)
@@ -48,3 +48,19 @@ def collect(collection_id: UUID) -> None:
 def build_export(export_id: UUID) -> None:
     """Draw a sealed bundle. One that another process draws already, or that was given up, is left alone."""
     drawing.build(export_id=export_id)
+
+
+def send_checkpoint(keeper_id: UUID) -> None:
+    """The newest checkpoint to somebody outside; a second job of the same hour finds that it went."""
+    row, now = Keeper.objects.filter(id=keeper_id).first(), clock.now()
+    if row is None or (row.sent_at and now - row.sent_at < timedelta(hours=1)):
+        return
+    newest = proofs.newest()
+    try:
+        mail.send(
+            [keepers.address_of(row)], "archive/mail/checkpoint", "Checkpoint of the archive of {business}",
+            note=newest.note, size=newest.size, page=f"{mail.base_url()}/log",
+        )  # fmt: skip
+    except OSError as error:
+        raise MailTrouble(type(error).__name__) from None
+    keeper.mark_sent(now=now, keeper_id=keeper_id, epoch=newest.epoch, size=newest.size)

@@ -124,6 +124,15 @@ STORES = [
         "portal/tests/test_backup.py::test_no_live_key_and_no_key_in_plain_is_in_it", ("archive/flows/backup.py",),
     ),
     Store(
+        "archive_keeper.sealed_address", "who outside gets the checkpoints", "business key", "when it is removed",
+        "archive/tests/test_keeper.py::test_the_address_is_sealed",
+    ),
+    Store(
+        "e-mail to keepers of checkpoints", "the business's name and a signed note: a name, a number, a hash", "as mail is",
+        "with whoever keeps it", "archive/tests/test_keeper.py::test_the_newest_checkpoint_goes_out_once_a_day",
+        ("archive/jobs.py",),
+    ),
+    Store(
         "the file of the backup key", "the key that opens the rings of every backup", "nothing: the operator takes it offline",
         "when the operator destroys it", "portal/tests/test_backup.py::test_another_key_a_changed_byte_and_a_dump_of_another",
         ("archive/management/commands/backup.py",),

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from messaging.flows import customer, device, expiry, notice, schedule, sweep
+from messaging.flows import account, customer, device, expiry, notice, schedule, sweep
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
 from tenants.flows import wakeup
@@ -94,7 +94,7 @@ def sweep_all(now: datetime) -> None:
     """What may be a little late: words without an end, forgotten schedules, used-up nonces and answers, dark devices."""
     in_each(
         tenancy.directory().all_ready(), carry=_carry, due=_send_due, archive=_archive, used_up=_used_up, dark=_dark,
-        erased=_erased,
+        erased=_erased, account=_account,
     )  # fmt: skip
 
 
@@ -127,6 +127,10 @@ def _used_up(now: datetime) -> None:
 
 def _erased(now: datetime) -> None:
     customer.finish_erasures(now=now)
+
+
+def _account(now: datetime) -> None:
+    account.nightly(now=now)
 
 
 def _dark(now: datetime) -> None:

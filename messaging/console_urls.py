@@ -2,11 +2,28 @@
 
 from django.urls import path
 
-from archive.pages import approvals, audit, ceremony, disposal, holds, ledger, officers, record, rules, search
-from archive.pages import casefile, cases, supervision
+from archive.pages import (
+    approvals,
+    audit,
+    casefile,
+    cases,
+    ceremony,
+    disposal,
+    holds,
+    ledger,
+    log,
+    officers,
+    record,
+    rules,
+    search,
+    supervision,
+)
+from archive.pages import exports as archive_exports
+from archive.pages import mirrors as archive_mirrors
 from archive.pages import unlock as archive_unlock
 from messaging.pages.console import (
     accent,
+    account,
     compose,
     conversations,
     customers,
@@ -75,9 +92,22 @@ urlpatterns = [
     path("archive/keys/take-up", officers.take_up, name="archive_key_take_up"),
     path("archive/keys/change", officers.change, name="archive_key_change"),
     path("archive/keys/recover", officers.recover, name="archive_key_recover"),
+    path("archive/exports/", archive_exports.listing, name="archive_exports"),
+    path("archive/exports/new", archive_exports.new, name="archive_export_new"),
+    path("archive/exports/<uuid:export_id>/", archive_exports.export, name="archive_export"),
+    path("archive/exports/<uuid:export_id>/download", archive_exports.download, name="archive_export_download"),
+    path("archive/mirrors/", archive_mirrors.listing, name="archive_mirrors"),
+    path("archive/mirrors/<uuid:mirror_id>/remove", archive_mirrors.remove, name="archive_mirror_remove"),
     path("archive/ceremony", ceremony.ceremony, name="archive_ceremony"),
     path("archive/unlock", archive_unlock.unlock, name="archive_unlock"),
     path("archive/lock", archive_unlock.lock, name="archive_lock"),
+    path("archive/account/", account.account, name="archive_account"),
+    path("archive/account/reckon", account.reckon, name="archive_account_reckon"),
+    path("archive/log/", log.page, name="archive_log"),
+    path("archive/log/checkpoint", log.checkpoint, name="archive_log_checkpoint"),
+    path("archive/log/epoch", log.begin, name="archive_log_begin"),
+    path("archive/log/keepers", log.add, name="archive_log_add"),
+    path("archive/log/keepers/<uuid:keeper_id>/remove", log.remove, name="archive_log_remove"),
     path("archive/<int:index>/", ledger.entry, name="archive_entry"),
     path("archive/<int:index>/record", record.record, name="archive_record"),
     path("archive/<int:index>/proof", record.proof, name="archive_proof"),

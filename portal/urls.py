@@ -4,8 +4,12 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from archive.pages import log
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/inbox/"), name="home"),
+    path("log", log.public, name="log"),
+    path("log/checkpoint", log.public_checkpoint, name="log_checkpoint"),
     path("inbox/", include("messaging.inbox_urls")),
     path("console/", include("messaging.console_urls")),
     path("console/", include("portal.accounts.urls")),

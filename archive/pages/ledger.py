@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from archive.flows import birth
+from archive.flows import birth, logstate
 from archive.flows import listing as flow
 from archive.ledger.kinds import KINDS
 from archive.pages import shared
@@ -35,7 +35,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     context = {
         "page": lists.Page(rows, "" if found.next is None else str(found.next)), "filters": filters,
         "kinds": [(kind, kind) for kind in KINDS], "unlock": shared.lock_of(request, now),
-        "checkpoint": summary.get_checkpoint(), "officer_needed": not birth.is_complete(),
+        "log_refuses": logstate.seems_broken(), "checkpoint": summary.get_checkpoint(), "officer_needed": not birth.is_complete(),
     }  # fmt: skip
     return shared.draw(request, "archive", context)
 

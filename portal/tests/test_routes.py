@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from archive.flows import asked, case, supervision, viewing
+from archive.flows import asked, case, export, mirror, supervision, viewing
+from archive.ledger import note
 from archive.queries import entries
 from messaging.models import Conversation
 from portal.accounts.api import authentication
@@ -35,6 +36,9 @@ CONSOLE = {
     "devices/": "device.view", "devices/<uuid:device_id>/": "device.view",
     "devices/<uuid:device_id>/lock": "device.manage", "devices/<uuid:device_id>/unlock": "device.manage",
     "devices/<uuid:device_id>/sign-out": "device.manage", "devices/<uuid:device_id>/wipe": "device.manage",
+    "archive/exports/": "archive.export", "archive/exports/new": "archive.export",
+    "archive/exports/<uuid:export_id>/": "archive.export", "archive/exports/<uuid:export_id>/download": "archive.export",
+    "archive/mirrors/": "archive.export", "archive/mirrors/<uuid:mirror_id>/remove": "archive.export",
     "archive/": "archive.list", "archive/ceremony": "archive.open", "archive/unlock": "archive.list",
     "archive/lock": "archive.list", "archive/<int:index>/": "archive.list", "archive/<int:index>/record": "archive.list",
     "archive/<int:index>/proof": "archive.list",
@@ -65,6 +69,9 @@ CONSOLE = {
     "archive/keys/": "archive.list", "archive/keys/<uuid:staff_id>/give": "archive.open",
     "archive/keys/<uuid:staff_id>/remove": "archive.list", "archive/keys/rotate": "archive.list",
     "archive/keys/take-up": "archive.open", "archive/keys/change": "archive.open", "archive/keys/recover": "archive.open",
+    "archive/account/": "archive.list", "archive/account/reckon": "archive.list", "archive/log/": "archive.list",
+    "archive/log/checkpoint": "archive.list", "archive/log/epoch": "archive.open", "archive/log/keepers": "archive.export",
+    "archive/log/keepers/<uuid:keeper_id>/remove": "archive.export",
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
 }  # fmt: skip
 
@@ -75,7 +82,8 @@ API = {
     "conversations/<uuid:conversation_id>/close", "devices", "devices/<uuid:device_id>", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "archive/checkpoint", "archive/key",
     "archive/entries", "archive/entries/<entry_index:index>", "archive/entries/<entry_index:index>/proof",
-    "archive/entries/<entry_index:index>/sealed", "archive/tile/<path:path>",
+    "archive/entries/<entry_index:index>/sealed", "exports", "exports/<uuid:export_id>",
+    "exports/<uuid:export_id>/download", "archive/receipts", "archive/tile/<path:path>",
     "cases", "holds", "holds/<uuid:hold_id>", "holds/<uuid:hold_id>/release",
     "retention-rules", "retention-rules/<uuid:rule_id>", "retention-rules/<uuid:rule_id>/simulate",
     "retention-rules/<uuid:rule_id>/activate", "retention-rules/<uuid:rule_id>/retire",
@@ -87,7 +95,7 @@ PROVED = {
     "messages/<uuid:message_id>/extend", "sign-out",
 }  # fmt: skip
 OPEN = {
-    "", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce", "inbox/kept", "inbox/sw.js",
+    "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce", "inbox/kept", "inbox/sw.js",
     "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
 }  # fmt: skip
 
@@ -133,10 +141,16 @@ def things(globex):
         wanted = viewing.ask(actor=globex.author, now=clock.now(), message_id=sent.id, reason="kqzvcanary")
         matter = case.open_with(actor=globex.officer, now=clock.now(), name="kqzvcanary", query=f"customer:{customer}")
         watched = supervision.write(actor=globex.officer, now=clock.now(), name="kqzvcanary", share=1)
+    with globex.inside():
+        exported = export.ask(
+            actor=globex.officer, now=clock.now(), selection=export.Selection(first=0, last=0), reason="kqzvcanary"
+        )
+        key_of_mirror = note.generate("ebb.mirror/kqzvcanary").verifier.encode()
+        mirrored = mirror.add(actor=globex.officer, now=clock.now(), name="kqzvcanary", vkey=key_of_mirror)
     return {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
-        "search_id": searched, "index": 10**9, "token": "foreign", "path": "0/999",
+        "search_id": searched, "export_id": exported, "mirror_id": mirrored, "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
 
 
