@@ -32,13 +32,15 @@ OF_NO_FORM = frozenset({Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.FORBIDDEN, 
 @require_safe
 def listing(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
-        rows = Rule.objects.order_by("-id")[: lists.MOST_IN_CSV]
-        return lists.as_csv("retention-rules", COLUMNS, ruleview.csv_rows(rows))
-    active = rules.in_force()
+        every = Rule.objects.order_by("-id")[: lists.MOST_IN_CSV]
+        return lists.as_csv("retention-rules", COLUMNS, ruleview.csv_rows(every))
+    rows, categories = list(Rule.objects.exclude(state=Rule.State.RETIRED).order_by("-id")), scopes.categories()
+    active = rules.in_order(row for row in rows if row.state == Rule.State.ACTIVE)
+    retired = Rule.objects.filter(state=Rule.State.RETIRED)
     context = {
-        "rules": ruleview.shown(active), "overlaps": ruleview.all_conflicts(active), "presets": presets.PRESETS,
-        "drafts": ruleview.shown(Rule.objects.filter(state=Rule.State.DRAFT).order_by("-id")[: lists.SIZE]),
-        "page": lists.page(request, Rule.objects.filter(state=Rule.State.RETIRED), ruleview.shown),
+        "rules": ruleview.shown(active, categories), "overlaps": ruleview.all_conflicts(active), "presets": presets.PRESETS,
+        "drafts": ruleview.shown((row for row in rows if row.state == Rule.State.DRAFT), categories),
+        "page": lists.page(request, retired, lambda found: ruleview.shown(found, categories)),
     }  # fmt: skip
     return shared.draw(request, "archive_rules", context, here="Retention")
 
@@ -137,7 +139,7 @@ def _page(
     history = ruleview.versions(row)
     before = next((one for one in history if one.id == row.follows_id), None)
     context: dict[str, Any] = {
-        "rule": ruleview.shown([row])[0], "history": ruleview.shown(history), "overlaps": ruleview.conflicts(row),
+        "rule": ruleview.shown([row])[0], "history": ruleview.with_people(history), "overlaps": ruleview.conflicts(row),
         "before": ruleview.shown([before])[0] if before else None, "waiting": ruleview.waiting_for(row),
         "values": {"reason": request.POST.get("reason", "")},
         **(ruleview.told(found) if found else {}), **(_told(refusal) if refusal else {}),

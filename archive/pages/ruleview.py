@@ -1,7 +1,6 @@
 """Retention rules in words: what a rule covers, how long it keeps, which of two wins."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from archive.flows.rulecheck import Wanted
@@ -41,27 +40,36 @@ def covers(rule: Rule | Terms, categories: Mapping[str, str]) -> str:
     return "What no other rule covers" if rule.is_default and not rule.is_locked else "Everything"
 
 
-def shown(rows: Iterable[Rule]) -> list[dict[str, Any]]:
-    listed, categories = list(rows), scopes.categories()
-    people = names.actors(
-        {label for row in listed for label in (row.created_by, row.activated_by, row.retired_by, row.locked_by)}
-    )
-    return [_shown(row, categories, people) for row in listed]
+def shown(rows: Iterable[Rule], categories: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Rules as the pages show them, without who did what."""
+    known = scopes.categories() if categories is None else categories
+    return [_shown(row, known) for row in rows]
 
 
-def _shown(row: Rule, categories: Mapping[str, str], people: Mapping[str, str]) -> dict[str, Any]:
-    who = {
-        f"{act}_by": people.get(label, label)
-        for act in ("created", "activated", "retired", "locked")
-        if (label := getattr(row, f"{act}_by"))
-    }
+def with_people(rows: Iterable[Rule]) -> list[dict[str, Any]]:
+    """The same, and by name who wrote, activated, locked and retired each."""
+    listed = list(rows)
+    people = names.actors({label for row in listed for label in _labels(row).values() if label})
+    return [
+        {**one, **{act: people.get(label, label) for act, label in _labels(row).items()}}
+        for row, one in zip(listed, shown(listed), strict=True)
+    ]
+
+
+def _labels(row: Rule) -> dict[str, str]:
+    return {
+        "created_by": row.created_by, "activated_by": row.activated_by, "locked_by": row.locked_by, "retired_by": row.retired_by,
+    }  # fmt: skip
+
+
+def _shown(row: Rule, categories: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": row.id, "code": row.code, "name": row.name, "state": row.state, "covers": covers(row, categories),
         "keeps": keeps(row.keep_for, row.event), "keep_for": row.keep_for, "action": row.action, "is_default": row.is_default,
         "is_locked": row.is_locked, "is_thrown_away": row.state == Rule.State.RETIRED and row.activated_at is None,
         "created_at": row.created_at, "simulated_at": row.simulated_at, "activated_at": row.activated_at,
         "retired_at": row.retired_at, "locked_at": row.locked_at, "is_retroactive": row.is_retroactive,
-        "applied_count": row.applied_count, "applied_at": row.applied_at, **who,
+        "applied_count": row.applied_count, "applied_at": row.applied_at,
     }  # fmt: skip
 
 
@@ -148,7 +156,3 @@ def csv_rows(rows: Iterable[Rule]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]  # fmt: skip
-
-
-def end_words(at: datetime | None) -> str:
-    return f"{at:%-d %b %Y}" if at else "not known yet"
