@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from archive.flows import unlock as flow
 from archive.pages import shared
+from archive.queries import officers
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
 from portal.web import guards, pages
@@ -61,6 +62,7 @@ def _page(request: HttpRequest, back: str, extra: dict[str, object], status: int
     minutes = int(flow.IDLE_FOR.total_seconds() // 60)
     context = {
         "next": back, "minutes": minutes, "officer": request.actor.may("archive.open"),
+        "own": officers.state_of(request.actor) if request.actor.may("archive.open") else "",
         "values": {"reason": request.POST.get("reason", "")}, **extra,
     }  # fmt: skip
     return shared.draw(request, "archive_unlock", context, here="Open", status=status)
