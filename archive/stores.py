@@ -108,6 +108,11 @@ STORES = [
         ("archive/flows/drawing.py",),
     ),
     Store(
+        "the folder of open_export", "opened records, plain, where the holder of the recovery key wanted them",
+        "plain: whoever ran the command holds the key", "when they delete it",
+        "archive/export/tests/test_commands.py::test_open_export_opens_what_was_sealed", ("archive/export/opening.py",),
+    ),
+    Store(
         "memory of web: an open export", "some hundred opened records at a time, batch keys", "memory only",
         "with the request of its officer", "archive/tests/test_export.py::test_an_open_bundle_stands_nowhere",
         ("archive/flows/export.py",),
@@ -161,9 +166,8 @@ CODES: Columns = {
     "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month"},
     "archive_indexkey": {"month"},
     "archive_export": {"state", "by", "asked_by", "sha256", "missing", "failure"},
-    "archive_mirror": {"vkey"},
-    "archive_receipt": {"note"},
-    "archive_searchrow": {"kind", "direction", "category"},
+    "archive_mirror": {"vkey", "last_sha256", "waiting"},
+    "archive_searchrow": {"kind", "direction", "category", "index_month"},
     "archive_searchday": {"kind", "direction", "category"},
     "archive_case": {"state", "opened_by", "closed_by"},
     "archive_caseitem": {"kind", "direction", "category", "matched", "decision", "decided_by"},

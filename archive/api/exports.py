@@ -1,6 +1,5 @@
 """Exports by API: always sealed. What was drawn is fetched at `url`; opening it takes a key, in the console or by `open_export`."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -21,7 +20,6 @@ from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import streams
 
-PART = 1024 * 1024
 PATH = "/api/v1/exports"
 
 
@@ -100,13 +98,7 @@ class ExportFile(acts.View):
     )
     def get(self, request: Request, export_id: UUID) -> HttpResponseBase:
         file = export.fetch(actor=self.actor(), now=clock.now(), export_id=export_id)
-        return streams.download(request, parts_of(file), name=file.name, size=file.size)
-
-
-def parts_of(file: export.File) -> Iterator[bytes]:
-    with file.path.open("rb") as opened:
-        while part := opened.read(PART):
-            yield part
+        return streams.download(request, streams.read(file.path), name=file.name, size=file.size)
 
 
 def _shown(row: Export) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class ReceiptAsked(s.Serializer):  # type: ignore[type-arg]
 
 
 class ReceiptAnswer(s.Serializer):  # type: ignore[type-arg]
-    id = s.UUIDField()
+    mirror = s.UUIDField()
     first = s.IntegerField()
     last = s.IntegerField()
     records = s.IntegerField()
@@ -36,5 +36,5 @@ class Receipts(acts.View):
         actor.require("archive.mirror")
         asked = acts.given(ReceiptAsked, request)
         made = mirror.sign(actor=actor, now=now, mirror_id=asked["mirror"], receipt=asked["receipt"])
-        told = {"id": str(made.id), "first": made.first, "last": made.last, "records": made.records}
+        told = {"mirror": str(asked["mirror"]), "first": made.first, "last": made.last, "records": made.records}
         return Response(told, status=201)

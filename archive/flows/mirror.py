@@ -10,11 +10,12 @@ M4  Nothing is dropped that the receipt names as missing.
 
 from collections.abc import Iterator
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from archive.flows import guard
 from archive.ledger import LedgerError, entry, note
-from archive.models import Entry, Epoch, Mirror, Receipt, Record
+from archive.models import Entry, Epoch, Mirror, Record
 from archive.queries import bundle, holds, mirrors, proofs, tree
 from portal.kernel import errors, ids, keys, unit
 from portal.kernel.actors import CLOCK, Actor
@@ -53,29 +54,28 @@ def remove(*, actor: Actor, now: datetime, mirror_id: UUID) -> None:
             u.entry(unit.Draft("mirror.removed", actor.label, codes={"mirror": str(row.id)}))
 
 
-def sign(*, actor: Actor, now: datetime, mirror_id: UUID, receipt: str) -> Receipt:
-    """Take a receipt. The same one again is fine."""
+def sign(*, actor: Actor, now: datetime, mirror_id: UUID, receipt: str) -> mirrors.Stated:
+    """Take a receipt. The last one again is fine."""
     actor.require("archive.mirror")
     with unit.work() as u:
         row = Mirror.objects.select_for_update().filter(id=mirror_id, removed_at=None).first()
         if row is None:
             raise errors.not_found("mirror")
-        earlier = Receipt.objects.filter(mirror_id=row.id, note=receipt).first()
-        if earlier is not None:
-            return earlier
+        digest = sha256(receipt.encode("utf-8", "replace")).hexdigest()
         stated = mirrors.parse_receipt(receipt, row.vkey)
+        if digest == row.last_sha256:
+            return stated
         _check(row, stated)
-        made = Receipt.objects.create(
-            mirror_id=row.id, first=stated.first, last=stated.last, size=stated.size, records=stated.records, note=receipt,
-            received_at=now,
-        )  # fmt: skip
-        Mirror.objects.filter(id=row.id).update(signed_to=stated.last + 1, last_at=now)
+        waiting = [*row.waiting, [stated.last, sorted(stated.missing)]] if row.drops else []
+        Mirror.objects.filter(id=row.id).update(
+            signed_to=stated.last + 1, last_at=now, last_sha256=digest, waiting=waiting
+        )
         codes: dict[str, str | int | bool] = {
             "mirror": str(row.id), "first": stated.first, "last": stated.last, "size": stated.size, "records": stated.records,
-            "missing": len(stated.missing),
+            "missing": len(stated.missing), "sha256": digest,
         }  # fmt: skip
-        u.entry(unit.Draft("mirror.signed", actor.label, codes=codes))
-    return made
+        u.entry(unit.Draft("mirror.signed", actor.label, codes=codes, detail={"receipt": receipt}))
+    return stated
 
 
 def sweep(*, now: datetime) -> None:
@@ -91,13 +91,14 @@ def drop_slice(*, now: datetime, mirror_id: UUID) -> bool:
     with unit.work() as u:
         guard.lock()
         row = Mirror.objects.select_for_update().filter(id=mirror_id, removed_at=None, drops=True).first()
-        receipt = _next(row) if row else None
-        if row is None or receipt is None:
+        if row is None or not row.waiting:
             return False
-        last = min(receipt.last, row.dropped_to + SLICE - 1)
-        gone = list(_droppable(row, receipt, last))
+        (signed, missing), *later = row.waiting
+        last = min(signed, row.dropped_to + SLICE - 1)
+        gone = list(_droppable(row, set(missing), last))
         Record.objects.filter(message_id__in=gone).update(sealed=b"", mirrored_at=now)
-        Mirror.objects.filter(id=row.id).update(dropped_to=last + 1)
+        waiting = later if last == signed else row.waiting
+        Mirror.objects.filter(id=row.id).update(dropped_to=last + 1, waiting=waiting)
         if gone:
             count, digest = entry.digest_ids(gone)
             codes: dict[str, str | int | bool] = {"mirror": str(row.id), "first": row.dropped_to, "last": last}
@@ -138,13 +139,8 @@ def _check(row: Mirror, stated: mirrors.Stated) -> None:
         raise mirrors.invalid("it does not sign for the records of its range")
 
 
-def _next(row: Mirror) -> Receipt | None:
-    return Receipt.objects.filter(mirror_id=row.id, last__gte=row.dropped_to).order_by("last").first()
-
-
-def _droppable(row: Mirror, receipt: Receipt, last: int) -> Iterator[UUID]:
+def _droppable(row: Mirror, missing: set[int], last: int) -> Iterator[UUID]:
     """Messages of the slice that the receipt covers, that are still here and that no hold keeps."""
-    missing = mirrors.parse_receipt(receipt.note, row.vkey).missing
     span = Entry.objects.filter(index__gte=row.dropped_to, index__lte=last, kind__in=bundle.WITH_RECORD)
     wanted = [message for index, message in span.values_list("index", "message_id") if index not in missing]
     kept = Record.objects.filter(message_id__in=wanted, mirrored_at=None).exclude(holds.held())

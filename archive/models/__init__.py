@@ -13,7 +13,7 @@ from archive.models.export import Export
 from archive.models.hold import DisposalGuard, Hold
 from archive.models.keeper import Keeper
 from archive.models.ledger import Checkpoint, Entry, Epoch, Head, Tile
-from archive.models.mirror import Mirror, Receipt
+from archive.models.mirror import Mirror
 from archive.models.recipient import OfficerKey, OfficerShare, Recipient, Unlock, UnlockAttempt
 from archive.models.record import Batch, IndexKey, Record
 from archive.models.rule import Rule
@@ -23,7 +23,7 @@ from archive.models.viewing import Viewing
 __all__ = [
     "Approval", "AskedSearch", "Batch", "Bucket", "Case", "CaseItem", "Certificate", "Checkpoint", "Collection",
     "DisposalGuard", "DisposalPolicy", "DisposalRun", "Disposed", "Entry", "Epoch", "Export", "Head", "Hold",
-    "IndexKey", "Keeper", "Mirror", "OfficerKey", "OfficerShare", "Receipt", "Recipient", "Record", "RecordTag", "Review", "Rule",
+    "IndexKey", "Keeper", "Mirror", "OfficerKey", "OfficerShare", "Recipient", "Record", "RecordTag", "Review", "Rule",
     "SearchDay", "SearchRow", "SearchState", "Supervision", "SupervisionGap", "SupervisionState", "Tile", "Unlock",
     "UnlockAttempt", "Viewing",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Mirrors behind the business's own firewall, and what they signed for."""
+"""Mirrors behind the business's own firewall."""
 
 from django.db import models
 
@@ -6,7 +6,8 @@ from portal.kernel import ids
 
 
 class Mirror(models.Model):
-    """A machine of the business that pulls sealed records and signs for them. Kept, removed or not: its receipts name it."""
+    """A machine of the business that pulls sealed records and signs for them. Its receipts stand in the ledger: the text
+    is the sealed detail of `mirror.signed`. Kept, removed or not."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     sealed_name = models.BinaryField()
@@ -17,6 +18,8 @@ class Mirror(models.Model):
     signed_to = models.BigIntegerField(default=0)  # it holds every entry below this
     dropped_to = models.BigIntegerField(default=0)
     last_at = models.DateTimeField(null=True)
+    last_sha256 = models.CharField(max_length=64, default="")  # of its last receipt
+    waiting = models.JSONField(default=list)  # signed for and still to be dropped: [[last index, [missing indexes]], …]
 
     class Meta:
         constraints = [
@@ -24,20 +27,3 @@ class Mirror(models.Model):
                 fields=["vkey"], condition=models.Q(removed_at__isnull=True), name="a_mirrors_key_stands_once"
             )
         ]
-
-
-class Receipt(models.Model):
-    """A mirror's signature for a range of entries and the sealed records in it. Kept."""
-
-    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    mirror_id = models.UUIDField()
-    first = models.BigIntegerField()
-    last = models.BigIntegerField()
-    size = models.BigIntegerField()
-    records = models.BigIntegerField()
-    note = models.TextField()  # indexes, hashes and reasons, signed
-    received_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["mirror_id", "first"], name="a_mirror_signs_a_range_once")]
-        indexes = [models.Index(fields=["mirror_id", "last"], name="receipt_of_mirror")]

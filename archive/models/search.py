@@ -27,6 +27,7 @@ class SearchRow(models.Model):
     kind = models.CharField(max_length=40)
     direction = models.CharField(max_length=3)
     category = models.CharField(max_length=40)
+    index_month = models.CharField(max_length=7)
     words = ArrayField(models.BigIntegerField())
 
     class Meta:

@@ -6,6 +6,7 @@ transaction open across them; one that breaks off, or whose reader is gone, is c
 """
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
@@ -14,6 +15,7 @@ from django.http import StreamingHttpResponse
 from portal.kernel import tenancy
 
 _END = object()
+PART = 1024 * 1024
 
 
 def download(request: Any, parts: Iterator[bytes], *, name: str, size: int | None = None) -> StreamingHttpResponse:
@@ -24,6 +26,13 @@ def download(request: Any, parts: Iterator[bytes], *, name: str, size: int | Non
     if size is not None:
         headers["Content-Length"] = str(size)
     return StreamingHttpResponse(body, content_type="application/zip", headers=headers)
+
+
+def read(path: Path) -> Iterator[bytes]:
+    """A file in pieces."""
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            yield part
 
 
 async def _awaited(parts: Iterator[bytes], place: tenancy.Place) -> AsyncIterator[bytes]:
