@@ -6,6 +6,9 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.kernel import tenancy
+        from portal.web import health
+        from tenants.queries import schemas
         from tenants.queries.businesses import Businesses
 
         tenancy.set_directory(Businesses())
+        health.register_deep("businesses", schemas.find)

@@ -10,9 +10,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from smtplib import SMTPException
 
 import psycopg
 from django.conf import settings
+from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -171,6 +174,33 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 def register(name: str, check: Callable[[], Finding]) -> None:
     """For apps: a check of their own (an app knows what of its keys has a backup; the floor does not)."""
     CHECKS[name] = check
+
+
+def register_deep(name: str, check: Callable[[], Finding]) -> None:
+    """A check that is too slow, or asks too much of others, for every look at /readyz: `doctor` makes it."""
+    DEEP[name] = check
+
+
+def deep_findings() -> dict[str, Finding]:
+    return {name: _run(name, check) for name, check in DEEP.items()}
+
+
+def _mail() -> Finding:
+    """Whether the mail server takes a connection, and us. No mail is sent."""
+    mailer = get_connection()
+    if not isinstance(mailer, EmailBackend):
+        return Finding(about="Mail does not go to a server here.")
+    try:
+        mailer.open()
+        mailer.close()
+    except (OSError, SMTPException) as error:
+        return Finding(
+            "warning", f"The mail server does not take us ({type(error).__name__}): see EBB_SMTP_HOST and _PORT."
+        )
+    return Finding()
+
+
+DEEP: dict[str, Callable[[], Finding]] = {"mail": _mail}
 
 
 def _told(finding: Finding) -> dict[str, object]:
