@@ -24,8 +24,8 @@ SLICE = 5000
 
 _LAST = "SELECT max(index) FROM archive_entry"
 _TAKE = """
-    INSERT INTO archive_searchrow (message_id, index, day, kind, direction, category, words)
-    SELECT r.message_id, e.index, (r.sent_at AT TIME ZONE 'UTC')::date, r.kind, r.direction, r.category, r.words
+    INSERT INTO archive_searchrow (message_id, index, day, kind, direction, category, index_month, words)
+    SELECT r.message_id, e.index, (r.sent_at AT TIME ZONE 'UTC')::date, r.kind, r.direction, r.category, r.index_month, r.words
     FROM archive_entry e JOIN archive_record r ON r.message_id = e.message_id AND r.entry_id = e.id
     WHERE e.index >= %s AND e.index < %s ON CONFLICT DO NOTHING
 """

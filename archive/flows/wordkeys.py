@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from archive.flows import indexkey, monthkey, unlock, wordindex
 from archive.models import IndexKey, Record
 from archive.queries.found import Word
-from archive.rules import retention, words
+from archive.rules import retention
 from archive.rules.query import PHRASE, Query
 from portal.kernel import keys, tenancy
 from portal.sealing import envelope, errors
@@ -27,15 +27,10 @@ def hash_words(query: Query, by_month: dict[str, bytes]) -> list[Word]:
     """What the index is asked for: a word matches under any month's key, a phrase asks for all of its words. A phrase that
     must not occur is left to the check of opened records, since its words alone may."""
     asked = [term for term in query.words if not (term.name == PHRASE and term.negated)]
-    return [Word(_parts(term.value, by_month), term.negated) for term in asked]
-
-
-def _parts(text: str, by_month: dict[str, bytes]) -> tuple[tuple[int, ...], ...]:
-    found: list[set[int]] = [set() for _ in words.of_text(text)]
-    for key in by_month.values():
-        for hashes, part in zip(wordindex.hash_query(text, key=key), found, strict=True):
-            part.update(hashes)
-    return tuple(tuple(sorted(part)) for part in found)
+    return [
+        Word({month: wordindex.hash_query(term.value, key=key) for month, key in by_month.items()}, term.negated)
+        for term in asked
+    ]
 
 
 def _held(name: str) -> bytes | None:

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from archive.flows import asked as flow
 from archive.flows import search as searching
-from archive.ledger.kinds import KINDS
 from archive.pages import shared
 from archive.queries import asked, found
 from archive.rules import histogram, searchform
@@ -29,7 +28,9 @@ COLUMNS = (
     "text",
 )  # fmt: skip
 NARROW = ("kind", "direction", "category", "after", "before")
-DIRECTIONS = (("out", "to a customer"), ("in", "from a customer"))
+KINDS = (("message.sent", "Sent"), ("message.received", "Received"))
+DIRECTIONS = (("out", "To a customer"), ("in", "From a customer"))
+LABELS = dict((*KINDS, *DIRECTIONS))
 
 
 @sensitive_post_parameters("q", "words", "customer", "reason")
@@ -129,7 +130,7 @@ def _told(refusal: Refusal) -> dict[str, Any]:
 def _page(request: HttpRequest, values: dict[str, Any], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
     now: datetime = clock.now()
     context = {
-        "values": values, "form": _form(values["line"]), "kinds": [(kind, KINDS[kind]) for kind in found.SENT],
+        "values": values, "form": _form(values["line"]), "kinds": KINDS,
         "directions": DIRECTIONS, "kept": asked.list_kept_for(request.actor), "recent": asked.list_recent_for(request.actor),
         "unlock": shared.lock_of(request, now), **extra,
     }  # fmt: skip
@@ -150,6 +151,7 @@ def _rows(got: searching.Results) -> list[dict[str, Any]]:
             "index": one.hit.index, "kind": one.hit.kind, "direction": one.hit.direction, "category": one.hit.category,
             "customer_id": one.hit.customer_id, "message_id": one.hit.message_id, "sent_at": one.hit.sent_at,
             "gone_at": one.hit.gone_at, "archived_until": one.hit.archived_until, "subject": one.subject, "text": one.text,
+            "kind_label": LABELS.get(one.hit.kind, one.hit.kind),
             "customer_name": called.get(one.hit.customer_id, "") if one.hit.customer_id else "",
         }
         for one in got.shown
@@ -166,6 +168,10 @@ def _csv(got: searching.Results, rows: list[dict[str, Any]]) -> HttpResponseBase
 def _figures(figures: found.Figures, query: Query, got: searching.Results) -> dict[str, Any]:
     return {
         "figures": figures, "bars": histogram.bars(figures.days), "width": histogram.WIDTH, "height": histogram.HEIGHT,
-        "facets": [(name, figures.facets.get(name, []), searchform.fields_of(query)[name]) for name in found.COUNTED],
+        "facets": [(name, _labelled(figures.facets.get(name, [])), searchform.fields_of(query)[name]) for name in found.COUNTED],
         "has_phrase": bool(query.of(language.PHRASE)), "got": got,
     }  # fmt: skip
+
+
+def _labelled(counts: list[tuple[str, int]]) -> list[tuple[str, str, int]]:
+    return [(value, LABELS.get(value, value), count) for value, count in counts]

@@ -9,11 +9,11 @@ found and say so. The numbers were measured at a million records: docs/decisions
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ RARE = 5_000  # a page: up to here the index beats the walk
 RARE_FOR_FIGURES = 20_000
 MOST_COUNTED = 30_000  # taken from the index of words alone
 COUNTED = ("kind", "direction", "category")
+NOTHING = Q(message_id__in=[])
 SENT = ("message.sent", "message.received")
 _SHOWN = (
     "message_id",
@@ -53,14 +54,26 @@ _SEALED = ("sealed", "outer_wrap", "batch_id", "disposal_bucket")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A record has it if, of each part, it holds any of the hashes; a denied one lacks a part at least."""
+    """A record has it if, of each part, it holds any of the hashes under its month's key; a denied one lacks a part."""
 
-    parts: tuple[tuple[int, ...], ...]
+    by_month: Mapping[str, Sequence[Sequence[int]]]
     negated: bool = False
 
     @property
-    def condition(self) -> Q:
-        return reduce(and_, (Q(words__overlap=list(hashes)) for hashes in self.parts))
+    def here(self) -> Q:
+        """For looking at rows: only the hashes of a row's own month. Comparing arrays costs the product of their lengths."""
+        return reduce(or_, (Q(index_month=month) & _all(parts) for month, parts in self.by_month.items()), NOTHING)
+
+    @property
+    def anywhere(self) -> Q:
+        """For the index, which takes the hashes of all months at once: a hash of one month is none of another's."""
+        if not self.by_month:
+            return NOTHING
+        return _all([[one for part in same for one in part] for same in zip(*self.by_month.values(), strict=True)])
+
+
+def _all(parts: Iterable[Sequence[int]]) -> Q:
+    return reduce(and_, (Q(words__overlap=list(hashes)) for hashes in parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +107,10 @@ def matching(query: Query, words: Sequence[Word] = (), *, rare: int | None = Non
     wanted = [word for word in words if not word.negated]
     for word in words:
         if word.negated:
-            rows = rows.exclude(word.condition)
-    if wanted and _are_at_most(rare or RARE, _holding(SearchRow.objects.all(), wanted)):
-        rows = rows.filter(message_id__in=_by_index(wanted))
-    return _holding(rows, wanted)  # the record has the last word: one that was erased holds none
+            rows = rows.exclude(word.here)
+    if wanted and _are_at_most(rare or RARE, _indexed(wanted)):
+        return rows.filter(message_id__in=_by_index(wanted)).exclude(words=[])  # the record has the last word
+    return _by_words(rows, wanted)
 
 
 def page(
@@ -151,11 +164,12 @@ def figures(query: Query, words: Sequence[Word] = ()) -> Figures:
     if _is_counted(query) and not words:
         return _figures(_from_days(query), bound=None)
     if _is_counted(query) and any(not word.negated for word in words):
-        taken = _by_words(SearchRow.objects.filter(_by_day(query)), words)
+        taken = _indexed(words).filter(_by_day(query))
         late = _grouped(_dated(_by_words(_late(query), words)))
         if _are_at_most(MOST_COUNTED, taken):
             return _figures([*_grouped(taken), *late], bound=None)
-        return _figures([*late, *_grouped_newest(taken.values_list("day", *COUNTED).order_by("-index"))], bound=BOUND)
+        walked = _by_words(SearchRow.objects.filter(_by_day(query)), words)
+        return _figures([*late, *_grouped_newest(walked.values_list("day", *COUNTED).order_by("-index"))], bound=BOUND)
     rows = matching(query, words, rare=RARE_FOR_FIGURES).order_by("-sent_at", "-message_id")
     dated = rows.annotate(day=TruncDate("sent_at", tzinfo=UTC))
     return _figures(_grouped_newest(dated.values_list("day", *COUNTED)), bound=BOUND)
@@ -172,8 +186,7 @@ def _are_at_most(most: int, rows: "QuerySet[Any]") -> bool:
 
 
 def _by_index(wanted: Sequence[Word]) -> "QuerySet[Any]":
-    taken = _holding(SearchRow.objects.all(), wanted).values("message_id")
-    return taken.union(_holding(_late(Query()), wanted).values("message_id"), all=True)
+    return _indexed(wanted).values("message_id").union(_by_words(_late(Query()), wanted).values("message_id"), all=True)
 
 
 def _late(query: Query) -> "QuerySet[Record]":
@@ -183,15 +196,16 @@ def _late(query: Query) -> "QuerySet[Record]":
     return predicate.select(query).filter(message_id__in=late)
 
 
-def _holding(rows: "QuerySet[Any]", wanted: Sequence[Word]) -> "QuerySet[Any]":
-    for word in wanted:
-        rows = rows.filter(word.condition)
+def _indexed(words: Sequence[Word]) -> "QuerySet[SearchRow]":
+    rows = SearchRow.objects.all()
+    for word in words:
+        rows = rows.exclude(word.here) if word.negated else rows.filter(word.anywhere)
     return rows
 
 
 def _by_words(rows: "QuerySet[Any]", words: Sequence[Word]) -> "QuerySet[Any]":
     for word in words:
-        rows = rows.exclude(word.condition) if word.negated else rows.filter(word.condition)
+        rows = rows.exclude(word.here) if word.negated else rows.filter(word.here)
     return rows
 
 
