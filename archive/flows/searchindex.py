@@ -1,7 +1,7 @@
 """What search needs beside the records: words under an index, and counts by day. Derived from records, never their truth.
 
 Senders write a record's hashed words and nothing else: an index on them would cost a sender a third of its rate (measured,
-docs/decisions/0009-word-index.md). The clock takes records in afterwards, in order of the ledger, which is dense and in order of
+docs/decisions/0010-word-index.md). The clock takes records in afterwards, in order of the ledger, which is dense and in order of
 commit: `upto` says exactly what is in, and search reads what is not yet in from the records themselves.
 
 Whoever deletes records or empties their words does the same here in the same transaction (`forget`, `blank`). All take the

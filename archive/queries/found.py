@@ -3,7 +3,7 @@
 Few records hold the words: they are taken from the index of words, and what is not yet in it from the records themselves.
 Many do: walking back from the newest meets them soon, and the record holds its own words. Figures are exact where days are
 counted by everything that is asked for, and up to `MOST_COUNTED` for words; beyond, they count the newest `BOUND` that were
-found and say so. The numbers were measured at a million records: docs/decisions/0009-word-index.md.
+found and say so. The numbers were measured at a million records: docs/decisions/0010-word-index.md.
 """
 
 import base64
