@@ -9,8 +9,8 @@ import pytest
 from portal.testing.simulation import bugs, driver
 
 FULL = os.environ.get("EBB_FULL") == "1"
-STEPS = int(os.environ.get("EBB_STEPS", 1_000_000 if FULL else 100_000))
-SEED = int(os.environ.get("EBB_SEED", random.randrange(1 << 31)))
+STEPS = int(os.environ.get("EBB_STEPS", "1000000" if FULL else "100000"))
+SEED = int(os.environ.get("EBB_SEED") or random.randrange(1 << 31))
 FOUND_WITHIN = 10_000  # steps
 
 

@@ -7,8 +7,9 @@ round does them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -27,9 +28,10 @@ class Broken(AssertionError):
         self.promise = promise
 
 
-def must(holds: object, promise: str, seen: str) -> None:
+def must(holds: object, promise: str, seen: str, *about: object) -> None:
+    """`about` is spelled out only where it is broken: this is asked thousands of times a second."""
     if not holds:
-        raise Broken(promise, seen)
+        raise Broken(promise, ": ".join([seen, *map(str, about)]))
 
 
 @dataclass
@@ -45,11 +47,34 @@ class Side:
     was_set_back: bool = False  # by a restore: the log signs nothing before a new epoch
     ended: list[Told] = field(default_factory=list)  # what the step's passing of time ended
 
+    def copy(self) -> "Side":
+        """The same business with a model of its own. Only between steps."""
+        return Side(self.cast, self.model.copy(), leaves=list(self.leaves), was_set_back=self.was_set_back)
+
     def touch(self, *told: Told) -> None:
         self.touched += told
 
-    def find(self, kind: str, message: object = "") -> bool:
-        return any(one[0] == kind and (not message or one[2] == str(message)) for one in self.kinds)
+    def add(self, told: Told) -> None:
+        self.model.told[told.id] = told
+        self.touch(told)
+
+    def sent(self, told: Told, pk: UUID, now: datetime) -> None:
+        told.id, told.sent_at = pk, now
+        told.moves_to(now, now + timedelta(seconds=told.life))
+        told.record_gone_at = told.gone_at
+        self.keep(told)
+        self.add(told)
+
+    def keep(self, told: Told) -> None:
+        """Archived as it was sent, with the end that is promised at this moment (I5)."""
+        assert told.sent_at
+        told.has_record = True
+        told.until = self.model.promise(told.category, told.sent_at, told.gone_at)
+
+    def extended(self, told: Told, now: datetime, end: datetime) -> None:
+        told.moves_to(now, end)
+        told.gets_end(end)
+        self.touch(told)
 
 
 @dataclass
@@ -135,7 +160,7 @@ def newest(kind: str, column: str = "message_id") -> Any:
     """What the newest entry of a kind is about: for an act that died after its commit."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT {column} FROM archive_entry WHERE kind = %s ORDER BY "index" DESC LIMIT 1',  # noqa: S608
+            f'SELECT {column} FROM archive_entry WHERE kind = %s ORDER BY "index" DESC LIMIT 1',
             [kind],
         )
         return cursor.fetchone()[0]

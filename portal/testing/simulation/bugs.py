@@ -11,7 +11,7 @@ from unittest import mock
 
 from django.db import connection, transaction
 
-from archive.flows import disposing, subject
+from archive.flows import disposing, rule, subject
 from archive.queries import ends, holds
 from messaging.api import idempotency
 from messaging.flows import body, expiry, message, restored, words
@@ -35,7 +35,7 @@ def read_a_second_late() -> AbstractContextManager[Any]:
 
 def clock_runs_back() -> AbstractContextManager[Any]:
     """I1: the clock forgets the time that was seen."""
-    return mock.patch.object(clock, "now", lambda: clock._source())
+    return mock.patch.object(clock, "now", clock.wall)
 
 
 def revoked_device_reads() -> AbstractContextManager[Any]:
@@ -136,8 +136,13 @@ def unknown_ends_are_over() -> AbstractContextManager[Any]:
 
 
 def shorter_rule_takes_back_promises() -> AbstractContextManager[Any]:
-    """I8: what a record was promised counts for nothing, only the rules in force do."""
-    return mock.patch.object(ends, "_promise", lambda one, rule, starts: one.sent_at)
+    """I8: every rule acts on what is there already, and nobody was asked."""
+    real = rule._activate
+
+    def activate(u: unit.Unit, row: Any, actor: Any, now: Any, *, retroactive: bool) -> Any:
+        return real(u, row, actor, now, retroactive=True)
+
+    return mock.patch.object(rule, "_activate", activate)
 
 
 def reading_in_silence() -> AbstractContextManager[Any]:

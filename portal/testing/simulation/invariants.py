@@ -57,7 +57,7 @@ def after(sim: Sim, side: Side, act: Act | None, *, happened: bool) -> None:
     if act is not None:
         follow(side)
         if happened and act.entry:
-            must(any(kind == act.entry for kind, *_ in side.kinds), "I9", f"{act.entry} left no entry: {side.kinds}")
+            must(any(kind == act.entry for kind, *_ in side.kinds), "I9", f"{act.entry} left no entry", side.kinds)
     if side.touched:
         compare(side, side.touched)
     if side.ended:
@@ -86,7 +86,7 @@ def compare(side: Side, told: list[Told]) -> None:
         cursor.execute(_ROWS, [[one.id for one in told]])
         rows = {row[0]: Row(*row) for row in cursor.fetchall()}
     for one in told:
-        must(one.id in rows, "I3", f"it is not there: {one}")
+        must(one.id in rows, "I3", "it is not there", one)
         _compare_message(one, rows[one.id])
         _compare_body(one, rows[one.id])
         _compare_record(side, one, rows[one.id])
@@ -94,33 +94,35 @@ def compare(side: Side, told: list[Told]) -> None:
 
 def _compare_message(told: Told, row: Row) -> None:
     for name in ("sent_at", "gone_at", "ended_at"):
-        must(getattr(told, name) == getattr(row, name), "I1", f"{name} is {getattr(row, name)}: {told}")
-    must(row.outcome == told.outcome, "I3", f"its outcome is {row.outcome!r}: {told}")
-    must(row.outcome_at == told.outcome_at, "I3", f"its outcome was set at {row.outcome_at}: {told}")
+        must(getattr(told, name) == getattr(row, name), "I1", f"{name} is {getattr(row, name)}", told)
+    must(row.outcome == told.outcome, "I3", f"its outcome is {row.outcome!r}", told)
+    must(row.outcome_at == told.outcome_at, "I3", f"its outcome was set at {row.outcome_at}", told)
 
 
 def _compare_body(told: Told, row: Row) -> None:
-    must((row.bucket is not None) == told.has_body, "I2", f"its body {'is' if row.bucket else 'is not'} there: {told}")
+    must((row.bucket is not None) == told.has_body, "I2", f"its body {'is' if row.bucket else 'is not'} there", told)
     if row.bucket is None:
         return
-    must(row.body_gone_at == told.body_gone_at, "I1", f"its body's end is {row.body_gone_at}: {told}")
+    must(row.body_gone_at == told.body_gone_at, "I1", f"its body's end is {row.body_gone_at}", told)
     first, last = told.bucket_span
-    must(first <= row.bucket <= last + 1, "I2", f"its bucket ends at {row.bucket}, not in {told.bucket_span}: {told}")
-    must(told.bucket in (0, row.bucket), "I2", f"its bucket became {row.bucket}: {told}")
+    must(first <= row.bucket <= last + 1, "I2", f"its bucket ends at {row.bucket}, not in {told.bucket_span}", told)
+    must(told.bucket in (0, row.bucket), "I2", f"its bucket became {row.bucket}", told)
     told.bucket = row.bucket
 
 
 def _compare_record(side: Side, told: Told, row: Row) -> None:
-    must((row.record is not None) == told.has_record, "I5", f"its record {'is' if row.record else 'is not'} there: {told}")
+    must(
+        (row.record is not None) == told.has_record, "I5", f"its record {'is' if row.record else 'is not'} there", told
+    )
     if row.record is None:
         return
-    must(told.entry >= 0, "I5", f"it has no entry: {told}")
-    must(row.record_gone_at == told.record_gone_at, "I8", f"its record's own end is {row.record_gone_at}: {told}")
-    must(not told.rule or told.rule == row.rule, "I8", f"its rule became {row.rule}: {told}")
+    must(told.entry >= 0, "I5", "it has no entry", told)
+    must(row.record_gone_at == told.record_gone_at, "I8", f"its record's own end is {row.record_gone_at}", told)
+    must(not told.rule or told.rule == row.rule, "I8", f"its rule became {row.rule}", told)
     told.rule = row.rule or ""
     # A disposal that meets it before its end writes the later one that the rules give by now.
     sooner = row.until is not None and (told.until is None or row.until < told.until)
-    must(not sooner, "I8", f"its end became {row.until}, sooner than it was promised: {told}")
+    must(not sooner, "I8", f"its end became {row.until}, sooner than it was promised", told)
     told.until = row.until
 
 
@@ -129,7 +131,15 @@ def _ask_at_the_door(sim: Sim, ended: list[Told]) -> None:
     shown = {UUID(str(m["id"])) for m in frames.messages(rows, sim.now())}
     shown |= {one.id for one in frames.for_push([one.id for one in ended], sim.now())}
     for told in ended:
-        must(told.id not in shown, "I1", f"it is shown after its end: {told}")
+        must(told.id not in shown, "I1", "it is shown after its end", told)
+
+
+def judge(sim: Sim, told: Told, body: str | None) -> None:
+    """Staff's door: readable until its end, whether it was sent yet or not; never after (I1)."""
+    at = sim.judged_at()
+    ended = told.is_over(at) or (told.body_gone_at is not None and told.body_gone_at <= at)
+    wanted = told.words if told.has_body and not ended and at.timestamp() < told.bucket else None
+    must(body == wanted, "I1", f"staff's door gave {body!r} instead of {wanted!r}", told)
 
 
 # ── the long look ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,7 +187,7 @@ def _shown(sim: Sim, side: Side) -> None:
     must(shown == wanted, "I1", f"shown and not live, or live and not shown: {shown ^ wanted}")
     alive = set(keys.keyring().live.buckets())
     lost = [one for one in bodies if one.is_readable(sim.judged_at()) and one.bucket not in alive]
-    must(not lost, "I1", f"live messages without a key: {lost}")
+    must(not lost, "I1", "live messages without a key", lost)
 
 
 def at_the_end(side: Side) -> None:

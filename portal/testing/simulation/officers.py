@@ -12,7 +12,7 @@ from archive.models import Hold as HoldRow
 from archive.models import Rule as RuleRow
 from portal.kernel.errors import Refusal
 from portal.testing.simulation.acts import Act, Side, Sim, must
-from portal.testing.simulation.messages import CATEGORIES
+from portal.testing.simulation.choices import CATEGORIES
 from portal.testing.simulation.model import CLOSED, ENDED, SENT, Hold, Rule, pick
 
 KEEPS = (2, 5, 10, 20, 40)
@@ -29,10 +29,16 @@ def place_hold(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     who = side.model.someone(a).id if b % 3 else None
     category = CATEGORIES[b // 3 % 3]
     kind = "message.received" if who is None and not category else ""
-    terms = [f"customer:{who}" if who else "", f"category:{category}" if category else "", f"kind:{kind}" if kind else ""]
+    terms = [
+        f"customer:{who}" if who else "",
+        f"category:{category}" if category else "",
+        f"kind:{kind}" if kind else "",
+    ]
     query = " ".join(filter(None, terms))
     return Act(
-        lambda: hold.place(actor=side.cast.officer, now=sim.now(), name="A matter", reason="They asked.", query=query).id,
+        lambda: (
+            hold.place(actor=side.cast.officer, now=sim.now(), name="A matter", reason="They asked.", query=query).id
+        ),
         lambda pk: side.model.holds.append(Hold(pk, who, category, kind)),
         entry="hold.placed",
         found=lambda: HoldRow.objects.latest("id").id,
@@ -195,7 +201,7 @@ def dispose(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     def then(_: object) -> None:
         for told in [side.model.told[pk] for pk in _tombstones(side.model.entries)]:
             why = side.model.must_stay(told, now)
-            must(not why, "I8", f"disposed of although {why}: {told}")
+            must(not why, "I8", f"disposed of although {why}", told)
             told.has_record = False
             side.model.disposed += 1
             side.touch(told)
@@ -229,7 +235,7 @@ def open_record(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     act = Act(lambda: _open(side, now, told.entry), may=told.has_record, entry="archive.opened")
 
     def then(opened: reading.Opened) -> None:
-        must(opened.content and opened.content["body"] == told.words, "I5", f"the archive says {opened.content}: {told}")
+        must(opened.content and opened.content["body"] == told.words, "I5", f"the archive says {opened.content}", told)
 
     act.then = then
     return act
@@ -262,5 +268,3 @@ def new_epoch(sim: Sim, side: Side, a: int, b: int) -> Act:
         side.was_set_back = False
 
     return Act(begin, then, may=side.was_set_back, again=side.was_set_back)
-
-

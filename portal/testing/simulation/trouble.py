@@ -5,7 +5,6 @@ time that was seen, live buckets that are gone, and that the log had promised mo
 hold that); here such a copy is not put back. The copies are of rows and rings as the real commands take them, in that order.
 """
 
-import copy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,7 +52,7 @@ def backup(sim: Sim, side: Side, a: int, b: int) -> None:
     sizes = {one.cast.place.id.hex: {"size": one.model.entries, "decided": -1} for one in sim.sides}
     memory.record(now=now, backup_id=backup_id, started_at=now, as_of=now, lsn=LSN, ledgers=sizes)
     memory.verify(now=now, backup_id=backup_id, size=1, manifest_sha256="")
-    models, leaves = [copy.deepcopy(one.model) for one in sim.sides], [len(one.leaves) for one in sim.sides]
+    models, leaves = [one.model.copy() for one in sim.sides], [len(one.leaves) for one in sim.sides]
     sim.backup = Kept(copies, models, leaves, now)
 
 
@@ -68,7 +67,7 @@ def restore(sim: Sim, side: Side, a: int, b: int) -> None:
     context = Context(kept.copies[0].id, kept.as_of, has_live_keys=not with_rings)
     for one, rows, model, size in zip(sim.sides, kept.copies, kept.models, kept.leaves, strict=True):
         with tenancy.tenant_scope(one.cast.place):
-            _put_back(sim, one, rows, copy.deepcopy(model), size, context)
+            _put_back(sim, one, rows, model.copy(), size, context)
     sim.world.restart()
 
 
@@ -80,7 +79,9 @@ def _put_back(sim: Sim, side: Side, rows: real.Copy, model: Model, size: int, co
     real.forget_caches()
     side.model, side.unlocked = model, None
     del side.leaves[size:]
-    side.was_set_back = not context.has_live_keys or side.was_set_back or (promised is not None and promised.size > size)
+    side.was_set_back = (
+        not context.has_live_keys or side.was_set_back or (promised is not None and promised.size > size)
+    )
     side.was_set_back |= promised is not None and promised.epoch > _epoch()
     now = sim.now()
     archive_restored.clean(context, now)
@@ -110,5 +111,3 @@ def _epoch() -> int:
     from archive.models import Epoch
 
     return int(Epoch.objects.latest("number").number)
-
-

@@ -7,8 +7,7 @@ from archive.flows import tree
 from messaging.flows import customer, device, expiry, schedule
 from portal.kernel import keys
 from portal.testing.simulation.acts import Act, Side, Sim, must
-from portal.testing.simulation.messages import _keep
-from portal.testing.simulation.model import IN, OUT, WORDS_LIVE, Told, span_of
+from portal.testing.simulation.model import IN, OUT, WORDS_LIVE, span_of
 
 SPANS = (1, 1, 2, 5, 5, 30, 30, 60, 300, 300, 3600, 3600, 7200, 86400, 86400, 3 * 86400, 12 * 86400, 33 * 86400)
 BACK = (1, 60, 3600, 86400, 40 * 86400)
@@ -35,7 +34,7 @@ def destroy(sim: Sim, side: Side, a: int, b: int) -> Act:
 
     def then(_: object) -> None:
         left = keys.keyring().live.buckets()
-        must(all(bucket > now.timestamp() for bucket in left), "I2", f"a bucket that is over still has its key: {left}")
+        must(all(bucket > now.timestamp() for bucket in left), "I2", "a bucket that is over still has its key", left)
 
     return Act(lambda: expiry.destroy_over(now=now), then, again=True)
 
@@ -68,7 +67,7 @@ def send_due(sim: Sim, side: Side, a: int, b: int) -> Act:
                 told.sent_at = now
                 told.moves_to(now, now + timedelta(seconds=told.life))
                 told.record_gone_at = told.gone_at
-                _keep(side, told)
+                side.keep(told)
             else:
                 told.end(now, "failed")
         side.touch(*due)
@@ -133,7 +132,3 @@ def _refresh_dark(side: Side) -> None:
     states = dict(Device.objects.filter(id__in=[one.id for one in waiting]).values_list("id", "state"))
     for one in waiting:
         one.state = states[one.id]
-
-
-def ended_since(side: Side) -> list[Told]:
-    return side.ended

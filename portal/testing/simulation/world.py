@@ -5,12 +5,11 @@ power cut does to a keyring file is `portal/sealing/tests`' business; here proce
 """
 
 import itertools
-import random
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,7 +24,6 @@ from archive.queries import promise, rules
 from messaging.flows import body, lane
 from messaging.queries import policy
 from portal.kernel import clock, ids, keys, tenancy, wake
-from portal.sealing import record as sealing
 from portal.sealing.keyring import business as ringfile
 from portal.sealing.keyring import disk
 from portal.testing import cast
@@ -55,7 +53,7 @@ class Bomb:
         if self.went_off:
             raise Crash
 
-    def around_statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+    def around_statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.tick()
         return execute(sql, params, many, context)
 
