@@ -12,11 +12,11 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import body, recipient
+from messaging.flows import body, recipient, snapshot
 from messaging.models import Body, Conversation, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
-from portal.kernel import bulk, clock, ids, tenancy, unit
+from portal.kernel import bulk, clock, ids, unit
 from portal.kernel.actors import SYSTEM, Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -169,7 +169,7 @@ def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_rep
         sealed = body.seal(message_id=message_id, customer_id=found.id, content=content, bucket=bucket)
         bulk.insert("messaging_body", BODY_COLUMNS, [(message_id, bucket, None, sealed.wrap, sealed.sealed)])
         record.keep(
-            u, [_snapshot("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)]
+            u, [snapshot.take("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)]
         )
         push.arrived(u, [(message_id, found.id)])
     return message_id
@@ -233,7 +233,7 @@ def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: date
     Message.objects.filter(id=row.id).update(
         sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule, notify_at=now + NOTICE_DELAY
     )
-    return _snapshot(
+    return snapshot.take(
         "message.sent", _author(row), to, row.id, "out", row.category, row.format, now, gone_at, keep, content
     )
 
@@ -300,7 +300,7 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
         rows.append(_row(one, actor, now))
         bodies.append((one.id, bucket, gone_at, sealed.wrap, sealed.sealed))
         if one.asked.send_at is None:
-            shot = _snapshot(
+            shot = snapshot.take(
                 "message.sent", actor, one.to, one.id, "out", one.asked.category, one.asked.format, now, gone_at,
                 one.terms.keep, content,
             )  # fmt: skip
@@ -347,25 +347,6 @@ def _received_row(
     return (
         message_id, customer_id, talk, "in", author, "", reply, "text", False, None, None, False, now, None, now, None,
         None, "", "", keep.until, keep.rule,
-    )  # fmt: skip
-
-
-def _snapshot(
-    kind: str, actor: Actor, to: customers.Recipient, message_id: UUID, direction: str, category: str, form: str,
-    now: datetime, gone_at: datetime | None, keep: rules.Retention, content: body.Content,
-) -> record.Snapshot:  # fmt: skip
-    """The self-contained copy for the archive: words, what they are, names and addresses of both sides as known now."""
-    person = {"name": to.profile.name, "email": to.profile.email, "phone": to.profile.phone,
-              "reference": to.profile.reference, "customer": str(to.id)}  # fmt: skip
-    firm = {"name": tenancy.here().name, "by": actor.label}
-    sides = {"from": firm, "to": person} if direction == "out" else {"from": person, "to": firm}
-    return record.Snapshot(
-        message_id=message_id, customer_id=to.id, subject_id=to.subject_id, kind=kind, actor=actor.label,
-        direction=direction, category=category, sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule,
-        purpose=policy.get_policy().purpose_of(category),
-        content={
-            **content, **sides, "sent_at": clock.text(now), "message": str(message_id), "category": category, "format": form,
-        },
     )  # fmt: skip
 
 
