@@ -88,7 +88,8 @@ def _fill_due(filler: "object", count: int) -> None:
     while done < count:
         rows, entries = filler.chunk(min(archive.CHUNK, count - done))  # type: ignore[attr-defined]
         due = [_overdue(row, long_ago + timedelta(seconds=done + n)) for n, row in enumerate(rows)]
-        archive.copy_in(due, entries)
+        now = datetime.now(UTC)  # an archive that is full goes no further in time than today
+        archive.copy_in(due, [(*one[:3], now, *one[4:]) for one in entries])
         done += len(rows)
     filler.written -= count  # type: ignore[attr-defined] # they are gone when this part is over
     archive.take_in()

@@ -112,14 +112,26 @@ def keep(request: HttpRequest, hold_id: UUID) -> HttpResponseBase:
 
 def _shown(found: list[Hold]) -> list[dict[str, Any]]:
     actors = names.actors(one.placed_by for one in found)
+    people = {one.id: _people(one) for one in found}
+    named = names.customers(pk for listed in people.values() for pk in listed)
     return [
         {
             "id": one.id, "name": holds.name_of(one), "state": one.state, "query": one.query, "case_id": one.case_id,
             "placed_by": actors.get(one.placed_by, one.placed_by), "placed_at": one.placed_at,
             "releases_at": one.releases_at, "released_at": one.released_at,
+            "customers": [{"id": pk, "name": named.get(pk) or "Erased customer"} for pk in people[one.id]],
         }
         for one in found
     ]  # fmt: skip
+
+
+def _people(row: Hold) -> list[UUID]:
+    """The customers that the query names."""
+    try:
+        terms = language.parse(row.query).of(*language.PEOPLE)
+    except Refusal:
+        return []
+    return [term.id for term in terms if term.id]
 
 
 def _kept(found: holds.Kept) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, LEAST = 720.0, 96.0, 4.0
+LEAST_MONTHS = 6  # one month alone is no wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ def bars(months: Sequence[tuple[str, int, str]]) -> list[Bar]:
     """(month, count, state) in order, drawn side by side."""
     if not months:
         return []
-    most, width = max(1, *(count for _, count, _ in months)), min(36.0, WIDTH / len(months))
+    most, width = max(1, *(count for _, count, _ in months)), WIDTH / max(LEAST_MONTHS, len(months))
     return [_bar(n, one, most, width) for n, one in enumerate(months)]
 
 
