@@ -1,8 +1,6 @@
 """A case in a real Chromium: opened, filled, reviewed by keys, with the words where an officer opened the archive and
 without them for a reviewer; a rule of supervision."""
 
-import os
-
 import pytest
 from playwright.sync_api import Page, expect
 
