@@ -30,6 +30,7 @@ COLUMNS = (
     "sha256",
 )  # fmt: skip
 FIELDS = ("after", "until", "query", "first", "last", "reason", "form")
+PLACES = {"before": "until", "date": "until", "to": "last"}
 WHY = {
     "archive_changed": "The archive changed again and again while it was drawn. Try again when it is quieter.",
     "interrupted": "It was cut off: the process that drew it stopped. Try again.",
@@ -63,7 +64,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     try:
         return _ask(request, values)
     except Refusal as refusal:
-        told = {"locked": True} if refusal.code == "archive_locked" else acting.told(refusal)
+        told = {"locked": True} if refusal.code == "archive_locked" else _told(refusal)
         return _form(request, values, told, status=422)
 
 
@@ -111,6 +112,14 @@ def _selection(values: dict[str, str]) -> flow.Selection:
     return flow.Selection(first=_number(values["first"], "first"), last=_number(values["last"], "last"))
 
 
+def _told(refusal: Refusal) -> dict[str, Any]:
+    """Beside the field that the form has for it."""
+    told = acting.told(refusal)
+    if "errors" in told:
+        told["errors"] = {PLACES.get(name, name): words for name, words in told["errors"].items()}
+    return told
+
+
 def _number(raw: str, field: str) -> int | None:
     if not raw:
         return None
@@ -134,5 +143,5 @@ def _shown(rows: list[Export]) -> list[dict[str, Any]]:
 
 
 def _form(request: HttpRequest, values: dict[str, str], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
-    context = {"values": values, "unlock": shared.lock_of(request, clock.now()), **extra}
+    context = {"values": values, "errors": {}, "unlock": shared.lock_of(request, clock.now()), **extra}
     return shared.draw(request, "export_new", context, here="New export", status=status)
