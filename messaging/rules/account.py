@@ -61,15 +61,15 @@ class Difference:
 def alarms(day: Figures) -> list[Difference]:
     found = [
         Difference(
-            day.unaccounted, "are over and have no outcome",
+            day.unaccounted, "over, and without an outcome",
             "The clock is away or behind. Look at its process; the outcomes follow once it runs.",
         ),
         Difference(
-            day.unarchived, "were sent and are not in the archive's ledger",
+            day.unarchived, "sent, and not in the archive's ledger",
             "That cannot happen by itself. Run manage.py verify_archive, and keep the logs.",
         ),
         Difference(
-            day.orphaned, "are in the archive's ledger and not among the messages",
+            day.orphaned, "in the archive's ledger, and not among the messages",
             "Rows were taken out of the database, or it was put back in parts. What was said is in the archive.",
         ),
         Difference(

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from uuid import UUID
 import pytest
 
 from archive.ledger import entry as leaves
+from portal.launch import environment, serve
 from portal.sealing import envelope, errors, record, recovery
 from portal.testing.elsewhere import machine
 from portal.testing.installation import Business, Installation, until
@@ -294,6 +296,62 @@ def test_a_dump_put_under_keys_that_were_sealed_with_another(story, empty, tmp_p
     assert nothing_written(empty)
 
 
+# ── half-way ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+FAILS_AT_THE_LAST_ROW = """
+import sys
+import django; django.setup()
+from pathlib import Path
+from django.core.management import call_command
+from archive.flows import backupfiles
+real = backupfiles.restore
+def broken(*given, **named):
+    real(*given, **named)
+    raise OSError(5, "the disk died")
+backupfiles.restore = broken
+call_command("restore", sys.argv[1], key=Path(sys.argv[2]), check=False)
+"""
+
+
+def test_a_restore_that_fails_leaves_the_place_empty(story):
+    with machine(story.house) as other:
+        done = other.run("-c", FAILS_AT_THE_LAST_ROW, str(story.place), str(story.key), check=False)
+        assert done.returncode != 0
+        assert nothing_written(other)
+        assert "Restored" in other.manage("restore", str(story.place), "--key", str(story.key)).stdout
+
+
+def test_a_full_disk_says_so_and_leaves_nothing(story, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        done = story.house.manage("backup", "--to", str(small), check=False)
+        assert done.returncode == 1
+        assert "(backup_no_space)" in done.stderr
+        assert [path.name for path in small.iterdir()] == [".lock"]
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_a_run_that_was_killed_leaves_nothing_that_counts(story, tmp_path):
+    """SIGKILL as soon as there is a draft: the next run takes it away."""
+    house, folder = story.house, tmp_path / "killed"
+    env = environment.for_process(house.env, "setup")
+    run = subprocess.Popen(serve.manage("backup", "--to", str(folder)), env=env, cwd=environment.PROJECT)
+    until(lambda: list(folder.glob(".making-*/database.dump")), 30, "it did not begin")
+    run.kill()
+    run.wait()
+    assert not list(folder.glob("ebb-*"))
+    house.manage("backup", "--to", str(folder))
+    assert not list(folder.glob(".making-*"))
+    assert len(list(folder.glob("ebb-*"))) == 1
+
+
+# ── too old ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_one_older_than_a_disposal(story, empty, tmp_path):
     """The next backup knows of a disposal; from then on the one before it is refused, beside it or from a copied folder, and
     the newer one is taken."""
@@ -321,7 +379,6 @@ def test_the_rings_that_stayed_remember_it_too(story, tmp_path):
         assert "(backup_too_old)" in refused(other, lonely, story.key)
 
 
-# ── half-way ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_older_ones_go_when_asked_and_the_house_forgets_them(story):
     house = story.house
     house.manage("backup", "--to", str(story.folder), "--keep", "1")
