@@ -27,7 +27,7 @@ def test_unbroken_it_keeps_its_promises(stage):
     assert not told.failure, driver.explain(stage, told)
     assert told.steps == STEPS
     assert set(told.by_move) == set(driver.MOVES), "some moves never came"
-    assert min(told.crashes, told.disposed) > STEPS // 1000
+    assert min(told.crashes, told.disposed) > STEPS // 1000, "it was too quiet a life"
 
 
 @pytest.mark.parametrize("plant", bugs.ALL, ids=lambda plant: plant.__name__)
@@ -35,4 +35,5 @@ def test_a_planted_bug_is_found(stage, plant):
     with plant():
         told = driver.run(stage, SEED, FOUND_WITHIN)
     assert told.failure, f"{plant.__doc__} lived through {told}"
+    assert not driver.replay(stage, told.history).failure, "the same history breaks without it, too"
     print(f"{plant.__name__}: found after {told.steps} steps as {told.failure[:160]}")

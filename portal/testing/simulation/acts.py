@@ -88,8 +88,8 @@ class Sim:
     fuse: int = 0  # the next act dies at its nth write
     crashes: int = 0
     refusals: int = 0
+    disposed: int = 0
     backup: Any = None
-    done: dict[str, int] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return clock.now()

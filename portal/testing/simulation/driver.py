@@ -37,38 +37,38 @@ MOVES: dict[str, tuple[int, Callable[..., Any]]] = {
     "newcomer": (12, customers.newcomer),
     "erase": (6, customers.erase),
     "enrol": (15, customers.enrol),
-    "look": (60, customers.look),
+    "look": (50, customers.look),
     "push": (20, customers.push),
     "acknowledge": (50, customers.acknowledge),
     "reveal": (50, customers.reveal),
-    "read": (35, customers.read),
+    "read": (30, customers.read),
     "extend_on_device": (20, customers.extend_on_device),
-    "write": (25, customers.write),
+    "write": (18, customers.write),
     "lock_device": (10, customers.lock_device),
     "wipe": (3, customers.wipe),
     "confirm_wipe": (4, customers.confirm_wipe),
     "trespass": (12, staff.trespass),
-    "wait": (230, upkeep.wait),
+    "wait": (320, upkeep.wait),
     "set_back": (12, upkeep.set_back),
     "destroy": (30, upkeep.destroy),
     "purge": (30, upkeep.purge),
     "send_due": (45, upkeep.send_due),
     "carry": (8, upkeep.carry),
-    "sweep": (8, upkeep.sweep),
-    "integrate": (12, upkeep.integrate),
+    "sweep": (24, upkeep.sweep),
+    "integrate": (8, upkeep.integrate),
     "place_hold": (8, officers.place_hold),
     "ask_release": (8, officers.ask_release),
     "keep_hold": (2, officers.keep_hold),
     "decide": (12, officers.decide),
     "decide_alone": (3, officers.decide_alone),
-    "change_rule": (8, officers.change_rule),
+    "change_rule": (6, officers.change_rule),
     "retire_rule": (2, officers.retire_rule),
-    "begin_disposal": (10, officers.begin_disposal),
+    "begin_disposal": (7, officers.begin_disposal),
     "dispose": (35, officers.dispose),
-    "end_buckets": (4, officers.end_buckets),
-    "open_record": (12, officers.open_record),
+    "end_buckets": (2, officers.end_buckets),
+    "open_record": (8, officers.open_record),
     "new_epoch": (4, officers.new_epoch),
-    "crash": (25, trouble.crash),
+    "crash": (32, trouble.crash),
     "restart": (3, trouble.restart),
     "backup": (2, trouble.backup),
     "restore": (1, trouble.restore),
@@ -156,7 +156,7 @@ def live(sim: Sim, moves: list[Move], told: Told) -> None:
     told.steps += number
     told.crashes, told.refusals = told.crashes + sim.crashes, told.refusals + sim.refusals
     told.entries += sum(side.model.entries for side in sim.sides)
-    told.disposed += sum(side.model.disposed for side in sim.sides)
+    told.disposed += sim.disposed
 
 
 def step(sim: Sim, move: Move) -> None:
@@ -164,6 +164,7 @@ def step(sim: Sim, move: Move) -> None:
     sim.steps += 1
     side = sim.sides[move.side]
     if not tenancy.is_at(side.cast.place):
+        tenancy._enter(None)
         tenancy._enter(side.cast.place)
     act = MOVES[move.name][1](sim, side, move.a, move.b)
     happened = perform(sim, side, act) if act is not None else False
@@ -274,6 +275,10 @@ def explain(stage: Stage, told: Told) -> str:
 
 
 def _breaks(stage: Stage, moves: list[Move], promise: str) -> bool:
-    again = Told(0)
-    live(stage.begin(), moves, again)
-    return again.promise == promise
+    return replay(stage, moves).promise == promise
+
+
+def replay(stage: Stage, moves: list[Move]) -> Told:
+    told = Told(0)
+    live(stage.begin(), moves, told)
+    return told

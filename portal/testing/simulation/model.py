@@ -168,7 +168,6 @@ class Model:
     holds: list[Hold] = field(default_factory=list)
     entries: int = 0  # the ledger's size
     last_time: datetime | None = None
-    disposed: int = 0
 
     def copy(self) -> "Model":
         """As it is now. By hand: a restore needs it often, and `deepcopy` asks everything twice."""

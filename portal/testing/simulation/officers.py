@@ -203,7 +203,7 @@ def dispose(sim: Sim, side: Side, a: int, b: int) -> Act | None:
             why = side.model.must_stay(told, now)
             must(not why, "I8", f"disposed of although {why}", told)
             told.has_record = False
-            side.model.disposed += 1
+            sim.disposed += 1
             side.touch(told)
 
     size = SLICES[b % len(SLICES)]
