@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.flows import approval as flow
@@ -101,7 +102,11 @@ def decline(request: HttpRequest, viewing_id: UUID) -> HttpResponseBase:
 def show(request: HttpRequest, viewing_id: UUID) -> HttpResponseBase:
     """The one opening: its entry is committed and the request deleted before the words are drawn."""
     shown = viewing.show(actor=request.actor, now=clock.now(), viewing_id=viewing_id)
-    return shared.draw(request, "archive_shown", {"content": shown.content, "message_id": shown.message_id})
+    context = {
+        "content": shown.content, "sent_at": parse_datetime(str(shown.content.get("sent_at", ""))),
+        "message_id": shown.message_id, "section": "messages", "crumbs": [{"title": "Shown once", "url": ""}],
+    }  # fmt: skip
+    return shared.draw(request, "archive_shown", context)
 
 
 def _shown(request: HttpRequest, rows: list[Approval]) -> list[dict[str, Any]]:
