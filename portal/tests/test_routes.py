@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from archive.flows import asked, case, export, mirror, supervision, viewing
+from archive.flows import asked, case, export, mirror, rule, supervision, viewing
+from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.queries import entries
 from messaging.models import Conversation
@@ -147,10 +148,12 @@ def things(globex):
         )
         key_of_mirror = note.generate("ebb.mirror/kqzvcanary").verifier.encode()
         mirrored = mirror.add(actor=globex.officer, now=clock.now(), name="kqzvcanary", vkey=key_of_mirror)
+        kept = rule.create(actor=globex.officer, now=clock.now(), wanted=Wanted(name="kqzvcanary", keep_for="P9Y"))
     return {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
-        "search_id": searched, "export_id": exported, "mirror_id": mirrored, "index": 10**9, "token": "foreign", "path": "0/999",
+        "case_id": matter, "number": 1, "rule_id": watched.id,
+        "search_id": searched, "export_id": exported, "mirror_id": mirrored, "rule_id": kept.id, "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
 
 
