@@ -15,15 +15,16 @@ G4  What stays leaves a bucket that is over for a later one; what cannot be open
 import hashlib
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from archive.flows import rewrap, searchindex
-from archive.models import Bucket, Record, RecordTag, Review
+from archive.models import Bucket, Record, Review
 from archive.queries import due, ends, holds
 from archive.rules import disposal, events, retention, terms
 from portal.kernel import unit
@@ -34,9 +35,13 @@ ENVELOPE_GRACE = timedelta(days=1)
 # One statement: what is deleted is what gets a tombstone is what is counted.
 _DELETE = """
     WITH gone AS (
-        DELETE FROM archive_record WHERE message_id = ANY(%s) RETURNING message_id, octet_length(sealed) AS size
+        DELETE FROM archive_record WHERE message_id = ANY(%s::uuid[]) RETURNING message_id, octet_length(sealed) AS size
     ), marked AS (
         INSERT INTO archive_disposed (message_id, entry_id, at) SELECT message_id, %s, %s FROM gone
+    ), reviewed AS (
+        DELETE FROM archive_review WHERE message_id IN (SELECT message_id FROM gone)
+    ), tagged AS (
+        DELETE FROM archive_recordtag WHERE message_id IN (SELECT message_id FROM gone)
     )
     SELECT count(*), coalesce(sum(size), 0), coalesce(string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id), '')
       FROM gone
@@ -74,8 +79,12 @@ def judge(found: Sequence[due.Candidate], now: datetime) -> Verdict:
     """G1. Reads only; under the guard it is the truth, without it a forecast."""
     ids = [one.message_id for one in found]
     endings = ends.ends_of(found, now)
-    held = set(Record.objects.filter(message_id__in=ids).filter(holds.held()).values_list("message_id", flat=True))
-    approved = set(Review.objects.filter(message_id__in=ids, is_approved=True).values_list("message_id", flat=True))
+    held = set(
+        Record.objects.filter(message_id__in=_among(ids)).filter(holds.held()).values_list("message_id", flat=True)
+    )
+    asked = [pk for pk in ids if endings[pk].action == terms.REVIEW]
+    seen = Review.objects.filter(message_id__in=_among(asked), is_approved=True) if asked else Review.objects.none()
+    approved = set(seen.values_list("message_id", flat=True))
     verdict = Verdict()
     for pk in ids:
         ending = endings[pk]
@@ -102,10 +111,8 @@ def carry_out(
     draft = unit.Draft("archive.disposed", CLOCK.label, codes={"run": str(run), "bucket": bucket})
     searchindex.forget(list(verdict.goes))
     with connection.cursor() as cursor:
-        cursor.execute(_DELETE, [list(verdict.goes), draft.id, now])
+        cursor.execute(_DELETE, [_array(verdict.goes), draft.id, now])
         count, size, listed = cursor.fetchone()
-    Review.objects.filter(message_id__in=list(verdict.goes)).delete()
-    RecordTag.objects.filter(message_id__in=list(verdict.goes)).delete()
     _drop_envelopes({one.batch_id for one in found if one.message_id in verdict.goes}, now)
     rules = Counter(verdict.goes.values())
     draft.count, draft.ids_sha256 = count, hashlib.sha256(bytes(listed)).hexdigest()
@@ -143,6 +150,15 @@ def _queue(verdict: Verdict, now: datetime) -> None:
     Review.objects.bulk_create(rows, ignore_conflicts=True)
     if verdict.later:
         Review.objects.filter(message_id__in=list(verdict.later)).delete()
+
+
+def _array(ids: Iterable[UUID]) -> str:
+    """Many ids as PostgreSQL reads an array: one value to bind, where a list of them costs more than their deletion."""
+    return f"{{{','.join([pk.hex for pk in ids])}}}"
+
+
+def _among(ids: Sequence[UUID]) -> RawSQL:
+    return RawSQL("SELECT unnest(%s::uuid[])", [_array(ids)])
 
 
 def _drop_envelopes(batches: set[UUID], now: datetime) -> None:

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Length
+from django.db.models import Q, QuerySet
 
 from archive.models import Record
 from archive.rules import disposal, retention
@@ -22,7 +21,7 @@ COLUMNS = ("message_id", "kind", "category", "purpose", "sent_at", "gone_at", "a
 
 
 class Candidate(NamedTuple):
-    """A record to be judged, without its content; `size` counts its sealed bytes."""
+    """A record to be judged, without its content."""
 
     message_id: UUID
     kind: str
@@ -33,7 +32,6 @@ class Candidate(NamedTuple):
     archived_until: datetime | None
     rule: str
     batch_id: UUID
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def _rows(place: Place, now: datetime) -> "QuerySet[Record, tuple[Any, ...]]":
                 archived_until=place.until, message_id__lte=place.message
             )
         rows = rows.order_by("archived_until", "message_id")
-    return rows.annotate(size=Length(F("sealed"))).values_list(*COLUMNS, "size")
+    return rows.values_list(*COLUMNS)
 
 
 def _first_open(now: datetime) -> str:
