@@ -153,7 +153,8 @@ def things(globex):
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
         "case_id": matter, "number": 1, "rule_id": watched.id,
-        "search_id": searched, "export_id": exported, "mirror_id": mirrored, "rule_id": kept.id, "index": 10**9, "token": "foreign", "path": "0/999",
+        "search_id": searched, "export_id": exported, "mirror_id": mirrored, "rule_id": kept.id,
+        "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
 
 
