@@ -141,7 +141,7 @@ def things(globex):
         searched = asked.ask(actor=globex.officer, now=clock.now(), query="category:kqzvcanary")
         wanted = viewing.ask(actor=globex.author, now=clock.now(), message_id=sent.id, reason="kqzvcanary")
         matter = case.open_with(actor=globex.officer, now=clock.now(), name="kqzvcanary", query=f"customer:{customer}")
-        watched = supervision.write(actor=globex.officer, now=clock.now(), name="kqzvcanary", share=1)
+        supervision.write(actor=globex.officer, now=clock.now(), name="kqzvcanary", share=1)
     with globex.inside():
         exported = export.ask(
             actor=globex.officer, now=clock.now(), selection=export.Selection(first=0, last=0), reason="kqzvcanary"
@@ -152,7 +152,7 @@ def things(globex):
     return {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
-        "case_id": matter, "number": 1, "rule_id": watched.id,
+        "case_id": matter, "number": 1,
         "search_id": searched, "export_id": exported, "mirror_id": mirrored, "rule_id": kept.id,
         "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
