@@ -161,7 +161,7 @@ def hits(found: Sequence[Record]) -> list[Hit]:
 
 def figures(query: Query, words: Sequence[Word] = ()) -> Figures:
     """Total, facets and days."""
-    if _is_counted(query) and not words:
+    if _is_counted(query) and not query.needs_key:
         return _figures(_from_days(query), bound=None)
     if _is_counted(query) and any(not word.negated for word in words):
         taken = _indexed(words).filter(_by_day(query))
@@ -211,9 +211,9 @@ def _by_words(rows: "QuerySet[Any]", words: Sequence[Word]) -> "QuerySet[Any]":
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _is_counted(query: Query) -> bool:
-    """Whether days were counted by everything that is asked for."""
+    """Whether days were counted by everything that is asked for beside words."""
     at_midnight = all(term.at.time() == time() for term in query.of("after", "before"))
-    return at_midnight and not query.without(*COUNTED, "after", "before").terms
+    return at_midnight and not query.metadata.without(*COUNTED, "after", "before").terms
 
 
 def _from_days(query: Query) -> list[tuple[Any, ...]]:
