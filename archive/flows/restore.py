@@ -9,8 +9,8 @@
 7 floor      time goes on from the backup's instant at the least, so a clock that is behind revives nothing
 8 each app   ends what cannot be honest any more (`register_step`), inside each business
 
-Rings that stayed (only the database was lost) are kept: they know more than the backup. Then the live ring is there too,
-and what lived is read on; the log compares its own promise.
+Rings that stayed (only the database was lost) are kept: they know more than the backup. What lived is read on
+where its bucket's key is still in the live ring; the log compares its own promise.
 
 What cannot be known: what happened after the backup. Revoked devices, staff and keys, wipes, recalls and withdrawn consent
 of that time are as they were before it; `docs/operations.md` says what to look at. Without `decided.json`, the other backups
@@ -43,11 +43,10 @@ _steps: dict[str, Step] = {}
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an app's step is told. `has_live_keys`: the live ring of before is still there."""
+    """What an app's step is told."""
 
     backup_id: UUID
     as_of: datetime
-    has_live_keys: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def restore(*, now: datetime, place: Path, private: bytes, tell: Tell) -> Restor
     fill(place, manifest, tell)
     _make_rings(manifest, {pk: ring for pk, ring in rings.items() if pk not in stayed}, now)
     keys.keyring().live.mark(manifest.as_of.timestamp())
-    context = Context(manifest.id, manifest.as_of, has_live_keys=bool(stayed))
+    context = Context(manifest.id, manifest.as_of)
     _steps_in_each(context, now)
     return Restored(manifest.id, manifest.as_of, len(manifest.businesses), len(stayed))
 

@@ -2,8 +2,8 @@
 
 The live ring is in no backup (I2), so these bodies open for nobody; the archive has what was sent. A message that was still
 to be sent failed; one that was sent and not received failed too, for this installation will never deliver it; a delivered
-one ended. What was over by then ended as it would have. Each outcome is set once and never changed (I3). Where the live ring
-is still there nothing is done: what lives is read on, what is over is purged by the clock.
+one ended. What was over by then ended as it would have. Each outcome is set once and never changed (I3). What has its
+bucket's key in the live ring that stayed is left alone: it is read on.
 """
 
 from datetime import datetime
@@ -12,15 +12,15 @@ from django.db import connection
 
 from archive.flows import restore
 from messaging.flows import expiry
-from messaging.models import Body
-from portal.kernel import unit
+from portal.kernel import keys, unit
 
 REASON = "restored"
 # As `expiry.purge`, one statement a slice; by the key, not by the end, since none of these opens whatever its end is.
 _END = """
     WITH ended AS (
         DELETE FROM messaging_body WHERE message_id = ANY(ARRAY(
-            SELECT message_id FROM messaging_body ORDER BY message_id LIMIT %s FOR UPDATE SKIP LOCKED))
+            SELECT message_id FROM messaging_body WHERE NOT (bucket = ANY(%s)) ORDER BY message_id LIMIT %s
+            FOR UPDATE SKIP LOCKED))
         RETURNING message_id
     ), decided AS (
         UPDATE messaging_message AS m
@@ -40,16 +40,16 @@ _END = """
 
 def end_unreadable(context: restore.Context, now: datetime) -> None:
     """Runs inside the restored business; asking again finds nothing to do."""
-    if context.has_live_keys:
-        return
-    while Body.objects.exists():
-        _slice(now)
+    readable = keys.keyring().live.buckets()
+    while _slice(now, readable):
+        pass
 
 
-def _slice(now: datetime) -> None:
+def _slice(now: datetime, readable: list[int]) -> int:
     with unit.work() as u:
         with connection.cursor() as cursor:
-            cursor.execute(_END, [expiry.SLICE, now, now, now, REASON, now, now])
+            cursor.execute(_END, [readable, expiry.SLICE, now, now, now, REASON, now, now])
             ended, listed = cursor.fetchone()
         if ended:
             u.entry(expiry.mass_entry(bytes(listed), unread=0, reason=REASON))
+    return int(ended)

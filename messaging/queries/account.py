@@ -18,6 +18,7 @@ from messaging.rules import account as rules
 from portal.kernel.actors import Actor
 
 NAMES = tuple(field.name for field in fields(rules.Figures))
+COUNTED = ("composed", "pending", *rules.OUTCOMES, "received", "sent", "archived", "overdue")  # in the order of `_DAY`
 _OVER = "outcome = '' AND coalesce(ended_at, gone_at, CASE WHEN sent_at IS NULL THEN send_at END) < %(limit)s"
 _DAY = f"""
     SELECT count(*) FILTER (WHERE direction = 'out'),
@@ -41,8 +42,8 @@ def reckon(day: date, now: datetime) -> rules.Figures:
     given = {"start": start, "end": start + timedelta(days=1), "limit": now - rules.GRACE}
     with connection.cursor() as cursor:
         cursor.execute(_DAY, given)
-        composed, pending, *outcomes, received, sent, kept, overdue = cursor.fetchone()
-    return rules.Figures(composed, pending, *outcomes, received, sent, kept, overdue)
+        found = cursor.fetchone()
+    return rules.Figures(**dict(zip(COUNTED, found, strict=True)))
 
 
 def orphans(after: int, upto: int) -> dict[date, int]:

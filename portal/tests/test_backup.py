@@ -184,7 +184,10 @@ def test_counts_and_trees_are_equal(story, brought):
         mine = {**found[pk], "entries": told["entries"]}  # the restore itself writes entries on top
         assert {**mine, "ring": None} == {**told, "ring": None}
         assert found[pk]["entries"] >= told["entries"]
-    assert brought.manage("verify_archive", check=False).returncode == 0
+    _, _, told = brought.manage("restore", str(story.place), "--key", str(story.key), check=False).stderr.rpartition(
+        "("
+    )
+    assert told.strip() == "restore_not_empty)", "it would be restored twice"
 
 
 def test_what_lived_is_ended_in_honest_words(story, brought):
@@ -243,6 +246,7 @@ def test_the_log_goes_on_only_in_a_new_epoch(story, brought):
     assert leaf.codes["restored"] == story.told["id"]
     assert size_of(note) > index
     assert begin(brought, story.acme, "officer") == {"code": "log_is_whole"}
+    assert brought.manage("verify_archive", "acme", check=False).returncode == 0
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -369,7 +373,8 @@ def test_one_older_than_a_disposal(story, empty, tmp_path):
 
 
 def test_the_rings_that_stayed_remember_it_too(story, tmp_path):
-    """Only the database was lost, and the old backup came from another disk, with nothing beside it."""
+    """Only the database was lost, and the old backup came from another disk, with nothing beside it. From a newer one what lived
+    is read on."""
     lonely = tmp_path / story.place.name
     shutil.copytree(story.place, lonely)
     with machine(story.house) as other:
@@ -377,6 +382,11 @@ def test_the_rings_that_stayed_remember_it_too(story, tmp_path):
         shutil.copytree(story.house.keyring, other.keyring)
         other.env["EBB_MASTER_KEY"] = story.house.env["EBB_MASTER_KEY"]
         assert "(backup_too_old)" in refused(other, lonely, story.key)
+        newest = max(story.folder.glob("ebb-*"))
+        assert "were kept" in other.manage("restore", str(newest), "--key", str(story.key)).stdout
+        other.start("web", "clock")
+        states = [_state(other, story, name) for name in ("received", "unreceived", "scheduled")]
+        assert states == ["delivered", "sent", "scheduled"], "the rings stayed, and what lived was ended"
 
 
 def test_older_ones_go_when_asked_and_the_house_forgets_them(story):
