@@ -8,16 +8,26 @@ Keyset throughout: a place is a bucket, an end and an id, and stays right whatev
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from archive.models import Record
 from archive.rules import disposal, retention
 
-COLUMNS = ("message_id", "kind", "category", "purpose", "sent_at", "gone_at", "archived_until", "rule", "batch_id")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _micros(column: str) -> RawSQL:
+    """A time as whole microseconds, which are read in a tenth of what the text of one takes: a third of a slice."""
+    return RawSQL(f"(extract(epoch FROM {column}) * 1000000)::bigint", [])  # noqa: S611 - a name of the code
+
+
+TIMES = {f"{name}_us": _micros(name) for name in ("sent_at", "gone_at", "archived_until")}
+COLUMNS = ("message_id", "kind", "category", "purpose", *TIMES, "rule", "batch_id")
 
 
 class Candidate(NamedTuple):
@@ -50,7 +60,7 @@ def next_slice(place: Place, now: datetime, size: int) -> tuple[list[Candidate],
     if not place.bucket:
         place = Place(_bucket_after(""))
     while place.bucket:
-        found = [Candidate(*row) for row in _rows(place, now)[:size]]
+        found = [_candidate(*row) for row in _rows(place, now)[:size]]
         if found:
             last = found[-1]
             return found, replace(place, until=last.archived_until, message=last.message_id)
@@ -96,7 +106,21 @@ def _rows(place: Place, now: datetime) -> "QuerySet[Record, tuple[Any, ...]]":
                 archived_until=place.until, message_id__lte=place.message
             )
         rows = rows.order_by("archived_until", "message_id")
-    return rows.values_list(*COLUMNS)
+    return rows.annotate(**TIMES).values_list(*COLUMNS)
+
+
+def _candidate(
+    message: UUID, kind: str, category: str, purpose: str, sent: int, gone: int | None, until: int | None, rule: str, batch: UUID
+) -> Candidate:  # fmt: skip
+    return Candidate(message, kind, category, purpose, _instant(sent), _maybe(gone), _maybe(until), rule, batch)
+
+
+def _instant(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def _maybe(micros: int | None) -> datetime | None:
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
 
 
 def _first_open(now: datetime) -> str:
