@@ -113,6 +113,7 @@ class Act:
     entry: str = ""
     found: Callable[[], Any] = lambda: None
     again: bool = False
+    reads: bool = False  # where it dies, its answer never came, and nothing has changed
 
 
 def perform(sim: Sim, side: Side, act: Act) -> bool:
@@ -146,7 +147,7 @@ def _called(sim: Sim, side: Side, act: Act, before: int) -> tuple[bool, Any]:
     side.unlocked = None
     if act.again:
         return True, act.call()
-    happened = ledger_size() > before
+    happened = ledger_size() > before and not act.reads
     return happened, act.found() if happened else None
 
 

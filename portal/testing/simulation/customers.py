@@ -88,7 +88,7 @@ def look(sim: Sim, side: Side, a: int, b: int) -> Act | None:
             must(seen.pop(told.id, None) == wanted, "I1", "the inbox and the model differ", told)
         must(not seen, "I1", f"the inbox shows what has ended: {seen}")
 
-    return Act(lambda: inbox.state(choices.at_door(phone, now), now), then, may=phone.state == "active")
+    return Act(lambda: inbox.state(choices.at_door(phone, now), now), then, may=phone.state == "active", reads=True)
 
 
 def push(sim: Sim, side: Side, a: int, b: int) -> Act | None:
@@ -105,7 +105,7 @@ def push(sim: Sim, side: Side, a: int, b: int) -> Act | None:
                 to = {d.id for d in side.model.devices if d.customer == one.customer and d.state == "active"}
                 must(pushed[one.id].devices == to, "I7", f"pushed to {pushed[one.id].devices}, not to {to}")
 
-    return Act(lambda: frames.for_push([one.id for one in told], sim.now()), then)
+    return Act(lambda: frames.for_push([one.id for one in told], sim.now()), then, reads=True)
 
 
 def acknowledge(sim: Sim, side: Side, a: int, b: int) -> Act | None:

@@ -134,7 +134,7 @@ def read_as_staff(sim: Sim, side: Side, a: int, b: int) -> Act | None:
         or who.may("message.read_live" if told.direction == OUT else "conversation.view")
         or who.may("message.read_live")
     )
-    act = Act(lambda: words.read(actor=who, now=now, message_id=told.id), may=may)
+    act = Act(lambda: words.read(actor=who, now=now, message_id=told.id), may=may, reads=True)
 
     def then(said: words.Said) -> None:
         judge(sim, told, said.body)
@@ -150,7 +150,7 @@ def read_conversation(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     if talk is None:
         return None
     who = side.cast.owner if b % 2 else side.cast.author
-    act = Act(lambda: words.read_conversation(actor=who, now=now, conversation_id=talk.id))
+    act = Act(lambda: words.read_conversation(actor=who, now=now, conversation_id=talk.id), reads=True)
 
     def then(found: list[words.Said]) -> None:
         foreign = 0
@@ -220,7 +220,7 @@ def trespass(sim: Sim, side: Side, a: int, b: int) -> Act | None:
             _refused(lambda: message.recall(actor=other.cast.author, now=now, message_id=told.id))
             must(not frames.for_push([told.id], now), "I7", "the other business pushes it")
 
-    return Act(ask)
+    return Act(ask, reads=True)
 
 
 def _refused(ask: Callable[[], object]) -> None:

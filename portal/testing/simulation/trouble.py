@@ -10,7 +10,7 @@ from datetime import datetime
 
 from archive.flows import restored as archive_restored
 from archive.flows.restore import Context
-from archive.models import Entry
+from archive.models import Entry, Epoch
 from archive.queries import promise
 from messaging.flows import restored as messaging_restored
 from portal.kernel import ids, keys, tenancy
@@ -64,32 +64,31 @@ def restore(sim: Sim, side: Side, a: int, b: int) -> None:
     with_rings = b % 2 == 0
     if with_rings:
         real.lose_live_ring(keys.keyring().live.high_water())
-    context = Context(kept.copies[0].id, kept.as_of, has_live_keys=not with_rings)
+    context = Context(kept.copies[0].id, kept.as_of)
     for one, rows, model, size in zip(sim.sides, kept.copies, kept.models, kept.leaves, strict=True):
         with tenancy.tenant_scope(one.cast.place):
-            _put_back(sim, one, rows, model.copy(), size, context)
+            _put_back(sim, one, rows, model.copy(), size, context, with_ring=with_rings)
     sim.world.restart()
 
 
-def _put_back(sim: Sim, side: Side, rows: real.Copy, model: Model, size: int, context: Context) -> None:
+def _put_back(
+    sim: Sim, side: Side, rows: real.Copy, model: Model, size: int, context: Context, *, with_ring: bool
+) -> None:  # fmt: skip
     promised = promise.held()
     real.put_back(rows)
-    if not context.has_live_keys:
+    if with_ring:
         real.replace_ring(real.marked(rows))
     real.forget_caches()
     side.model, side.unlocked = model, None
     del side.leaves[size:]
-    side.was_set_back = (
-        not context.has_live_keys or side.was_set_back or (promised is not None and promised.size > size)
-    )
-    side.was_set_back |= promised is not None and promised.epoch > _epoch()
-    now = sim.now()
+    lost = promised is not None and (promised.size > size or promised.epoch > Epoch.objects.latest("number").number)
+    side.was_set_back = side.was_set_back or with_ring or lost
+    now, alive = sim.now(), set(keys.keyring().live.buckets())
     archive_restored.clean(context, now)
     messaging_restored.end_unreadable(context, now)
-    if not context.has_live_keys:
-        for told in model.bodies():
-            _cannot_be_opened(told, now)
-            side.touch(told)
+    for told in [one for one in model.bodies() if one.bucket not in alive]:
+        _cannot_be_opened(told, now)
+        side.touch(told)
 
 
 def _cannot_be_opened(told: Told, now: datetime) -> None:
@@ -105,9 +104,3 @@ def _cannot_be_opened(told: Told, now: datetime) -> None:
 def _decided_since(side: Side, size: int) -> bool:
     with tenancy.tenant_scope(side.cast.place):
         return Entry.objects.filter(kind="bucket.decided", index__gte=size).exists()
-
-
-def _epoch() -> int:
-    from archive.models import Epoch
-
-    return int(Epoch.objects.latest("number").number)
