@@ -30,7 +30,7 @@ COLUMNS = (
 NARROW = ("kind", "direction", "category", "after", "before")
 KINDS = (("message.sent", "Sent"), ("message.received", "Received"))
 DIRECTIONS = (("out", "To a customer"), ("in", "From a customer"))
-LABELS = dict((*KINDS, *DIRECTIONS))
+LABELS = {"message.sent": "Sent", "message.received": "Received", "out": "To a customer", "in": "From a customer"}
 
 
 @sensitive_post_parameters("q", "words", "customer", "reason")
