@@ -30,8 +30,8 @@ from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors as sealing
 
-SLICE = 5000
-SLICES_A_ROUND = 20
+SLICE = 2000  # a quarter of a second under the guard
+SLICES_A_ROUND = 50
 MOST_LINES = 200
 SEED_BYTES = 16
 

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from archive.flows import case, casefile, caseitem, collecting, hold, subject, unlock
+from archive.flows import case, casefile, caseitem, collecting, guard, hold, subject, unlock
 from archive.ledger import entry
-from archive.models import Case, CaseItem, Collection, Entry, RecordTag
+from archive.models import Case, CaseItem, Collection, Entry, Record, RecordTag
 from archive.queries import cases, predicate, sealed
 from archive.rules import query, sampling
 from archive.tests.conftest import PASSPHRASE, Home, Team, keep, snapshot
@@ -405,6 +405,30 @@ def test_a_hold_of_a_case_keeps_its_records_and_those_that_come_in_later(home, f
         "a closed case still holds, and what came in after the hold was placed is held too"
     )
     assert set(sealed.disposed_at(rest)) == set(rest)
+
+
+def test_whatever_comes_into_a_case_waits_for_a_slice_of_disposal(home, fake, matter):
+    """A record that is being disposed of must not slip into a case that is held (I8)."""
+    plant(1)
+    begun, collected = threading.Event(), threading.Event()
+
+    def run_beside() -> None:
+        with tenancy.tenant_scope(home.place):
+            begun.wait(10)
+            collect(home, matter)
+            collected.set()
+        connection.close()
+
+    other = threading.Thread(target=run_beside)
+    other.start()
+    with unit.work():
+        guard.lock()
+        begun.set()
+        assert not collected.wait(0.5), "it did not wait"
+        Record.objects.all().delete()
+    other.join(30)
+    assert collected.is_set()
+    assert not CaseItem.objects.exists()
 
 
 def test_an_item_outlives_its_record_and_says_so(home, fake, matter, reviewers):
