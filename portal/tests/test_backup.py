@@ -393,5 +393,8 @@ def test_older_ones_go_when_asked_and_the_house_forgets_them(story):
     house = story.house
     house.manage("backup", "--to", str(story.folder), "--keep", "1")
     assert len(list(story.folder.glob("ebb-*"))) == 1
-    kept = house.rows("SELECT count(*) FROM tenants_backup WHERE removed_at IS NULL AND verified_at IS NOT NULL")
-    assert kept == [(1,)]
+    rows = house.rows("SELECT removed_at IS NOT NULL FROM tenants_backup WHERE id = %s", story.told["id"])
+    assert rows == [(True,)]
+    newest = house.rows("SELECT id FROM tenants_backup WHERE removed_at IS NULL ORDER BY as_of DESC LIMIT 1")
+    (left,) = story.folder.glob("ebb-*")
+    assert json.loads((left / "manifest.json").read_text())["id"] == str(newest[0][0])
