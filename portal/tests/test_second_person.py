@@ -180,7 +180,7 @@ def test_a_business_of_one_cools_off_and_may_take_it_back(fresh, done, at):
     owner = browser.staff(cast, "owner")
     first, second = asked(cast, cast.owner), asked(cast, cast.owner)
     assert (first.state, second.state) == ("cooling", "cooling")
-    assert "Happens by itself" in page(owner)
+    assert "happens by itself" in page(owner)
     assert owner.post(f"/console/archive/approvals/{second.id}/withdraw").status_code == 302
     at.advance(hours=72)
     with cast.inside():
