@@ -37,7 +37,7 @@ from portal.kernel import clock, errors, jobs, unit
 from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
 
-SLICE = 2000
+SLICE = 4000
 CEILING = "disposal.ceiling"
 JOB = "archive.jobs.dispose"
 AT_CEILING = "ceiling"
