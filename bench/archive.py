@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from bench import _disposal, _house, _report
+from bench import _disposal, _export, _house, _report
 from bench._report import Figure
 
 SIZES = tuple(int(size) for size in os.environ.get("EBB_BENCH_RECORDS", "10000,100000,1000000").split(","))
@@ -217,4 +217,4 @@ def _ms(act: Callable[..., object], *values: object) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-PARTS: tuple[Callable[[_house.House, int, Filler], Iterator[Figure]], ...] = (search, _disposal.part)
+PARTS: tuple[Callable[[_house.House, int, Filler], Iterator[Figure]], ...] = (search, _export.part, _disposal.part)

@@ -132,7 +132,8 @@ class Zipped:
         while not inflater.eof:
             packed = inflater.unconsumed_tail or self._rest(name)
             part = self._inflated(inflater, packed, name)
-            self._skip(len(packed) - len(inflater.unconsumed_tail) - len(inflater.unused_data))
+            # At the end of a stream Python may give what is left of the input under both names.
+            self._skip(len(packed) - len(inflater.unused_data if inflater.eof else inflater.unconsumed_tail))
             crc, size = zlib.crc32(part, crc), size + len(part)
             yield part
         packed_size = self.offset - start

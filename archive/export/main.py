@@ -14,12 +14,12 @@ EXIT_VERIFIED, EXIT_NOT, EXIT_ITSELF = 0, 1, 3
 _ABOUT = """Verify an export of an Ebb archive: a ZIP, or the folder it was unpacked to. Needs nothing but Python.
 Give the log's key from somewhere else than the bundle: from the business's own page, or from an earlier day."""
 REASON_WORDS = {
-    "altered": "does not match its entry: it was changed after it was archived",
-    "disposed": "was disposed of under a retention rule",
-    "lost": "is not here, and no disposal says why",
-    "mirrored": "is kept by the business's mirror, no longer by the portal",
-    "not_openable": "could not be opened with the key at hand",
-    "withheld": "was withheld",
+    "altered": "changed after they were archived, and no longer what their entries say",
+    "disposed": "disposed of under a retention rule",
+    "lost": "not here, and no disposal says why",
+    "mirrored": "kept by the business's mirror, no longer by the portal",
+    "not_openable": "not to be opened with the key at hand",
+    "withheld": "withheld",
 }
 
 
@@ -71,7 +71,7 @@ def tell(verdict: Verdict) -> str:
         lines.append("Selected by a query: what is here is proved, that nothing else would match is not.")
     kind = "sealed, as their entries commit to them" if manifest["sealed"] else "open, as their entries commit to them"
     lines.append(f"{counts['entries']:,} entries, {counts['records']:,} records ({kind}).")
-    lines += [f"MISSING: {n:,} that each {REASON_WORDS[reason]}." for reason, n in sorted(counts["missing"].items())]
+    lines += [f"MISSING: {n:,} records {REASON_WORDS[reason]}." for reason, n in sorted(counts["missing"].items())]
     lines += [f"Not part of this bundle: {what}" for what in manifest["left_out"]]
     return "\n".join(lines) + "\n"
 

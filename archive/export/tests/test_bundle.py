@@ -201,3 +201,12 @@ def test_a_line_is_read_as_it_was_written(log: Log) -> None:
     assert table.read_line(table.write_line(line)) == line
     closed = line._replace(nonce=b"", content=None, until=None)
     assert table.read_line(table.write_line(closed)) == closed
+
+
+def test_lists_that_shrink_a_lot_and_are_longer_than_a_piece_are_read_to_their_end() -> None:
+    """More than a megabyte out of a few kilobytes, whose rest of input zlib gives under two names."""
+    long = Log()
+    for number in range(24):
+        long.say(body=f"{number} " + "the same words again " * 8_000)
+    verdict = verify(long.draw(), long.vkey)
+    assert verdict.manifest["files"]["records.csv"]["bytes"] > 3_000_000
