@@ -63,7 +63,9 @@ def check_reason(reason: str, *, needs_key: bool) -> str:
     """A reason is needed once words are looked for, or shown."""
     reason = reason.strip()
     if needs_key and not reason:
-        raise Refusal("reason_missing", "Say why you look at words. The reason is sealed into the archive.", field="reason")
+        raise Refusal(
+            "reason_missing", "Say why you look at words. The reason is sealed into the archive.", field="reason"
+        )
     if len(reason) > LONGEST_REASON:
         raise Refusal("reason_too_long", f"Say it in {LONGEST_REASON:,} characters.", field="reason")
     return reason
