@@ -138,12 +138,12 @@ class _Writer:
 
     # ── records: three readings ───────────────────────────────────────────────────────────────────────────────────────
     def _lines(self) -> Iterator[bytes]:
-        for record in self._reading(boxes=self._plan.is_sealed, notes=True):
+        for record in self._reading(boxes=False, notes=True):
             yield write_line(record[0])
 
     def _table(self) -> Iterator[bytes]:
         yield write_heading()
-        for line, _ in self._reading(boxes=self._plan.is_sealed):
+        for line, _ in self._reading(boxes=False):
             content = json.loads(line.content) if line.content is not None else None
             yield write_row(line.index, json.loads(line.leaf), line.until, content)
 

@@ -116,6 +116,7 @@ class Source:
     origin: str
     opener: Opener | None = None
     pause: Callable[[], None] = lambda: None
+    _boxes: bool = True
     _altered: list[int] = field(default_factory=list)
     _disposal: dict[str, bytes | None] = field(default_factory=dict)
     _envelopes: dict[UUID, bytes] = field(default_factory=dict)
@@ -163,6 +164,7 @@ class Source:
 
     # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def records(self, *, boxes: bool) -> Iterator[bundle.Record]:
+        self._boxes = boxes
         for found in self._pieces():
             self.pause()
             lost = [index for index in self._altered if found.start <= index < found.stop]
@@ -218,7 +220,7 @@ class Source:
             return index, "altered"
         line = RecordLine(index, leaf, clock.text(until) if until else None, b"", None)
         if self.opener is None:
-            return line, _sealed(line, stated, box, inner, batch_id, envelope)
+            return line, _sealed(line, stated, box, inner, batch_id, envelope) if self._boxes else b""
         return self._opened(line, stated, box, inner, batch_id, envelope)
 
     def _opened(
