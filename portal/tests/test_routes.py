@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from archive.flows import asked, case, export, mirror, rule, supervision, viewing
+from archive.flows import asked, case, disposal, export, hold, keeper, mirror, rule, supervision, viewing
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
+from archive.models import Certificate
 from archive.queries import entries
 from messaging.models import Conversation
 from portal.accounts.api import authentication
@@ -96,7 +97,8 @@ PROVED = {
     "messages/<uuid:message_id>/extend", "sign-out",
 }  # fmt: skip
 OPEN = {
-    "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce", "inbox/kept", "inbox/sw.js",
+    "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
+    "inbox/kept", "inbox/sw.js",
     "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
 }  # fmt: skip
 
@@ -149,11 +151,18 @@ def things(globex):
         key_of_mirror = note.generate("ebb.mirror/kqzvcanary").verifier.encode()
         mirrored = mirror.add(actor=globex.officer, now=clock.now(), name="kqzvcanary", vkey=key_of_mirror)
         kept = rule.create(actor=globex.officer, now=clock.now(), wanted=Wanted(name="kqzvcanary", keep_for="P9Y"))
+        kept_by = keeper.add(actor=globex.officer, now=clock.now(), to="kqzvcanary@example.test")
+        held = hold.place(
+            actor=globex.officer, now=clock.now(), name="kqzvcanary", reason="kqzvcanary", query=f"customer:{customer}"
+        )
+        run = disposal.begin(actor=globex.officer, now=clock.now())
+        certified = Certificate.objects.create(month="2020-01", note="kqzvcanary", issued_at=clock.now())
     return {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
         "case_id": matter, "number": 1,
         "search_id": searched, "export_id": exported, "mirror_id": mirrored, "rule_id": kept.id,
+        "keeper_id": kept_by, "hold_id": held.id, "run_id": run.id, "certificate_id": certified.id,
         "index": 10**9, "token": "foreign", "path": "0/999",
     }  # fmt: skip
 
