@@ -92,6 +92,13 @@ def test_a_reviewer_gets_words_by_no_door(acme, reviewer, matter, sent, customer
         assert MARK.encode() not in told, (method, answer.status_code)
 
 
+def test_a_reviewer_who_signs_in_finds_a_page_and_the_way_to_cases(reviewer):
+    """Every page of the rail that is shown to them opens."""
+    for page in ("", "messages/", "customers/", "archive/", "archive/cases/"):
+        assert reviewer.get(f"/console/{page}").status_code == 200, page
+    assert "/console/archive/cases/" in reviewer.get("/console/archive/").content.decode()
+
+
 @pytest.mark.parametrize("role", sorted(set(roles.MATRIX) - {"officer", "owner", "reviewer"}))
 def test_who_does_not_review_has_no_cases(acme, matter, role):
     client = browser.staff(acme, role)

@@ -52,6 +52,7 @@ def _figures(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
     return [
         {"name": name, "value": totals[key], "note": note, "url": reverse(f"console:{url}") + query}
         for name, key, note, url, query in shown
+        if url != "devices" or request.actor.may("device.view")
     ]
 
 
@@ -74,6 +75,8 @@ def _ending(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
 
 
 def _attention(request: HttpRequest) -> list[dict[str, Any]]:
+    if not request.actor.may("device.view"):
+        return []
     rows = devices.get_devices_for(request.actor).filter(state__in=["locked", "wiping"])[:6]
     shown = views.devices(list(rows), clock.now())
     return [{**one, "customer_name": ", ".join(one["customer_names"]), "since": one["last_seen_at"]} for one in shown]
