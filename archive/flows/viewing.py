@@ -57,8 +57,8 @@ def grant(*, actor: Actor, now: datetime, viewing_id: UUID, session_key: str, ha
     """One opening, to be used before the time that is returned. The officer need not read it themself."""
     actor.require("archive.open")
     with unit.work() as u:
-        session = unlock.use(actor=actor, now=now, session_key=session_key, half=half)
         row = _waiting(viewing_id, now)
+        session = unlock.use(actor=actor, now=now, session_key=session_key, half=half)
         if row.granted_by:
             raise Refusal("already_granted", "This was granted already.", Kind.CONFLICT)
         entry = Entry.objects.filter(message_id=row.message_id, id__in=_entry_of(row)).first()

@@ -3,8 +3,9 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.functions.text
-import portal.kernel.ids
 from django.db import migrations, models
+
+import portal.kernel.ids
 
 
 class Migration(migrations.Migration):

@@ -44,9 +44,9 @@ def rules(request: HttpRequest) -> HttpResponseBase:
 
 @guards.staff("case.manage")
 @require_POST
-def retire(request: HttpRequest, rule_id: UUID) -> HttpResponseBase:
+def retire(request: HttpRequest, supervision_id: UUID) -> HttpResponseBase:
     try:
-        flow.retire(actor=request.actor, now=clock.now(), rule_id=rule_id)
+        flow.retire(actor=request.actor, now=clock.now(), rule_id=supervision_id)
     except Refusal as refusal:
         if refusal.kind is not Kind.CONFLICT:
             raise

@@ -24,10 +24,9 @@ from django.urls import get_resolver
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from archive.flows import unlock
-from messaging.models import Conversation, Enrolment, Message
+from messaging.models import Enrolment, Message
 from messaging.models import Idempotency as Answers
 from portal.accounts import demo
-from portal.accounts.flows import key
 from portal.accounts.models import User
 from portal.kernel import actors, clock, keys, roles, tenancy
 from portal.sealing import errors
@@ -35,6 +34,7 @@ from portal.sealing.keyring.ring import Keyring
 from portal.testing import browser
 from portal.testing.handset import Handset
 from portal.testing.line import Line
+from portal.testing.things import one_of_each
 from portal.tests import test_routes
 from portal.tests.test_routes import METHODS, ROUTES
 
@@ -46,21 +46,11 @@ DEVICE_COOKIE = "__Host-ebb-device"
 
 @pytest.fixture(scope="module")
 def mine(acme):
-    """One of each of acme, marked, by the name of a route's parameter."""
-    from messaging.flows import message
-
-    customer = acme.customer(name=f"{MARK}name", reference=f"{MARK}reference", email=f"{MARK}@example.org")
-    phone = acme.handset(customer)
-    sent = acme.send(customer, body=OUT, subject=f"{OUT}subject", gone_after=3600)
+    """One of each of acme, marked."""
+    made = one_of_each(acme, MARK)
     with acme.inside():
-        message.receive(actor=acme.actor_of(phone, customer), now=clock.now(), customer_id=customer, text=IN)
-        talk = Conversation.objects.get(customer_id=customer)
-        made = key.create(actor=acme.owner, now=clock.now(), name=f"{MARK}key", scopes=["message.view"])
         link = demo.path(acme.emails["owner"]).rsplit("/", 1)[-1]
-    return {
-        "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "index": sent.index, "token": link, "path": "entries/000.p/1", "phone": phone,
-    }  # fmt: skip
+    return {**made, "token": link, "path": "entries/000.p/1"}
 
 
 def fill(route, things):

@@ -8,16 +8,12 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from archive.flows import asked, case, disposal, export, hold, keeper, mirror, rule, supervision, viewing
-from archive.flows.rulecheck import Wanted
-from archive.ledger import note
-from archive.models import Certificate
 from archive.queries import entries
-from messaging.models import Conversation
 from portal.accounts.api import authentication
 from portal.accounts.flows import key
 from portal.kernel import actors, clock, roles
 from portal.testing import browser
+from portal.testing.things import one_of_each
 
 METHODS = ("get", "post", "put", "patch", "delete", "options", "head")
 ANY = "any role"
@@ -57,7 +53,7 @@ CONSOLE = {
     "archive/cases/<uuid:case_id>/next": "archive.review",
     **{f"archive/cases/<uuid:case_id>/<int:number>/{act}": "archive.review"
        for act in ("claim", "release", "decide", "note", "tag", "untag")},
-    "archive/supervision/": "case.manage", "archive/supervision/<uuid:rule_id>/retire": "case.manage",
+    "archive/supervision/": "case.manage", "archive/supervision/<uuid:supervision_id>/retire": "case.manage",
     "archive/disposal/": "disposal.manage", "archive/disposal/begin": "disposal.manage",
     "archive/disposal/limits": "disposal.manage", "archive/disposal/runs/": "disposal.manage",
     "archive/disposal/runs/<uuid:run_id>/": "disposal.manage", "archive/disposal/runs/<uuid:run_id>/stop": "disposal.manage",
@@ -133,38 +129,9 @@ def test_each_page_has_the_guard_that_its_row_says(route):
 
 @pytest.fixture(scope="module")
 def things(globex):
-    """One of each of the other business, by the name of the route's parameter."""
-    customer = globex.customer(name="kqzvcanary")
-    phone = globex.handset(customer)
-    sent = globex.send(customer, body="kqzvcanary words", subject="kqzvcanary")
-    with globex.inside():
-        talk = Conversation.objects.create(customer_id=customer, opened_at=clock.now(), last_at=clock.now())
-        made = key.create(actor=globex.owner, now=clock.now(), name="kqzvcanary", scopes=["message.view"])
-        searched = asked.ask(actor=globex.officer, now=clock.now(), query="category:kqzvcanary")
-        wanted = viewing.ask(actor=globex.author, now=clock.now(), message_id=sent.id, reason="kqzvcanary")
-        matter = case.open_with(actor=globex.officer, now=clock.now(), name="kqzvcanary", query=f"customer:{customer}")
-        supervision.write(actor=globex.officer, now=clock.now(), name="kqzvcanary", share=1)
-    with globex.inside():
-        exported = export.ask(
-            actor=globex.officer, now=clock.now(), selection=export.Selection(first=0, last=0), reason="kqzvcanary"
-        )
-        key_of_mirror = note.generate("ebb.mirror/kqzvcanary").verifier.encode()
-        mirrored = mirror.add(actor=globex.officer, now=clock.now(), name="kqzvcanary", vkey=key_of_mirror)
-        kept = rule.create(actor=globex.officer, now=clock.now(), wanted=Wanted(name="kqzvcanary", keep_for="P9Y"))
-        kept_by = keeper.add(actor=globex.officer, now=clock.now(), to="kqzvcanary@example.test")
-        held = hold.place(
-            actor=globex.officer, now=clock.now(), name="kqzvcanary", reason="kqzvcanary", query=f"customer:{customer}"
-        )
-        run = disposal.begin(actor=globex.officer, now=clock.now())
-        certified = Certificate.objects.create(month="2020-01", note="kqzvcanary", issued_at=clock.now())
-    return {
-        "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "viewing_id": wanted, "approval_id": wanted, "staff_id": globex.officer.id,
-        "case_id": matter, "number": 1,
-        "search_id": searched, "export_id": exported, "mirror_id": mirrored, "rule_id": kept.id,
-        "keeper_id": kept_by, "hold_id": held.id, "run_id": run.id, "certificate_id": certified.id,
-        "index": 10**9, "token": "foreign", "path": "0/999",
-    }  # fmt: skip
+    """One of each of the other business."""
+    made = one_of_each(globex, "kqzvcanary")
+    return {**made, "token": "foreign", "path": "0/999", "index": 10**9}
 
 
 def _path(route: str, things: dict[str, object]) -> str:

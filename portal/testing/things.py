@@ -1,0 +1,69 @@
+"""One of each thing that a route can name, of one business, by the name of the route's parameter: a mark in each of its names."""
+
+from uuid import UUID
+
+from archive.flows import asked, case, certificate, disposal, export, hold, keeper, mirror, rule, supervision, viewing
+from archive.flows.rulecheck import Wanted
+from archive.ledger import note
+from archive.models import Bucket, Certificate
+from messaging.flows import message
+from messaging.models import Conversation
+from portal.accounts.flows import key
+from portal.kernel import clock
+from portal.testing.cast import Cast
+
+Things = dict[str, object]
+
+
+def one_of_each(cast: Cast, mark: str) -> Things:
+    """`mark`, "out" after it, is what the business wrote; "in" after it, what its customer did. `phone` is the handset."""
+    customer = cast.customer(name=f"{mark}name", reference=f"{mark}reference", email=f"{mark}@example.org")
+    phone = cast.handset(customer)
+    sent = cast.send(customer, body=f"{mark}out", subject=f"{mark}outsubject", gone_after=3600)
+    with cast.inside():
+        message.receive(actor=cast.actor_of(phone, customer), now=clock.now(), customer_id=customer, text=f"{mark}in")
+        talk = Conversation.objects.get(customer_id=customer)
+        made = key.create(actor=cast.owner, now=clock.now(), name=f"{mark}key", scopes=["message.view"])
+    people = {
+        "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
+        "key_id": made.id, "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
+    }  # fmt: skip
+    return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}
+
+
+def _of_review(cast: Cast, mark: str, people: Things) -> Things:
+    now, query = clock.now(), f"customer:{people['customer_id']}"
+    with cast.inside():
+        wanted = viewing.ask(actor=cast.author, now=now, message_id=people["message_id"], reason=mark)
+        supervised = supervision.write(actor=cast.officer, now=now, name=mark, share=1).id
+        return {
+            "search_id": asked.ask(actor=cast.officer, now=now, query=f"category:{mark}"),
+            "viewing_id": wanted, "approval_id": wanted, "supervision_id": supervised,
+            "case_id": case.open_with(actor=cast.officer, now=now, name=mark, query=query), "number": 1,
+        }  # fmt: skip
+
+
+def _of_keeping(cast: Cast, mark: str, people: Things) -> Things:
+    now, query, officer = clock.now(), f"customer:{people['customer_id']}", cast.officer
+    vkey = note.generate(f"ebb.mirror/{mark}").verifier.encode()
+    with cast.inside():
+        asked_for = export.ask(actor=officer, now=now, selection=export.Selection(first=0, last=0), reason=mark)
+        return {
+            "export_id": asked_for,
+            "mirror_id": mirror.add(actor=officer, now=now, name=mark, vkey=vkey),
+            "rule_id": rule.create(actor=officer, now=now, wanted=Wanted(name=mark, keep_for="P9Y")).id,
+            "keeper_id": keeper.add(actor=officer, now=now, to=f"{mark}@example.test"),
+            "hold_id": hold.place(actor=officer, now=now, name=mark, reason=mark, query=query).id,
+            "run_id": disposal.begin(actor=officer, now=now).id,
+            "certificate_id": _certificate(mark),
+        }  # fmt: skip
+
+
+def _certificate(mark: str) -> UUID:
+    """Of a bucket that never was: nothing of a business that is minutes old has come to its end."""
+    month = "2020-01"
+    Bucket.objects.create(
+        month=month, state=Bucket.State.DESTROYED, decided_index=0, destroyed_index=0, rules={f"{mark}rule": 1}
+    )
+    certificate.issue(month=month, now=clock.now())
+    return Certificate.objects.get(month=month).id
