@@ -18,7 +18,9 @@ EBB_DEMO = env.flag("EBB_DEMO", False, about="a demo: one-click sign-in links; n
 EBB_BACKUP_HOURS = env.number(
     "EBB_BACKUP_HOURS", 26, about="how old the newest backup may be before /readyz warns; 0 never"
 )
-EBB_EXPORTS = env.text("EBB_EXPORTS", "", about="folder of sealed export bundles; empty: exports beside the keyring's folder")
+EBB_EXPORTS = env.text(
+    "EBB_EXPORTS", "", about="folder of sealed export bundles; empty: exports beside the keyring's folder"
+)
 EBB_EXPORTS = EBB_EXPORTS or str(Path(EBB_KEYRING).parent / "exports")
 EBB_METRICS_KEY = env.secret("EBB_METRICS_KEY", "", about="bearer key that /metrics asks for; empty closes it")
 DEBUG = env.flag("EBB_DEBUG", False, about="Django's debug pages; never in a real installation")

@@ -125,7 +125,7 @@ def test_strangers_do_none_of_it(home: Home, colleague: actors.Actor) -> None:
         lambda: officer.rotate(actor=author, now=now),
     ]
     for call in calls:
-        with pytest.raises(Refusal, match="not_allowed|not_found"):
+        with pytest.raises(Refusal, match=r"not_allowed|not_found"):
             call()
 
 

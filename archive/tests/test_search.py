@@ -148,7 +148,10 @@ def test_common_words_take_the_other_way_and_find_the_same(
     browser = opened(home)
     assert indexes(ask(home, "invoice", browser)) == said
     figures = search.count(actor=home.officer, now=clock.now(), query="invoice", browser=browser)
-    assert (figures.total, figures.is_exact) in {(5, False), (30, True)}  # what is not taken in yet is counted one by one
+    assert (figures.total, figures.is_exact) in {
+        (5, False),
+        (30, True),
+    }  # what is not taken in yet is counted one by one
 
 
 @pytest.mark.parametrize("query", ["invoice", "invoice -paid", "invoice category:billing", "invoice after:2031-05-05"])
