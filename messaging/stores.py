@@ -64,6 +64,7 @@ CODES: Columns = {
     "messaging_idempotency": {"digest", "body_digest"},
 }
 BARE = {
+    "messaging/rules/template.py": "how 64 languages write dates and numbers",
     "messaging/api/serializers.py": "one serializer of each kind, which keeps nothing of a body",
     "messaging/queries/policy.py": "each business's limits and category keys, for two seconds",
     "messaging/demo/seed.py": "`demo.json` (0600): the keys and links of a demo, never of a real installation",
