@@ -54,11 +54,12 @@ def test_every_template_is_used():
     code = "\n".join(file.read_text() for file in sources())
     words = code + "\n".join(texts.values())
     made = re.findall(r'f"([\w/]*\{\w+\}\.\w+)"', code)
-    patterns = [re.compile(re.sub(r"\\\{\w+\\\}", r"\\w+", re.escape(one))) for one in made]
+    patterns = [re.compile(re.sub(r"\\\{\w+\\\}", r"[\\w/]+", re.escape(one))) for one in made]
 
     def is_used(name: str) -> bool:
         stem = Path(name).stem
-        by_pattern = any(one.fullmatch(name) for one in patterns) and f'"{stem}"' in code
+        said = f'"{stem}"' in code or f'"{name.removesuffix(Path(name).suffix)}"' in code
+        by_pattern = any(one.fullmatch(name) for one in patterns) and said
         return (
             name in BY_CONVENTION
             or name.startswith("allauth/")

@@ -29,6 +29,8 @@ STORES = [
 ]  # fmt: skip
 CODES: Columns = {"django_migrations": {"app", "name"}}
 BARE = {
+    "portal/kernel/bulk.py": "how a few times are written",
+    "portal/kernel/clock.py": "how a few times are written",
     "portal/kernel/env.py": "names and defaults of the settings",
     "portal/kernel/heartbeat.py": "when each process was last heard (`tenants_cache`)",
     "portal/kernel/keys.py": "the keyring's object; keys are read from its files",
