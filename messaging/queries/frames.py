@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from messaging.flows import body, message
 from messaging.models import Body, Message
-from messaging.rules import state
+from messaging.rules import markdown, state
 from portal.kernel import clock, planned, tenancy
 
 M = dict[str, object]
@@ -142,6 +142,7 @@ def _m(row: Message, content: body.Content, now: datetime) -> M:
         "tap_to_reveal": row.tap_to_reveal,
         "revealed_at": _time(row.revealed_at),
         "body": None if covered else content.get("body", ""),
+        "html": markdown.to_html(str(content.get("body", ""))) if row.format == "markdown" and not covered else None,
         "attachments": [] if covered else content.get("attachments", []),
         "can_extend": message.may_extend(row),
     }

@@ -109,7 +109,8 @@ def _thread(said: list[words.Said], now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "id": one.message.id, "direction": one.message.direction, "author_name": names[one.message.author],
-            "body": one.body, "at": one.message.sent_at, "gone_at": one.message.gone_at,
+            "body": one.body, "html": views.formatted(one.message, one.body), "at": one.message.sent_at,
+            "gone_at": one.message.gone_at,
             "ended_at": views.ended_at(one.message, now), "state": state.of(one.message, now), "entry_index": None,
         }
         for one in said

@@ -129,7 +129,7 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
             "why": REASONS.get(row.outcome, ""), "conversation_id": row.conversation_id,
             "entry_index": listed[0].index if listed else None,
             "subject": (said.subject or "") if said and said.body is not None else "",
-            "body": said.body if said else None,
+            "body": said.body if said else None, "html": views.formatted(row, said.body if said else None),
         },
         "events": timeline.of_message(row, listed, now),
         "extend_presets": shared.lives(2**31)[:4],

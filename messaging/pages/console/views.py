@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.safestring import SafeString, mark_safe
+
 from messaging.models import Conversation, Customer, Device, Message
 from messaging.queries import desk, profiles
 from messaging.queries import devices as device_queries
-from messaging.rules import state
+from messaging.rules import markdown, state
 from portal.accounts.queries import staff
 from portal.kernel.actors import Actor
 
@@ -40,6 +42,11 @@ def _badge(row: Message, now: datetime) -> str:
 def ended_at(row: Message, now: datetime) -> datetime | None:
     """When it ended, early or by the clock."""
     return row.ended_at or (row.gone_at if state.has_ended(row, now) else None)
+
+
+def formatted(row: Message, body: str | None) -> SafeString | None:
+    """The words of a message in Markdown, as its customer sees them; None for plain text, and where there are none."""
+    return mark_safe(markdown.to_html(body)) if body and row.format == "markdown" else None  # noqa: S308 - sanitised there
 
 
 def customers(rows: list[Customer], now: datetime) -> list[dict[str, Any]]:

@@ -21,6 +21,21 @@ def test_a_proof_opens_the_state_once(cast) -> None:
     assert (again.status_code, again.json()["code"]) == (401, "not_proved")
 
 
+def test_markdown_comes_as_it_was_written_and_as_it_is_shown(cast) -> None:
+    customer = cast.customer()
+    phone = cast.phone(customer)
+    cast.send(customer, "**Now**: [map](https://m.example) <b>", format="markdown")
+    cast.send(customer, "**plain** stays", gone_after=3600)
+    cast.send(customer, "*hidden*", format="markdown", tap_to_reveal=True, gone_after=3600)
+    told = {m["body"]: m["html"] for m in phone.ask("GET", "/inbox/state").json()["messages"]}
+    assert told.pop("**plain** stays") is None
+    assert told.pop(None) is None
+    [(body, html)] = told.items()
+    assert body == "**Now**: [map](https://m.example) <b>"
+    assert "<strong>Now</strong>" in html
+    assert "<b>" not in html
+
+
 def test_a_proof_is_for_one_method_path_and_body(cast) -> None:
     phone = cast.phone()
     for method, path, body in (

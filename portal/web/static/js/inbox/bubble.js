@@ -1,5 +1,6 @@
 // One message on the screen: sealed, open, or the line that stays after its end.
 
+import { rich } from "../rich.js";
 import { el, icon } from "./dom.js";
 import { fromBusiness } from "./store.js";
 import { dated, day, duration, exact, say, time } from "./words.js";
@@ -12,7 +13,7 @@ export function bubble(message, { acts, busy, answered, now }) {
     theirs ? sender(message) : el("span", { class: "visually-hidden" }, say("you")),
     message.in_reply_to && quote(answered),
     message.subject && !sealed && el("h3", { class: "subject", dir: "auto" }, message.subject),
-    sealed ? seal(message, acts, busy) : words(message.body),
+    sealed ? seal(message, acts, busy) : message.html ? formatted(message.html) : words(message.body),
     !sealed && files(message.attachments),
     times(message, now, theirs),
     theirs && !sealed && actions(message, acts, busy));
@@ -49,6 +50,11 @@ export function draft(one, acts) {
 // Byte for byte: no markup is read, no link is made; a direction override in it ends where the words end.
 function words(body) {
   return el("p", { class: "words", dir: "auto" }, body ?? "");
+}
+
+// Markdown, as the server made it: see rich.js.
+function formatted(html) {
+  return el("div", { class: "words rich", dir: "auto" }, rich(html));
 }
 
 // Characters that turn the direction of writing: a body keeps its bytes, a name may not be turned into another.

@@ -44,8 +44,8 @@ export function put(message, heard = performance.now()) {
   if (buried.has(message.id) || over(message)) return false;
   if (known && known.heard > heard) return false;
   // A state read before a reveal was stored still says null: what the device was already given stays.
-  const body = message.body ?? (known?.body || null);
-  messages.set(message.id, { ...message, body, heard });
+  const given = message.body === null && known?.body ? words(known) : {};
+  messages.set(message.id, { ...message, ...given, heard });
   ended.delete(message.id);
   return true;
 }
@@ -77,6 +77,10 @@ export function clear() {
   buried.clear();
   customers = [];
   more = null;
+}
+
+function words({ subject, body, html, attachments }) {
+  return { subject, body, html, attachments };
 }
 
 function over(message) {
