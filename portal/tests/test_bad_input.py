@@ -22,9 +22,11 @@ from messaging.models import Enrolment, Message
 from portal.kernel import clock, tenancy
 from portal.testing import cast as people
 from portal.testing.handset import Handset
+from portal.testing.things import one_of_each
 
 CANARY = "kqzvodd" + secrets.token_hex(12)  # in whatever is refused
-UNCOUNTED = {"nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey"}  # what a try or the clock may write
+# What a try or the clock may write.
+UNCOUNTED = {"nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate"}
 KIB = 1024
 DAY = 86400
 
@@ -269,12 +271,9 @@ def schema(door):
 
 def _posts(schema: dict[str, Any], door: Door) -> dict[str, list[str]]:
     """Each address that takes a body, filled in, with the names of its fields, as the schema tells them."""
-    ids = {
-        "customer_id": door.customer,
-        "message_id": door.message,
-        "device_id": door.device,
-        "conversation_id": door.talk,
-    }
+    ids = one_of_each(door.cast, "given" + secrets.token_hex(12)) | {
+        "customer_id": door.customer, "message_id": door.message, "device_id": door.device, "conversation_id": door.talk,
+    }  # fmt: skip
     found = {}
     for path, acts in schema["paths"].items():
         for act in {"post", "patch"} & set(acts):
