@@ -13,9 +13,10 @@ STORES = [
     ),
     Store("messaging_body.wrap", "the message key", WHEEL, "when the bucket's key is destroyed", END),
     Store(
-        "messaging_customer.sealed_profile", "reference, name, phone, e-mail, fields", "business key", "at erasure", CANARY,
+        "messaging_customer.sealed_profile", "reference, name, phone, e-mail, tags, fields", "business key", "at erasure", CANARY,
     ),
     Store("messaging_consent.sealed_words", "where and in which words consent was given", "business key", "at erasure", CANARY),
+    Store("messaging_audience.sealed", "a saved filter and its name", "business key", "when staff delete it", CANARY),
     Store("messaging_device.sealed_name", "what a customer calls a device", "business key", "with the business", CANARY),
     Store(
         "messaging_enrolment.sealed_secret", "a one-time link's secret, until it is sent", "business key",
@@ -49,7 +50,7 @@ STORES = [
     ),
 ]  # fmt: skip
 CODES: Columns = {
-    "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash"},
+    "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash", "marks", "agreed", "refused"},
     "messaging_consent": {"purpose", "channel"},
     "messaging_enrolment": {"kind", "send_by", "secret_hash"},
     "messaging_policy": {"time_zone", "accent"},

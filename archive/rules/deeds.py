@@ -22,6 +22,9 @@ DEEDS = {
     "customer.created": "added a customer",
     "customer.changed": "changed a customer's profile",
     "customer.erased": "erased a customer",
+    "audience.created": "saved an audience",
+    "audience.changed": "changed an audience",
+    "audience.deleted": "deleted an audience",
     "consent.given": "noted a customer's consent",
     "consent.withdrawn": "noted that a customer withdrew consent",
     "enrolment.issued": "made a link or code to enrol a device",
@@ -119,7 +122,10 @@ GROUPS = {
     "cases": ("Cases and review", ("case.", "supervision.")),
     "retention": ("Retention and disposal", ("rule.", "disposal.", "bucket.", "certificate.")),
     "exports": ("Exports and mirrors", ("export.", "mirror.", "checkpoint.", "keeper.")),
-    "customers": ("Customers and devices", ("customer.", "consent.", "enrolment.", "device.")),
+    "customers": (
+        "Customers and devices",
+        ("customer.", "customers.", "audience.", "consent.", "enrolment.", "device."),
+    ),
     "messages": ("Messages and conversations", ("message.", "conversation.")),
     "staff": ("Staff and keys", ("staff.", "key.", "officer.", "category.")),
 }

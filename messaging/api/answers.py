@@ -24,6 +24,7 @@ class Customer(s.Serializer):  # type: ignore[type-arg]
     phone = s.CharField()
     language = s.CharField()
     time_zone = s.CharField()
+    tags = s.ListField(child=s.CharField())
     fields = s.DictField()  # type: ignore[assignment]
     state = s.CharField()
     consent = Consent(many=True)
@@ -33,6 +34,30 @@ class Customer(s.Serializer):  # type: ignore[type-arg]
 class CustomerList(s.Serializer):  # type: ignore[type-arg]
     results = Customer(many=True)
     next = s.CharField(allow_null=True)
+
+
+class Audience(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    name = s.CharField()
+    filter = s.DictField()
+    count = s.IntegerField()
+    created_at = s.DateTimeField()
+    updated_at = s.DateTimeField()
+
+
+class AudienceList(s.Serializer):  # type: ignore[type-arg]
+    results = Audience(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class AudienceMember(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    reference = s.CharField()
+    name = s.CharField()
+
+
+class AudienceSampled(Audience):
+    sample = AudienceMember(many=True)
 
 
 class Erasure(s.Serializer):  # type: ignore[type-arg]

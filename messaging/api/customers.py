@@ -10,18 +10,20 @@ from rest_framework.response import Response
 
 from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
-from messaging.flows import customer, enrolment
+from messaging.flows import consent, customer, enrolment
 from messaging.models import Customer
-from messaging.queries import consents, customers, profiles
+from messaging.queries import audiences, consents, customers, profiles
 from portal.kernel import clock
+
+ASKED = ("reference", "phone", "email", "tag")
 
 
 def shown(row: Customer) -> dict[str, object]:
     profile = profiles.open_(row.id, row.sealed_profile)
     return {
         "id": str(row.id), "reference": profile.reference, "name": profile.name, "email": profile.email,
-        "phone": profile.phone, "language": row.language, "time_zone": row.time_zone, "fields": profile.fields,
-        "state": row.state, "created_at": iso(row.created_at),
+        "phone": profile.phone, "language": row.language, "time_zone": row.time_zone,
+        "tags": profile.tags, "fields": profile.fields, "state": row.state, "created_at": iso(row.created_at),
         "consent": [_consent(one) for one in consents.open_all(row.consents.all())],
     }  # fmt: skip
 
@@ -34,18 +36,20 @@ def _consent(one: consents.Given) -> dict[str, object]:
 
 
 def details(data: dict[str, Any]) -> customer.Details:
-    given_now = tuple(customer.Given(**one) for one in data.pop("consent", []))
+    given_now = tuple(consent.Given(**one) for one in data.pop("consent", []))
     return customer.Details(**data, consent=given_now)
 
 
 class Customers(View):
     @extend_schema(
         responses=answers.CustomerList, tags=["customers"],
-        parameters=[OpenApiParameter(name, str) for name in ("reference", "phone", "email", "limit", "cursor")],
+        parameters=[OpenApiParameter(name, str) for name in (*ASKED, "audience", "limit", "cursor")],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        asked = {name: request.query_params.get(name, "") for name in ("reference", "phone", "email")}
+        asked = {name: request.query_params.get(name, "") for name in ASKED}
         rows = customers.get_customers_for(self.actor(), **asked).prefetch_related("consents")
+        if (audience_id := paging.uuid_of(request, "audience")) is not None:
+            rows = audiences.within(rows, audiences.get_audience_for(self.actor(), audience_id).filter)
         return Response(paging.page(request, rows, lambda found: [shown(row) for row in found]))
 
     @extend_schema(request=serializers.CustomerInput, responses={201: answers.Customer}, tags=["customers"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from messaging.rules import consent
 from portal.kernel.errors import Kind, Refusal
 
 DURATION_MAX = 10 * 366 * 86400
@@ -125,11 +126,12 @@ class Choice(serializers.ChoiceField):
 
 
 class ConsentInput(Strict):
-    purpose = Choice(["service", "marketing"])
+    purpose = Choice(list(consent.PURPOSES))
     channel = Text()
     source = Text()
     at = serializers.DateTimeField(required=False)
     wording = Text(required=False, default="")
+    given = serializers.BooleanField(required=False, default=True)
 
 
 class CustomerInput(Strict):
@@ -139,8 +141,19 @@ class CustomerInput(Strict):
     phone = Text(required=False)
     language = Text(required=False)
     time_zone = Text(required=False)
+    tags = serializers.ListField(child=Text(), required=False)
     fields = serializers.DictField(required=False)  # type: ignore[assignment]
     consent = ConsentInput(many=True, required=False)
+
+
+class AudienceInput(Strict):
+    name = Text()
+    filter = serializers.DictField()
+
+
+class AudienceChange(Strict):
+    name = Text(required=False)
+    filter = serializers.DictField(required=False)
 
 
 class EnrolmentInput(Strict):

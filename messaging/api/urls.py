@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.api import categories, conversations, customers, devices, messages
+from messaging.api import audiences, categories, conversations, customers, devices, messages
 
 urlpatterns = [
     path("customers", customers.Customers.as_view()),
@@ -22,5 +22,7 @@ urlpatterns = [
     path("devices/<uuid:device_id>/lock", devices.Lock.as_view()),
     path("devices/<uuid:device_id>/unlock", devices.Unlock.as_view()),
     path("devices/<uuid:device_id>/wipe", devices.WipeDevice.as_view()),
+    path("audiences", audiences.Audiences.as_view()),
+    path("audiences/<uuid:audience_id>", audiences.OneAudience.as_view()),
     path("categories", categories.Categories.as_view()),
 ]

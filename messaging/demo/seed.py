@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from messaging.demo import handset, holds, rules, texts
-from messaging.flows import customer, enrolment, expiry, message, opening
+from messaging.flows import consent, customer, enrolment, expiry, message, opening
 from messaging.models import Customer
 from messaging.rules.compose import Compose
 from portal.accounts import demo as demo_links
@@ -76,9 +76,9 @@ def _past(then: clock.Fake, author: actors.Actor, slug: str, words: dict, count:
     """Customers, three phones, and weeks of messages that were read, ended or never seen."""
     made = []
     for n, person in enumerate(texts.people(slug, count)):
-        consent = (customer.Given("service", "inbox", "paper form"),)
+        given = (consent.Given("service", "inbox", "paper form"),)
         details = customer.Details(
-            reference=person["reference"], name=person["name"], email=person["email"], consent=consent
+            reference=person["reference"], name=person["name"], email=person["email"], consent=given
         )
         made.append(customer.create(actor=author, now=clock.now(), details=details))
         if n % 500 == 499:

@@ -1,8 +1,10 @@
 """Customers: added, changed, erased. A profile is never in the ledger; entries name its random subject id."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -10,33 +12,22 @@ from django.db import IntegrityError, transaction
 
 from archive.flows import guard, record, subject
 from messaging import push
-from messaging.flows import device
+from messaging.flows import consent, device
+from messaging.flows.consent import Given
 from messaging.models import Body, Consent, Conversation, Customer, DeviceCustomer, Enrolment, Message
-from messaging.queries import consents, customers, profiles
-from messaging.rules import compose, contact
+from messaging.queries import customers, profiles
+from messaging.rules import compose, contact, tags
 from portal.kernel import ids, unit
 from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
 
 ERASURES_LOOKED_AFTER = timedelta(minutes=10)  # no transaction lives that long
-CHANNELS = frozenset({"inbox", "email", "sms", "push", "post", "phone"})
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 
 
 @dataclass(frozen=True)
-class Given:
-    """A consent as the caller states it. `at` defaults to now."""
-
-    purpose: str
-    channel: str
-    source: str
-    at: datetime | None = None
-    wording: str = ""
-
-
-@dataclass(frozen=True)
 class Details:
-    """A customer as the caller describes them. None means: leave as it is."""
+    """A customer as the caller describes them. None means: leave as it is; a field that is None goes."""
 
     reference: str | None = None
     name: str | None = None
@@ -44,6 +35,7 @@ class Details:
     phone: str | None = None
     language: str | None = None
     time_zone: str | None = None
+    tags: Sequence[object] | None = None
     fields: dict[str, object] | None = None
     consent: tuple[Given, ...] = field(default_factory=tuple)
 
@@ -69,7 +61,7 @@ def create(*, actor: Actor, now: datetime, details: Details) -> UUID:
             _fill(row, profile, details)
             row.save(force_insert=True)
             u.entry(unit.Draft("customer.created", actor.label, subject=row.subject_id, customer=row.id))
-            _add_consents(u, actor, row, details.consent, now)
+            consent.add(u, actor=actor, now=now, row=row, given=details.consent)
     except IntegrityError as error:
         raise _taken(profile.reference) from error
     return customer_id
@@ -92,7 +84,7 @@ def change(*, actor: Actor, now: datetime, customer_id: UUID, details: Details) 
             changed += [name for name in ("language", "time_zone") if getattr(details, name) is not None]
             codes: dict[str, str | int | bool] = {"changed": ",".join(sorted(changed)) or "nothing"}
             u.entry(unit.Draft("customer.changed", actor.label, subject=row.subject_id, customer=row.id, codes=codes))
-            _add_consents(u, actor, row, details.consent, now)
+            consent.add(u, actor=actor, now=now, row=row, given=details.consent)
     except IntegrityError as error:
         raise _taken(details.reference or "") from error
 
@@ -144,38 +136,30 @@ def _locked(customer_id: UUID) -> Customer:
 
 
 def _merged(before: profiles.Profile, details: Details) -> profiles.Profile:
-    given = {name: value for name in ("reference", "name") if (value := getattr(details, name)) is not None}
-    for name, value in given.items():
-        _check_line(name, value)
+    given: dict[str, Any] = {}
+    for name in ("reference", "name"):
+        if (value := getattr(details, name)) is not None:
+            _check_line(name, value)
+            given[name] = value
     if details.email is not None:
         given["email"] = contact.email(details.email) if details.email else ""
     if details.phone is not None:
         given["phone"] = contact.phone(details.phone) if details.phone else ""
+    if details.tags is not None:
+        given["tags"] = tags.tags(details.tags)
     if details.fields is not None:
-        given["fields"] = {**before.fields, **_checked_fields(details.fields)}
+        given["fields"] = tags.merged(before.fields, tags.fields(details.fields))
     return replace(before, **given)
 
 
-def _checked_fields(fields: dict[str, object]) -> dict[str, object]:
-    for name, value in fields.items():
-        good = isinstance(value, str | int | float | bool) or value is None
-        if not good or len(name) > 60 or (isinstance(value, str) and len(value) > 1000) or len(fields) > 50:
-            raise Refusal(
-                "bad_fields", "Fields are up to 50 names with a short text, number or yes/no.", field="fields"
-            )
-        _check_line("fields", name)
-        if isinstance(value, str):
-            _check_line("fields", value)
-    return fields
-
-
 def _check_line(name: str, value: str) -> None:
-    if len(value) > 1000 or (name in {"name", "reference"} and len(value) > 200) or compose.FORBIDDEN.search(value):
+    if len(value) > 200 or compose.FORBIDDEN.search(value):
         raise Refusal("bad_text", "That text is too long or has characters that cannot be shown.", field=name)
 
 
 def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
     row.sealed_profile = profiles.seal(row.id, profile)
+    row.marks = profiles.marks(profile)
     for label in ("reference", "phone", "email"):
         value = getattr(profile, label)
         setattr(row, f"{label}_hash", profiles.find_by(label, value) if value else None)
@@ -187,21 +171,6 @@ def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
         if details.time_zone and details.time_zone not in available_timezones():
             raise Refusal("bad_time_zone", "A time zone is a name such as Europe/Berlin.", field="time_zone")
         row.time_zone = details.time_zone
-
-
-def _add_consents(u: unit.Unit, actor: Actor, row: Customer, added: tuple[Given, ...], now: datetime) -> None:
-    for given in added:
-        if given.purpose not in Consent.Purpose.values or given.channel not in CHANNELS or not given.source:
-            raise Refusal("bad_consent", "A consent has a purpose, a channel and a source.", field="consent")
-        _check_line("consent", given.source)
-        _check_line("consent", given.wording)
-        consent_id = ids.uuid7()
-        Consent.objects.create(
-            id=consent_id, customer=row, purpose=given.purpose, channel=given.channel, at=given.at or now,
-            sealed_words=consents.seal(consent_id, source=given.source, wording=given.wording),
-        )  # fmt: skip
-        codes: dict[str, str | int | bool] = {"purpose": given.purpose, "channel": given.channel}
-        u.entry(unit.Draft("consent.given", actor.label, subject=row.subject_id, customer=row.id, codes=codes))
 
 
 def _end_all(u: unit.Unit, row: Customer, now: datetime) -> list[UUID]:
@@ -229,6 +198,7 @@ def _empty(row: Customer, now: datetime) -> None:
     row.state = Customer.State.ERASED
     row.sealed_profile = profiles.seal(row.id, profiles.Profile())
     row.reference_hash = row.phone_hash = row.email_hash = None
+    row.marks, row.agreed, row.refused = [], [], []
     row.subject_id = ids.uuid4()  # a new one: the old stands in the ledger and now leads nowhere
     row.updated_at = now
     row.closed_at = row.closed_at or now

@@ -197,16 +197,15 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
     found = customers.get_recipients([row.customer_id for row, _ in rows])
     snapshots = []
     for row, stored in rows:
-        to = found.get(row.customer_id)
-        if to is None:
-            end_early(row, now, "failed", outcome="suppressed")
+        if reason := recipient.why_not(found.get(row.customer_id), row.category):
+            end_early(row, now, reason, outcome="suppressed")
             u.entry(draft_of("message.suppressed", _author(row), row))
             continue
         if stored.gone_at is not None and stored.gone_at <= now:  # the clock was away for longer than it had to live
             _fail(u, row, now, "missed")
             continue
         try:
-            snapshots.append(_dispatch_one(row, stored, to, now))
+            snapshots.append(_dispatch_one(row, stored, found[row.customer_id], now))
         except Refusal as refusal:
             if refusal.kind is not Kind.GONE:
                 raise

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from messaging.flows import customer, enrolment
 from messaging.models import Customer, Enrolment, Policy
-from messaging.queries import customers
-from messaging.rules import compose, contact
+from messaging.queries import customers, policy
+from messaging.rules import compose, consent, contact
 from portal.kernel import tenancy, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
@@ -20,14 +20,30 @@ Answer = Any  # None while nothing is decided, a Refusal, or what the caller mak
 def resolve(
     u: unit.Unit, *, actor: Actor, now: datetime, composed: list[compose.Compose], refused: list[Answer]
 ) -> list[customers.Recipient | None]:  # fmt: skip
-    """One recipient a message, by position; where there is none, a refusal is put into `refused`."""
+    """One recipient a message, by position; where there is none, or none who wants it, a refusal is put into `refused`."""
     wanted = [None if refused[n] else _try_id(u, actor, now, asked, refused, n) for n, asked in enumerate(composed)]
     _fill_references(composed, wanted, refused)
     found = customers.get_recipients({pk for pk in wanted if pk is not None})
     for n, pk in enumerate(wanted):
         if refused[n] is None and (pk is None or pk not in found):
             refused[n] = Refusal("unknown_customer", "There is no such customer.", Kind.NOT_FOUND, field="customer")
+        elif pk is not None and refused[n] is None and (reason := why_not(found[pk], composed[n].category)):
+            refused[n] = _unwanted(reason)
     return [found.get(pk) if pk else None for pk in wanted]
+
+
+def why_not(to: customers.Recipient | None, category: str) -> str:
+    """Why nothing of this category may be sent to them now: "", or the reason of a suppressed message. Asked when a message
+    is composed and again when it is sent: an opt-out is obeyed at once."""
+    if to is None:
+        return "failed"
+    return consent.why_not(policy.get_policy().purpose_of(category), to.agreed, to.refused)
+
+
+def _unwanted(reason: str) -> Refusal:
+    if reason == consent.OPTED_OUT:
+        return Refusal("opted_out", "This customer does not want to be written to.", Kind.CONFLICT, field="to")
+    return Refusal("no_consent", "This customer has not agreed to marketing.", Kind.CONFLICT, field="category")
 
 
 def _try_id(

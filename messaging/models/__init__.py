@@ -1,10 +1,10 @@
 from messaging.models.account import AccountDay
 from messaging.models.conversation import Category, Conversation, Policy
-from messaging.models.customer import Consent, Customer, Enrolment
+from messaging.models.customer import Audience, Consent, Customer, Enrolment
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.message import Body, Idempotency, Message
 
 __all__ = [
-    "AccountDay", "Attempt", "Body", "Category", "Consent", "Conversation", "Customer", "Device", "DeviceCustomer", "Enrolment",
-    "Idempotency", "Message", "Nonce", "Policy", "Wipe",
+    "AccountDay", "Attempt", "Audience", "Body", "Category", "Consent", "Conversation", "Customer", "Device",
+    "DeviceCustomer", "Enrolment", "Idempotency", "Message", "Nonce", "Policy", "Wipe",
 ]  # fmt: skip

@@ -1,11 +1,14 @@
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from portal.kernel import ids
 
 
 class Customer(models.Model):
-    """A person the business writes to. The profile (reference, name, phone, e-mail, fields) is sealed under the business
-    key; the hashes find it. Erasure empties the profile and cuts `subject_id`, the only tie between a person and the ledger."""
+    """A person the business writes to. The profile (reference, name, phone, e-mail, tags, fields) is sealed under the business
+    key; the hashes find it, `marks` are those of its tags and fields. `agreed` and `refused` are what the consents add up to.
+    Erasure empties the profile and cuts `subject_id`, the only tie between a person and the ledger."""
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -19,6 +22,9 @@ class Customer(models.Model):
     reference_hash = models.BinaryField(max_length=16, null=True, unique=True)
     phone_hash = models.BinaryField(max_length=16, null=True, db_index=True)
     email_hash = models.BinaryField(max_length=16, null=True, db_index=True)
+    marks = ArrayField(models.BigIntegerField(), default=list)
+    agreed = ArrayField(models.CharField(max_length=40), default=list)
+    refused = ArrayField(models.CharField(max_length=40), default=list)
     language = models.CharField(max_length=12, default="en")
     time_zone = models.CharField(max_length=60, default="")
     contact_changed_at = models.DateTimeField(null=True)
@@ -36,15 +42,22 @@ class Customer(models.Model):
                 | models.Q(reference_hash__isnull=True, phone_hash__isnull=True, email_hash__isnull=True),
                 name="an_erased_customer_cannot_be_found_by_contact",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(state="erased") | models.Q(marks=[], agreed=[], refused=[]),
+                name="an_erased_customer_is_in_no_audience",
+            ),
         ]
+        indexes = [GinIndex(fields=["marks"], name="customer_by_mark")]  # read by queries.audiences
 
 
 class Consent(models.Model):
-    """What a customer agreed to or took back: a row an event, never changed. Dies with the customer."""
+    """What a customer agreed to or took back: a row an event, never changed. What is taken back may name `all` purposes or
+    channels. Dies with the customer."""
 
     class Purpose(models.TextChoices):
         SERVICE = "service"
         MARKETING = "marketing"
+        ALL = "all"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="consents")
@@ -57,9 +70,18 @@ class Consent(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(purpose__in=["service", "marketing"]), name="a_consent_has_a_known_purpose"
+                condition=models.Q(purpose__in=["service", "marketing", "all"]), name="a_consent_has_a_known_purpose"
             )
         ]
+
+
+class Audience(models.Model):
+    """A saved filter of customers; its members are found anew at each look. Dies when staff delete it."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    sealed = models.BinaryField()  # name and filter, under the business key
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
 
 
 class Enrolment(models.Model):

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from messaging.models import Consent
+from messaging.rules import consent as rules
 from portal.kernel import keys
 
 CONTEXT = "consent.words"
@@ -26,6 +27,16 @@ class Given:
 
 def open_all(rows: Iterable[Consent]) -> list[Given]:
     return [_open(row) for row in rows]
+
+
+def refused_at(customer_id: UUID) -> dict[str, datetime]:
+    """When each code was last refused, by code."""
+    found: dict[str, datetime] = {}
+    rows = Consent.objects.filter(customer_id=customer_id, is_given=False)
+    for purpose, channel, at in rows.values_list("purpose", "channel", "at"):
+        about = rules.code(purpose, channel)
+        found[about] = max(at, found.get(about, at))
+    return found
 
 
 def seal(consent_id: UUID, *, source: str, wording: str) -> bytes:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from messaging.models import Customer
 from messaging.queries import profiles
-from messaging.rules import contact
+from messaging.rules import contact, tags
 from portal.kernel import planned
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
@@ -23,6 +23,8 @@ class Recipient:
     profile: profiles.Profile
     language: str
     has_device: bool
+    agreed: list[str]
+    refused: list[str]
 
 
 def get_customer_for(actor: Actor, customer_id: UUID) -> Customer:
@@ -33,8 +35,10 @@ def get_customer_for(actor: Actor, customer_id: UUID) -> Customer:
     return found
 
 
-def get_customers_for(actor: Actor, *, reference: str = "", phone: str = "", email: str = "") -> QuerySet[Customer]:
-    """Filtered by exact address or reference, through the keyed hashes."""
+def get_customers_for(
+    actor: Actor, *, reference: str = "", phone: str = "", email: str = "", tag: str = ""
+) -> QuerySet[Customer]:  # fmt: skip
+    """Filtered by exact address, reference or tag, through the keyed hashes."""
     actor.require("customer.view")
     rows = Customer.objects.exclude(state=Customer.State.ERASED)
     if reference:
@@ -43,12 +47,14 @@ def get_customers_for(actor: Actor, *, reference: str = "", phone: str = "", ema
         rows = rows.filter(phone_hash=profiles.find_by("phone", contact.phone(phone)))
     if email:
         rows = rows.filter(email_hash=profiles.find_by("email", contact.email(email)))
+    if tag:
+        rows = rows.filter(marks__contains=[profiles.mark(tags.tag_word(tag))])
     return rows
 
 
 # The hot path of every send: written out, since building this query costs the ORM more than the database needs for it.
 _RECIPIENTS = """
-    SELECT c.id, c.subject_id, c.sealed_profile, c.language, EXISTS (
+    SELECT c.id, c.subject_id, c.sealed_profile, c.language, c.agreed, c.refused, EXISTS (
         SELECT 1 FROM messaging_devicecustomer s JOIN messaging_device d ON d.id = s.device_id
         WHERE s.customer_id = c.id AND d.state <> 'revoked')
     FROM messaging_customer c WHERE c.id = ANY(%s) AND c.state = 'active'
@@ -61,8 +67,8 @@ def get_recipients(customer_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     if not wanted:
         return {}
     return {
-        pk: Recipient(pk, subject, profiles.open_(pk, sealed), language, has_device)
-        for pk, subject, sealed, language, has_device in planned.fetch(_RECIPIENTS, [wanted])
+        pk: Recipient(pk, subject, profiles.open_(pk, sealed), language, has_device, agreed, refused)
+        for pk, subject, sealed, language, agreed, refused, has_device in planned.fetch(_RECIPIENTS, [wanted])
     }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from archive.models import Entry
-from messaging.flows import customer
+from messaging.flows import consent, customer
 from messaging.models import Customer
 from portal.kernel import clock
 
@@ -13,7 +13,7 @@ from portal.kernel import clock
     [
         {"language": "de"},
         {"time_zone": "Europe/Berlin"},
-        {"consent": (customer.Given("service", "inbox", "form"),)},
+        {"consent": (consent.Given("service", "inbox", "form"),)},
         {"name": "Another Name"},
         {},
     ],

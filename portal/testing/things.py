@@ -6,7 +6,7 @@ from archive.flows import asked, case, certificate, disposal, export, hold, keep
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.models import Bucket, Certificate
-from messaging.flows import message
+from messaging.flows import audience, message
 from messaging.models import Conversation
 from portal.accounts.flows import key
 from portal.kernel import clock
@@ -23,10 +23,11 @@ def one_of_each(cast: Cast, mark: str) -> Things:
     with cast.inside():
         message.receive(actor=cast.actor_of(phone, customer), now=clock.now(), customer_id=customer, text=f"{mark}in")
         talk = Conversation.objects.get(customer_id=customer)
+        named = audience.create(actor=cast.owner, now=clock.now(), name=f"{mark}audience", wanted={})
         made = key.create(actor=cast.owner, now=clock.now(), name=f"{mark}key", scopes=["message.view"])
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
+        "key_id": made.id, "audience_id": named, "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}
 

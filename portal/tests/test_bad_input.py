@@ -5,6 +5,7 @@ The business here is the tests' own, so its rows can be counted.
 
 import json
 import secrets
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,11 +23,12 @@ from messaging.models import Enrolment, Message
 from portal.kernel import clock, tenancy
 from portal.testing import cast as people
 from portal.testing.handset import Handset
-from portal.testing.things import one_of_each
 
 CANARY = "kqzvodd" + secrets.token_hex(12)  # in whatever is refused
 # What a try or the clock may write.
-UNCOUNTED = {"nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate"}
+UNCOUNTED = {
+    "nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate",
+}  # fmt: skip
 KIB = 1024
 DAY = 86400
 
@@ -271,21 +273,26 @@ def schema(door):
 
 def _posts(schema: dict[str, Any], door: Door) -> dict[str, list[str]]:
     """Each address that takes a body, filled in, with the names of its fields, as the schema tells them."""
-    ids = one_of_each(door.cast, "given" + secrets.token_hex(12)) | {
-        "customer_id": door.customer, "message_id": door.message, "device_id": door.device, "conversation_id": door.talk,
-    }  # fmt: skip
+    ids = defaultdict(lambda: NOBODY) | {
+        "customer_id": door.customer,
+        "message_id": door.message,
+        "device_id": door.device,
+        "conversation_id": door.talk,
+        "audience_id": door.post("audiences", {"name": "Everyone", "filter": {}}).json()["id"],
+    }
     found = {}
     for path, acts in schema["paths"].items():
         for act in {"post", "patch"} & set(acts):
             if wanted := acts[act].get("requestBody"):
                 ref = wanted["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
-                found[f"{act} {path.format(**ids)}"] = list(schema["components"]["schemas"][ref]["properties"])
+                found[f"{act} {path.format_map(ids)}"] = list(schema["components"]["schemas"][ref]["properties"])
     return found
 
 
 GOOD = {
     "/messages": lambda door: {"customer": door.customer, "body": "good", "gone_after": 600},
     "/categories": lambda door: {"key": f"k{secrets.token_hex(6)}", "name": "Kind", "purpose": "service"},
+    "/audiences": lambda door: {"name": "Everyone", "filter": {}},
     "/assign": lambda door: {"staff": None},
 }
 
@@ -294,7 +301,7 @@ def test_a_wrong_type_in_every_field(door, schema):
     """Accepted or refused, never a fault; and exactly what was accepted is stored."""
     posts = _posts(schema, door)
     assert len(posts) >= 8, posts
-    before, made = door.rows(), {"messages": 0, "categories": 0, "customers": 0}
+    before, made = door.rows(), {"messages": 0, "categories": 0, "customers": 0, "audiences": 0}
     tried = 0
     for call, names in posts.items():
         act, path = call.split(" ")
@@ -313,6 +320,7 @@ def test_a_wrong_type_in_every_field(door, schema):
     assert after["messaging_message"] - before["messaging_message"] == made["messages"]
     assert after["messaging_category"] - before["messaging_category"] == made["categories"]
     assert after["messaging_customer"] - before["messaging_customer"] == made["customers"]
+    assert after["messaging_audience"] - before["messaging_audience"] == made["audiences"]
     print(f"{tried} bodies, accepted {made}")
 
 
@@ -331,7 +339,8 @@ _leaves = st.one_of(
 _names = st.sampled_from([
     "to", "customer", "reference", "body", "subject", "format", "gone_after", "tap_to_reveal", "category", "send_at",
     "in_reply_to", "attachments", "messages", "name", "email", "phone", "language", "time_zone", "fields", "consent", "at",
-    "purpose", "channel", "source", "token", "code", "public_key", "proof", "kty", "crv", "x", "y", "for", "answer",
+    "purpose", "channel", "source", "given", "tags", "filter", "any", "token", "code", "public_key",
+    "proof", "kty", "crv", "x", "y", "for", "answer",
 ])  # fmt: skip
 _json = st.recursive(
     _leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_names | st.text(max_size=5), inner, max_size=6),
@@ -340,8 +349,8 @@ _json = st.recursive(
 
 
 def test_any_json_at_any_door_is_no_fault(door):
-    paths = ["/api/v1/messages", "/api/v1/messages/batch", "/api/v1/customers", "/api/v1/categories", "/inbox/enrol",
-             "/inbox/recover", "/inbox/messages"]  # fmt: skip
+    paths = ["/api/v1/messages", "/api/v1/messages/batch", "/api/v1/customers", "/api/v1/categories", "/api/v1/audiences",
+             "/inbox/enrol", "/inbox/recover", "/inbox/messages"]  # fmt: skip
     headers = {"Authorization": f"Bearer {door.cast.key}", "Content-Type": "application/json"}
 
     @seed(6962)
@@ -358,14 +367,14 @@ def test_any_json_at_any_door_is_no_fault(door):
 
 
 # ── addresses and parameters ──────────────────────────────────────────────────────────────────────────────────────
-LISTS = ["customers", "messages", "conversations", "devices", "categories", "archive/entries"]
+LISTS = ["customers", "messages", "conversations", "devices", "categories", "audiences", "archive/entries"]
 PARAMETERS: dict[str, list[str]] = {
     "limit": ["0", "-1", "201x", "1e3", "", " ", "٣", "9" * 30, "9" * 5000, "1.0", "NaN", "\x00", "10001"],
     "cursor": ["x", "=", "%00", "9" * 5000, "AAAA", "é", "\x00", "e", "ZTk5OTk5OTk5OTk5OTk5OTk5OTk5"],
 }
 FILTERS: dict[str, list[str]] = {
     "messages": ["customer", "state", "after"], "conversations": ["customer", "state"], "devices": ["customer"],
-    "customers": ["reference", "phone", "email"],
+    "customers": ["reference", "phone", "email", "tag", "audience"],
     "archive/entries": ["from", "to", "kind", "customer", "campaign", "after", "before"],
 }  # fmt: skip
 ODD = ["", "x", "\x00", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "9" * 5000, "-1", "' OR 1=1 --", CANARY,

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from messaging.flows import consent, enrolment
 from messaging.flows import customer as flow
-from messaging.flows import enrolment
 from messaging.models import Customer
 from messaging.pages.console import shared, views
 from messaging.queries import customers, desk, devices, messages, profiles
@@ -65,10 +65,12 @@ def _form(request: HttpRequest, values: dict[str, Any], extra: dict[str, Any], s
 def _details(values: dict[str, Any]) -> flow.Details:
     given = {name: values.get(name, "").strip() for name in SHOWN}
     source = values.get("consent_source", "").strip() or "console"
-    consent = tuple(
-        flow.Given(purpose, "inbox", source) for purpose in ("service", "marketing") if values.get(f"consent_{purpose}")
+    agreed = tuple(
+        consent.Given(purpose, "inbox", source)
+        for purpose in ("service", "marketing")
+        if values.get(f"consent_{purpose}")
     )
-    return flow.Details(**{**given, "language": given["language"] or "en"}, consent=consent)
+    return flow.Details(**{**given, "language": given["language"] or "en"}, consent=agreed)
 
 
 @guards.staff("customer.view")

@@ -3,7 +3,7 @@
 import pytest
 
 from archive.models import Entry
-from messaging.flows import customer
+from messaging.flows import consent, customer
 from messaging.models import Customer
 from portal.kernel import clock, ids, unit
 from portal.kernel.errors import Refusal
@@ -21,7 +21,7 @@ def fail_half_way(acts):
 def test_a_part_that_was_refused_leaves_no_entry(fresh):
     it = fresh()
     acts = []
-    bad = customer.Details(name="x", consent=(customer.Given("no-purpose", "inbox", "s"),))
+    bad = customer.Details(name="x", consent=(consent.Given("no-purpose", "inbox", "s"),))
     with it.inside():
         with unit.work() as u:
             u.after_commit(lambda: acts.append("outer"))
