@@ -19,6 +19,7 @@ from archive.flows import batch, birth, listing, record
 from archive.queries import colleagues, rules
 from portal.kernel import actors, clock, ids, keys, tenancy, unit, wake
 from portal.sealing import passphrase
+from portal.web import names
 
 PASSPHRASE = "four words do well"
 NOON = datetime(2031, 5, 5, 12, tzinfo=UTC)  # later than any mark a keyring of a test run can hold
@@ -94,6 +95,7 @@ def team() -> Iterator[Team]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(birth, "COST", passphrase.Cost(4, 8, 1))
+    monkeypatch.setattr(names, "identify_customer", lambda actor, typed: set())  # nobody knows customers here
     wake.use(Deaf())
     yield
     wake.use(None)

@@ -58,9 +58,7 @@ def _run(place: Place, customers: int) -> None:
 def prepare(place: Place, env: dict[str, str], customers: int) -> None:
     """Bring the tables up to date, then the seed; both do nothing that is done already."""
     say("Bringing the tables up to date …")
-    manage(env, "migrate_schemas", "--shared", "--verbosity", "0")
-    if (place.data / "demo.json").exists():
-        manage(env, "migrate_schemas", "--tenant", "--verbosity", "0")
+    manage(env, "migrate_all")
     manage(env, "demo_seed", "--customers", str(customers), "--data", str(place.data), "--url", place.url)
 
 

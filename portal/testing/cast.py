@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -144,7 +144,8 @@ def fresh(house: None) -> Callable[[], Cast]:
 
 @pytest.fixture
 def at(house: None) -> Iterator[clock.Fake]:
-    """A clock that the test moves; it starts now and, like time, is never set back below the keyring's mark."""
-    fake = clock.Fake(datetime.now(UTC))
+    """A clock that the test moves. It starts an hour ahead: behind the keyring's mark, which the clock of other processes
+    raises all the time, it would run on by itself."""
+    fake = clock.Fake(datetime.now(UTC) + timedelta(hours=1))
     with clock.use(fake):
         yield fake

@@ -5,7 +5,6 @@ The business here is the tests' own, so its rows can be counted.
 
 import json
 import secrets
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,12 +22,11 @@ from messaging.models import Enrolment, Message
 from portal.kernel import clock, tenancy
 from portal.testing import cast as people
 from portal.testing.handset import Handset
+from portal.testing.things import one_of_each
 
 CANARY = "kqzvodd" + secrets.token_hex(12)  # in whatever is refused
 # What a try or the clock may write.
-UNCOUNTED = {
-    "nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate",
-}  # fmt: skip
+UNCOUNTED = {"nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate"}
 KIB = 1024
 DAY = 86400
 
@@ -273,19 +271,15 @@ def schema(door):
 
 def _posts(schema: dict[str, Any], door: Door) -> dict[str, list[str]]:
     """Each address that takes a body, filled in, with the names of its fields, as the schema tells them."""
-    ids = defaultdict(lambda: NOBODY) | {
-        "customer_id": door.customer,
-        "message_id": door.message,
-        "device_id": door.device,
-        "conversation_id": door.talk,
-        "audience_id": door.post("audiences", {"name": "Everyone", "filter": {}}).json()["id"],
-    }
+    ids = one_of_each(door.cast, "given" + secrets.token_hex(12)) | {
+        "customer_id": door.customer, "message_id": door.message, "device_id": door.device, "conversation_id": door.talk,
+    }  # fmt: skip
     found = {}
     for path, acts in schema["paths"].items():
         for act in {"post", "patch"} & set(acts):
             if wanted := acts[act].get("requestBody"):
                 ref = wanted["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
-                found[f"{act} {path.format_map(ids)}"] = list(schema["components"]["schemas"][ref]["properties"])
+                found[f"{act} {path.format(**ids)}"] = list(schema["components"]["schemas"][ref]["properties"])
     return found
 
 

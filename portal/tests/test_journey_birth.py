@@ -266,13 +266,30 @@ def test_an_address_that_is_none(house, slug):
 
 def test_a_schema_is_migrated_only_if_it_is_behind(house, django_assert_max_num_queries):
     business = Business.objects.exclude(fingerprint="").filter(state="ready").first() or pytest.fail("no business")
-    provision.migrate_all()
+    list(provision.migrate_behind())
     with django_assert_max_num_queries(1):
-        assert provision.migrate_all() == 0
+        assert list(provision.migrate_behind()) == []
     Business.objects.filter(id=business.id).update(fingerprint="older code")
-    assert provision.migrate_all() == 1
+    assert list(provision.migrate_behind()) == [(business.place, True)]
     business.refresh_from_db()
     assert business.fingerprint == provision.fingerprint()
+
+
+def test_a_lost_schema_is_named_and_stops_nobody_behind_it(fresh, capsys):
+    lost, behind = fresh().place, fresh().place
+    Business.objects.filter(id__in=[lost.id, behind.id]).update(fingerprint="older code")
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER SCHEMA "{lost.schema}" RENAME TO "{lost.schema}_away"')
+    try:
+        with pytest.raises(CommandError, match=lost.slug):
+            call_command("migrate_all")
+        assert Business.objects.get(id=behind.id).fingerprint == provision.fingerprint()
+        assert f"{behind.slug}: brought up" in capsys.readouterr().out
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER SCHEMA "{lost.schema}_away" RENAME TO "{lost.schema}"')
+    call_command("migrate_all")
+    assert Business.objects.get(id=lost.id).fingerprint == provision.fingerprint()
 
 
 def test_a_schema_that_is_gone_is_not_migrated_into_public(house):

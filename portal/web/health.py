@@ -105,7 +105,7 @@ def _migrations() -> Finding:
     shared = {app.split(".")[-1] for app in settings.SHARED_APPS}
     missing = [key for key in loader.disk_migrations if key[0] in shared and key not in loader.applied_migrations]
     if missing:
-        return Finding("failing", "Migrations are missing: run manage.py migrate_schemas --shared.", len(missing))
+        return Finding("failing", "Migrations are missing: run manage.py migrate_all.", len(missing))
     return Finding(value=0)
 
 

@@ -50,7 +50,11 @@ CONTENT_TYPE = "application/problem+json"
 _OUR_MEMBERS = frozenset({"type", "title", "status", "code", "detail"})
 
 _MISSING_SCHEMA = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
-_AWAY = (db.OperationalError, db.InterfaceError, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed)
+# psycopg's own come from COPY and from statements with a kept plan, which Django does not wrap.
+_AWAY = (
+    db.OperationalError, db.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout,
+    psycopg_pool.PoolClosed,
+)  # fmt: skip
 _BAD_INPUT = (db.DataError, UnicodeError)
 
 

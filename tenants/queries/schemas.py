@@ -18,9 +18,7 @@ def find() -> Finding:
     if gone:
         return Finding("failing", f"The schemas of {len(gone)} businesses are gone: restore a backup.", len(gone))
     behind = [place for place in places if wanted - _applied(place.schema)]
-    about = (
-        f"{len(behind)} businesses have tables of an older release: run manage.py migrate_schemas." if behind else ""
-    )
+    about = f"{len(behind)} businesses have tables of an older release: run manage.py migrate_all." if behind else ""
     return Finding("failing" if behind else "ok", about, len(behind))
 
 

@@ -118,7 +118,8 @@ def test_a_process_without_a_loop_listens_and_health_is_a_round_trip(layer) -> N
     heard = layer.listen(timeout=2.0)
     assert next(heard).kind == wake.RESYNC
     notify.Notify().send(Event("t_a", "hello"))
-    assert next(heard) == Event("t_a", "hello")
+    # Other processes of this run beat on the same channel, and None stands where one was.
+    assert next(event for event in heard if event is not None) == Event("t_a", "hello")
     heard.close()
     assert wake.health().round_trip < 2.0
 

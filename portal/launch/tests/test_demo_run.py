@@ -89,7 +89,7 @@ def test_a_demo_comes_up_and_goes_without_a_trace_and_a_second_start_keeps_the_d
     assert demo.process.wait(30) == 0
     assert gone(family)
     again = start()
-    assert "manage migrate_schemas\n" in again.read_until("five steps")
+    assert "manage migrate_all\n" in again.read_until("five steps")
     again.process.send_signal(signal.SIGTERM)
     assert again.process.wait(30) == 0
 

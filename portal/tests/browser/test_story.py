@@ -188,7 +188,7 @@ def _open_and_prove(officer: Page, api, acme, desk, customer: str, message: str,
     desk.watch.expected.add(422)
     officer.fill("[name=passphrase]", "not the passphrase")
     officer.click("button:has-text('Open the archive')")
-    officer.get_by_text("That is not the archive's passphrase.").wait_for()
+    officer.get_by_text("That is not your passphrase of the archive.").wait_for()
     desk.watch.expected.clear()
     officer.fill("[name=passphrase]", acme.passphrase)
     officer.fill("[name=reason]", "a complaint")
