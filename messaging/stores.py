@@ -28,6 +28,13 @@ STORES = [
     ),
     Store("messaging_customer.language", "a language tag", "plain: a code", "with the customer", CANARY),
     Store("messaging_customer.time_zone", "a time zone's name", "plain: a code", "with the customer", CANARY),
+    Store(
+        "messaging_template.sealed_name", "what staff call a template", "business key", "when staff delete it; outside I2", CANARY,
+    ),
+    Store(
+        "messaging_templateversion.sealed", "a template's text in its languages", "business key",
+        "when staff delete the template; outside I2", CANARY,
+    ),
     Store("messaging_category.name", "what the business calls a kind of message", "plain: a label", "with the business", CANARY),
     Store(
         "memory of web and workers: wheel keys", "at most 64 wheel keys", "memory only",
@@ -53,6 +60,7 @@ CODES: Columns = {
     "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash", "marks", "agreed", "refused"},
     "messaging_consent": {"purpose", "channel"},
     "messaging_enrolment": {"kind", "send_by", "secret_hash"},
+    "messaging_templateversion": {"author"},
     "messaging_policy": {"time_zone", "accent"},
     "messaging_category": {"key", "purpose"},
     "messaging_conversation": {"state"},

@@ -176,6 +176,41 @@ class Category(s.Serializer):  # type: ignore[type-arg]
     gone_after = s.IntegerField(allow_null=True)
 
 
+class TemplateText(s.Serializer):  # type: ignore[type-arg]
+    subject = s.CharField()
+    body = s.CharField()
+
+
+class TemplateVersion(s.Serializer):  # type: ignore[type-arg]
+    number = s.IntegerField()
+    at = s.DateTimeField()
+    author = s.CharField()
+
+
+class Template(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    name = s.CharField()
+    quick_answer = s.BooleanField()
+    format = s.CharField()
+    language = s.CharField()
+    texts = s.DictField(child=TemplateText())
+    variables = s.ListField(child=s.CharField())
+    asks_for = s.ListField(child=s.CharField())
+    version = s.IntegerField()
+    created_at = s.DateTimeField()
+    updated_at = s.DateTimeField()
+
+
+class OneTemplate(Template):
+    number = s.IntegerField()
+    versions = TemplateVersion(many=True)
+
+
+class TemplateList(s.Serializer):  # type: ignore[type-arg]
+    results = Template(many=True)
+    next = s.CharField(allow_null=True)
+
+
 class CategoryList(s.Serializer):  # type: ignore[type-arg]
     results = Category(many=True)
     next = s.CharField(allow_null=True)

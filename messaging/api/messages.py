@@ -11,22 +11,22 @@ from rest_framework.response import Response
 from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
 from messaging.flows import lane, message
-from messaging.queries import messages
+from messaging.queries import messages, templates
 from messaging.rules import compose, state
-from portal.kernel import clock
+from portal.kernel import clock, ids
 from portal.kernel.errors import Kind, Refusal
 from portal.web import problems
 
-TEMPLATED = ("template", "variables")
-
 
 def compose_of(data: dict[str, Any]) -> compose.Compose:
-    """A checked body as the flow takes it. Templates are not there yet, so none is known."""
-    if data.get("template") is not None:
-        raise Refusal("unknown_template", "There is no such template.", field="template")
-    if data.get("body") is None:
+    """A checked body as the flow takes it. A template is named by its id; what is none names nothing."""
+    named = data.get("template")
+    if named is None and data.get("body") is None:
         raise Refusal("empty_body", "The message is empty. Write something.", field="body")
-    known = {name: value for name, value in data.items() if name not in TEMPLATED}
+    found = ids.parse_uuid(named) if named is not None else None
+    if named is not None and found is None:
+        raise templates.unknown()
+    known = {**data, "template": found, "body": data.get("body") or ""}
     known["attachments"] = tuple(known.get("attachments", ()))
     return compose.Compose(**known)
 

@@ -186,6 +186,30 @@ class AssignInput(Strict):
     staff = serializers.UUIDField(allow_null=True)
 
 
+class TextInput(Strict):
+    subject = Text(required=False, default="")
+    body = Text()
+
+
+class TemplateInput(Strict):
+    """`body` and `subject` are one text, in `language`; `texts` are several."""
+
+    name = Text()
+    body = Text(required=False)
+    subject = Text(required=False)
+    language = Text(required=False)
+    texts = serializers.DictField(child=TextInput(), required=False)
+    format = serializers.CharField(required=False)
+    variables = serializers.ListField(child=Text(), required=False)
+    quick_answer = serializers.BooleanField(required=False, default=False)
+
+
+class TemplateChange(TemplateInput):
+    name = Text(required=False)
+    quick_answer = serializers.BooleanField(required=False)
+    version = serializers.IntegerField(required=False)
+
+
 class CategoryInput(Strict):
     key = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,39}$")
     name = Text()

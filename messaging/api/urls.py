@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.api import audiences, categories, conversations, customers, devices, messages
+from messaging.api import audiences, categories, conversations, customers, devices, messages, templates
 
 urlpatterns = [
     path("customers", customers.Customers.as_view()),
@@ -25,4 +25,6 @@ urlpatterns = [
     path("audiences", audiences.Audiences.as_view()),
     path("audiences/<uuid:audience_id>", audiences.OneAudience.as_view()),
     path("categories", categories.Categories.as_view()),
+    path("templates", templates.Templates.as_view()),
+    path("templates/<uuid:template_id>", templates.OneTemplate.as_view()),
 ]

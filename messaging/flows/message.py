@@ -12,7 +12,7 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import body, recipient, snapshot
+from messaging.flows import body, recipient, snapshot, written
 from messaging.models import Body, Conversation, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
@@ -75,10 +75,14 @@ def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -
     with unit.work() as u:
         found = recipient.resolve(u, actor=actor, now=now, composed=composed, refused=answers)
         ready: list[_Ready] = []
-        terms_of = _remembered_terms(now)
+        terms_of, writer = _remembered_terms(now), written.Writer()
         for place, (asked, to) in enumerate(zip(composed, found, strict=True)):
             if answers[place] is None and to is not None:
-                one = _Ready(asked, to, ids.uuid7(), terms_of(asked))
+                try:
+                    one = _Ready(writer.write(asked, to), to, ids.uuid7(), terms_of(asked))
+                except Refusal as refusal:
+                    answers[place] = refusal
+                    continue
                 ready.append(one)
                 answers[place] = _sent(one)
         accepted = [answer for answer in answers if isinstance(answer, Sent)]
@@ -335,14 +339,8 @@ def _row(one: _Ready, actor: Actor, now: datetime) -> tuple[object, ...]:
 
 
 def _received_row(
-    message_id: UUID,
-    customer_id: UUID,
-    talk: UUID,
-    author: str,
-    reply: UUID | None,
-    now: datetime,
-    keep: rules.Retention,
-) -> tuple[object, ...]:
+    message_id: UUID, customer_id: UUID, talk: UUID, author: str, reply: UUID | None, now: datetime, keep: rules.Retention
+) -> tuple[object, ...]:  # fmt: skip
     return (
         message_id, customer_id, talk, "in", author, "", reply, "text", False, None, None, False, now, None, now, None,
         None, "", "", keep.until, keep.rule,

@@ -3,8 +3,9 @@ from messaging.models.conversation import Category, Conversation, Policy
 from messaging.models.customer import Audience, Consent, Customer, Enrolment
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.message import Body, Idempotency, Message
+from messaging.models.template import Template, TemplateVersion
 
 __all__ = [
     "AccountDay", "Attempt", "Audience", "Body", "Category", "Consent", "Conversation", "Customer", "Device",
-    "DeviceCustomer", "Enrolment", "Idempotency", "Message", "Nonce", "Policy", "Wipe",
+    "DeviceCustomer", "Enrolment", "Idempotency", "Message", "Nonce", "Policy", "Template", "TemplateVersion", "Wipe",
 ]  # fmt: skip

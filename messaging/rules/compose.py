@@ -1,6 +1,7 @@
 """What may be said, and for how long. Pure."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +10,8 @@ from portal.kernel.errors import Kind, Refusal
 
 BODY_LIMIT = 16 * 1024  # bytes of UTF-8
 SUBJECT_LIMIT = 200  # characters
+VALUE_LIMIT = 4000  # characters of one variable
+MOST_VALUES = 100
 FORMATS = ("text", "markdown")
 # C0 but newline and tab, DEL, and lone surrogates. Everything else is kept byte for byte, odd or not.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -16,9 +19,10 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """One message as a caller asks for it. Exactly one of `customer`, `reference`, `to`. Lives in seconds."""
+    """One message as a caller asks for it. Exactly one of `customer`, `reference`, `to`, and of `body`, `template`. Lives in
+    seconds."""
 
-    body: str
+    body: str = ""
     customer: UUID | None = None
     reference: str = ""
     to: str = ""
@@ -30,6 +34,8 @@ class Compose:
     category: str = ""
     send_at: datetime | None = None
     in_reply_to: UUID | None = None
+    template: UUID | None = None
+    variables: Mapping[str, object] = field(default_factory=dict)
     attachments: tuple[UUID, ...] = field(default_factory=tuple)
 
 
@@ -41,7 +47,9 @@ class Limits:
 
 def check(asked: Compose, limits: Limits, now: datetime) -> None:
     """Refuse what cannot be sent, each with its own code."""
-    check_text(asked.body, "body")
+    if asked.template is None:
+        check_text(asked.body, "body")
+    _check_template(asked)
     check_subject(asked.subject)
     _check_one_recipient(asked)
     _check_address(asked)
@@ -100,6 +108,28 @@ def life(asked: Compose, category_life: int | None, limits: Limits) -> int:
 def _check_one_recipient(asked: Compose) -> None:
     if bool(asked.customer) + bool(asked.reference) + bool(asked.to) != 1:
         raise Refusal("one_recipient", "Name exactly one of to, customer or reference.", field="to")
+
+
+def _check_template(asked: Compose) -> None:
+    if asked.template is not None and asked.body:
+        raise Refusal("body_or_template", "A message has a text of its own or a template, not both.", field="template")
+    if asked.variables and asked.template is None:
+        raise Refusal(
+            "variables_without_template",
+            "A text of its own is literal: only templates have variables.",
+            field="variables",
+        )
+    if len(asked.variables) > MOST_VALUES:
+        raise Refusal("bad_value", "A call passes at most 100 variables.", field="variables")
+    for value in asked.variables.values():
+        if not isinstance(value, str | int | float | None):
+            raise Refusal(
+                "bad_value", "A variable is a text or a number; a date is written as 2026-08-03.", field="variables"
+            )
+        if isinstance(value, str) and (len(value) > VALUE_LIMIT or FORBIDDEN.search(value)):
+            raise Refusal(
+                "bad_value", "A variable's text is too long or has characters that cannot be shown.", field="variables"
+            )
 
 
 def _check_address(asked: Compose) -> None:

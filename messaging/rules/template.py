@@ -88,9 +88,14 @@ def check_known(parsed: Template, known: Collection[str], field: str = "body") -
             )  # fmt: skip
 
 
+def is_name(text: str) -> bool:
+    """Whether a variable can be called that."""
+    return bool(_NAME.fullmatch(text)) and text == text.strip()
+
+
 def render(parsed: Template, values: Mapping[str, object], language: str, form: str = "text") -> str:
-    """The text for one recipient. Values in Markdown are escaped: nobody's name makes a link. Refuses `missing_value` and
-    `wrong_value`, which say the variable and nothing of what was found."""
+    """The text for one recipient. `form` is text, markdown or line (of one). Values in Markdown are escaped: nobody's name
+    makes a link. Refuses `missing_value` and `wrong_value`, which say the variable and nothing of what was found."""
     parts = [parsed.literals[0]]
     for place, literal in zip(parsed.places, parsed.literals[1:], strict=True):
         parts += (_filled(place, values.get(place.name), language, form), literal)
@@ -103,7 +108,10 @@ def _filled(place: Variable, value: object, language: str, form: str) -> str:
             raise Refusal("missing_value", "This recipient has no value for a variable.", variable=place.name)
         return place.fallback
     written = _write(place, value, language)
-    return _MARKS.sub(r"\\\g<0>", written.replace("\n", " ")) if form == "markdown" else written
+    if form == "text":
+        return written
+    written = written.replace("\n", " ")
+    return _MARKS.sub(r"\\\g<0>", written) if form == "markdown" else written
 
 
 def _write(place: Variable, value: object, language: str) -> str:

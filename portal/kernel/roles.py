@@ -26,6 +26,7 @@ PERMISSIONS: dict[str, str] = {
     "disposal.manage": "run disposals and review what is due",
     "approval.decide": "approve or refuse what a colleague asked for",
     "category.manage": "define categories of messages",
+    "template.manage": "write templates and quick answers",
     "settings.view": "see the business's settings",
     "settings.manage": "change the business's settings",
     "staff.manage": "add and remove staff",
@@ -35,6 +36,7 @@ PERMISSIONS: dict[str, str] = {
 _AUTHOR = {
     "message.send", "message.view", "message.recall", "message.extend", "customer.view", "customer.manage",
     "customer.invite", "device.view", "device.manage", "conversation.view", "conversation.manage", "archive.ask",
+    "template.manage",
 }  # fmt: skip
 _REVIEWER = {"message.view", "customer.view", "archive.list", "archive.search", "archive.review"}
 _OFFICER = _REVIEWER | {

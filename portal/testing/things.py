@@ -6,8 +6,9 @@ from archive.flows import asked, case, certificate, disposal, export, hold, keep
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.models import Bucket, Certificate
-from messaging.flows import audience, message
+from messaging.flows import audience, message, template
 from messaging.models import Conversation
+from messaging.rules import wording
 from portal.accounts.flows import key
 from portal.kernel import clock
 from portal.testing.cast import Cast
@@ -25,9 +26,13 @@ def one_of_each(cast: Cast, mark: str) -> Things:
         talk = Conversation.objects.get(customer_id=customer)
         named = audience.create(actor=cast.owner, now=clock.now(), name=f"{mark}audience", wanted={})
         made = key.create(actor=cast.owner, now=clock.now(), name=f"{mark}key", scopes=["message.view"])
+        text = wording.Wording({"en": wording.Text("", f"{mark}template")})
+        written = template.create(
+            actor=cast.author, now=clock.now(), name=f"{mark}template", text=text, is_quick_answer=True
+        )
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "audience_id": named, "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
+        "key_id": made.id, "audience_id": named, "template_id": written, "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}
 

@@ -144,6 +144,9 @@ MESSAGES: dict[str, tuple[dict[str, Any], int, str]] = {
     "an unknown category": ({"body": "a", "category": CANARY}, 422, "unknown_category"),
     "an unknown format": ({"body": "a", "format": CANARY}, 422, "unknown_format"),
     "an unknown template": ({"template": CANARY}, 422, "unknown_template"),
+    "a template that is not there": ({"template": NOBODY}, 422, "unknown_template"),
+    "a template and a text": ({"template": NOBODY, "body": CANARY}, 422, "body_or_template"),
+    "variables of a literal text": ({"body": "a", "variables": {CANARY: CANARY}}, 422, "variables_without_template"),
     "an unknown attachment": ({"body": "a", "attachments": [NOBODY]}, 422, "unknown_attachment"),
     "an address with a surrogate": ({"body": "a", "to": "\ud800@example.org"}, 422, "bad_characters"),
     "a control character at an address": ({"body": "a", "to": f"{CANARY}\x7f@example.org"}, 422, "bad_characters"),
@@ -344,7 +347,7 @@ _json = st.recursive(
 
 def test_any_json_at_any_door_is_no_fault(door):
     paths = ["/api/v1/messages", "/api/v1/messages/batch", "/api/v1/customers", "/api/v1/categories", "/api/v1/audiences",
-             "/inbox/enrol", "/inbox/recover", "/inbox/messages"]  # fmt: skip
+             "/api/v1/templates", "/inbox/enrol", "/inbox/recover", "/inbox/messages"]  # fmt: skip
     headers = {"Authorization": f"Bearer {door.cast.key}", "Content-Type": "application/json"}
 
     @seed(6962)
