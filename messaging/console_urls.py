@@ -33,6 +33,7 @@ from messaging.pages.console import (
     overview,
     settings,
     styles,
+    templates,
 )
 from messaging.queries import desk
 from portal.accounts.queries import staff
@@ -50,6 +51,13 @@ urlpatterns = [
     path("accent.css", accent.stylesheet, name="accent"),
     path("_styles/", styles.styles, name="styles"),
     path("compose/", compose.compose, name="compose"),
+    path("compose/preview", compose.show, name="compose_preview"),
+    path("templates/", templates.listing, name="templates"),
+    path("templates/new", templates.new, name="template_new"),
+    path("templates/preview", templates.show, name="template_preview"),
+    path("templates/<uuid:template_id>/", templates.template, name="template"),
+    path("templates/<uuid:template_id>/delete", templates.delete, name="template_delete"),
+    path("templates/<uuid:template_id>/versions/<int:number>/", templates.version, name="template_version"),
     path("messages/", messages.listing, name="messages"),
     path("messages/<uuid:message_id>/", messages.message, name="message"),
     path("messages/<uuid:message_id>/read", messages.read, name="message_read"),

@@ -22,7 +22,7 @@ def shown(one: templates.Shown) -> dict[str, object]:
     return {
         "id": str(one.id), "name": one.name, "quick_answer": one.is_quick_answer, "format": stored["format"],
         "language": stored["default"], "texts": stored["texts"], "variables": stored["variables"],
-        "asks_for": wording.asked(one.text), "version": one.version, "created_at": iso(one.created_at),
+        "asks_for": list(wording.asked(one.text)), "version": one.version, "created_at": iso(one.created_at),
         "updated_at": iso(one.updated_at),
     }  # fmt: skip
 

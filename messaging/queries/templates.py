@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from messaging.models import Customer, Template, TemplateVersion
-from messaging.queries import profiles
+from messaging.queries import customers, profiles
 from messaging.rules import template, wording
 from portal.kernel import keys
 from portal.kernel.actors import Actor
@@ -69,6 +69,32 @@ def compiled(template_id: UUID) -> wording.Compiled:
     if not shown:
         raise unknown()
     return wording.Compiled(shown[0].text)
+
+
+@dataclass(frozen=True, slots=True)
+class QuickAnswer:
+    """What one tap puts into a reply to this customer."""
+
+    id: UUID
+    name: str
+    body: str
+    format: str
+
+
+def quick_answers_for(actor: Actor, customer_id: UUID) -> list[QuickAnswer]:
+    """In the customer's language, with their values; by name. One that lacks a value is not offered."""
+    to = customers.get_recipients([customer_id]).get(customer_id)
+    rows = open_all(list(get_templates_for(actor, quick_answer=True))) if to else []
+    made = (_quick(one, to) for one in sorted(rows, key=lambda one: one.name.casefold())) if to else ()
+    return [one for one in made if one is not None]
+
+
+def _quick(one: Shown, to: customers.Recipient) -> QuickAnswer | None:
+    try:
+        text = wording.Compiled(one.text).render(values_of(to.profile, {}), to.language)
+    except Refusal:
+        return None
+    return QuickAnswer(one.id, one.name, text.body, one.text.format)
 
 
 def unknown() -> Refusal:

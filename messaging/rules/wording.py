@@ -96,13 +96,14 @@ def check(wording: Wording, known: Collection[str]) -> None:
         raise Refusal("template_too_large", "The template is longer than 128 KiB.", Kind.TOO_LARGE, limit=MOST_BYTES)
 
 
-def asked(wording: Wording) -> list[str]:
-    """The variables that its texts hold, in order."""
-    found: dict[str, None] = {}
+def asked(wording: Wording) -> dict[str, str]:
+    """The variables that its texts hold, in order, each with its type."""
+    found: dict[str, str] = {}
     for text in wording.texts.values():
         for part in (text.subject, text.body):
-            found |= dict.fromkeys(template.parse(part).variables)
-    return list(found)
+            for place in template.parse(part).places:
+                found.setdefault(place.name, place.kind)
+    return found
 
 
 def to_json(wording: Wording) -> dict[str, Any]:

@@ -21,7 +21,10 @@ ANY = "any role"
 # What a page of the console asks of whom; "open" pages are for anybody.
 CONSOLE = {
     "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
-    "compose/": "message.send",
+    "compose/": "message.send", "compose/preview": "message.send",
+    "templates/": "message.send", "templates/new": "template.manage", "templates/preview": "message.send",
+    "templates/<uuid:template_id>/": "message.send", "templates/<uuid:template_id>/delete": "template.manage",
+    "templates/<uuid:template_id>/versions/<int:number>/": "message.send",
     "messages/": "message.view", "messages/<uuid:message_id>/": "message.view",
     "messages/<uuid:message_id>/read": "message.view", "messages/<uuid:message_id>/recall": "message.recall",
     "messages/<uuid:message_id>/extend": "message.extend",

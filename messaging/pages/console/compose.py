@@ -6,14 +6,17 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponseBase
-from django.views.decorators.http import require_http_methods
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.views.decorators.http import require_http_methods, require_POST
 
 from archive.queries import rules
 from messaging.flows import message
-from messaging.pages.console import shared
-from messaging.queries import customers, desk, policy, profiles
+from messaging.pages.console import shared, templates
+from messaging.queries import customers, desk, policy, preview, profiles
+from messaging.queries import templates as template_queries
 from messaging.rules import compose as rule
+from messaging.rules import template as template_rule
+from messaging.rules import wording
 from portal.kernel import clock, ids
 from portal.kernel.errors import Refusal
 from portal.web import guards
@@ -22,12 +25,35 @@ UNDO_FOR = 5  # seconds; the page waits, the server does not
 
 
 @guards.staff("message.send")
+@require_POST
+def show(request: HttpRequest) -> HttpResponseBase:
+    """The live preview of a text by template, or in Markdown, for the customer who was picked; and what the template asks for."""
+    values = _typed(request)
+    asked = _asked_for(request, values)
+    try:
+        seen = _seen(request, values)
+    except Refusal as refusal:
+        seen = preview.Preview("", problem=preview.said(refusal))
+    return JsonResponse({**templates.vars_of(seen), "asks": asked})
+
+
+def _seen(request: HttpRequest, values: dict[str, Any]) -> preview.Preview:
+    chosen, given = ids.parse_uuid(values.get("customer") or ""), _variables(values)
+    if (template := ids.parse_uuid(values.get("template") or "")) is None:
+        return preview.literal(values.get("subject", ""), values["body"], values.get("format", "text"))
+    text = template_queries.get_template_for(request.actor, template).text
+    if chosen is None:
+        return preview.with_samples(text, given, clock.now())
+    return preview.for_reader(text, preview.reader_for(request.actor, chosen, given))
+
+
+@guards.staff("message.send")
 @require_http_methods(["GET", "POST"])
 def compose(request: HttpRequest) -> HttpResponseBase:
     now = clock.now()
     if request.method == "GET":
         return _page(request, _first_values(request), {}, now)
-    values = {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
+    values = _typed(request)
     try:
         sent = message.send(actor=request.actor, now=now, asked=_asked(values))
     except Refusal as refusal:
@@ -36,8 +62,28 @@ def compose(request: HttpRequest) -> HttpResponseBase:
     return shared.go("message", sent.id)
 
 
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    return {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
+
+
+def _variables(values: dict[str, Any]) -> dict[str, object]:
+    """What was typed for the template's variables, `var-<name>`; an empty one is left to the customer's own fields."""
+    return {name[4:]: typed for name, typed in values.items() if name.startswith("var-") and typed.strip()}
+
+
+def _asked_for(request: HttpRequest, values: dict[str, Any]) -> list[dict[str, str]]:
+    """The variables of the chosen template that are not known of every customer."""
+    chosen = ids.parse_uuid(values.get("template") or "")
+    rows = template_queries.get_templates_for(request.actor).filter(id=chosen) if chosen else []
+    kinds = wording.asked(found[0].text) if (found := template_queries.open_all(list(rows))) else {}
+    wanted = ((name, kind) for name, kind in kinds.items() if name not in template_rule.OF_CUSTOMER)
+    return [{"name": name, "kind": kind, "value": values.get(f"var-{name}", "")} for name, kind in wanted]
+
+
 def _asked(values: dict[str, Any]) -> rule.Compose:
+    template = ids.parse_uuid(values.get("template") or "")
     return rule.Compose(
+        template=template, variables=_variables(values) if template else {}, format=values.get("format", "text"),
         body=values.get("body", ""), subject=values.get("subject", ""), category=values.get("category", ""),
         gone_after=_life(values), gone_after_read=shared.number(values.get("gone_after_read", "")),
         tap_to_reveal=bool(values.get("tap_to_reveal")), send_at=_send_at(values), **_recipient(values),
@@ -76,7 +122,9 @@ def _send_at(values: dict[str, Any]) -> datetime | None:
 
 
 def _errors(refusal: Refusal) -> dict[str, Any]:
-    """Recipients have three fields in the API and one on the page."""
+    """Recipients have three fields in the API and one on the page; a variable is told by its name."""
+    if refusal.fields.get("variable"):
+        return {"errors": {"variables": preview.said(refusal)}}
     told = shared.errors_of(refusal)
     errors = {
         "to" if name in {"customer", "reference"} else name: said for name, said in told.get("errors", {}).items()
@@ -87,6 +135,7 @@ def _errors(refusal: Refusal) -> dict[str, Any]:
 def _first_values(request: HttpRequest) -> dict[str, Any]:
     limits = policy.get_policy().limits
     values: dict[str, Any] = {"gone_after": str(limits.gone_after), "send": "now"}
+    values["template"] = request.GET.get("template", "")
     wanted = ids.parse_uuid(request.GET.get("customer") or "")
     return {**values, **_named(request, wanted)} if wanted else values
 
@@ -103,10 +152,17 @@ def _page(
     current = policy.get_policy()
     context = {
         "values": values, "presets": _presets(current.limits), "read_presets": shared.read_lives(),
-        "categories": _categories(now), "max_life": shared.words_for(current.limits.maximum_gone_after),
+        "templates": _templates(request), "asks": _asked_for(request, values), "categories": _categories(now),
+        "max_life": shared.words_for(current.limits.maximum_gone_after),
         "limit": rule.BODY_LIMIT, "undo_seconds": UNDO_FOR, "time_zone": current.time_zone, **extra,
     }  # fmt: skip
     return shared.draw(request, "compose", "compose", context, status=status)
+
+
+def _templates(request: HttpRequest) -> list[dict[str, str]]:
+    rows = template_queries.get_templates_for(request.actor)
+    named = [{"id": str(row.id), "name": template_queries.name_of(row)} for row in rows]
+    return sorted(named, key=lambda one: one["name"].casefold())
 
 
 def _presets(limits: rule.Limits) -> list[dict[str, Any]]:

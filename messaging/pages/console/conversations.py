@@ -11,7 +11,7 @@ from messaging.flows import conversation as flow
 from messaging.flows import message, words
 from messaging.models import Conversation
 from messaging.pages.console import shared, views
-from messaging.queries import conversations, desk, policy
+from messaging.queries import conversations, desk, policy, templates
 from messaging.rules import compose as rule
 from messaging.rules import state
 from portal.accounts.queries import staff
@@ -49,6 +49,8 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponseBas
 def reply(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
     row = conversations.get_conversation_for(request.actor, conversation_id)
     values = {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
+    if quick := ids.parse_uuid(values.get("quick") or ""):
+        return _page(request, conversation_id, _put_in(request, row, values, quick), {})
     try:
         message.send(actor=request.actor, now=clock.now(), asked=_asked(row, values))
     except Refusal as refusal:
@@ -56,10 +58,26 @@ def reply(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
     return shared.go("conversation", conversation_id)
 
 
+def _quick_answers(request: HttpRequest, row: Conversation) -> list[templates.QuickAnswer]:
+    if not request.actor.may("message.send") or row.state != Conversation.State.OPEN:
+        return []
+    return templates.quick_answers_for(request.actor, row.customer_id)
+
+
+def _put_in(request: HttpRequest, row: Conversation, values: dict[str, Any], quick: UUID) -> dict[str, Any]:
+    """A quick answer is put into the reply and not sent: a person looks at it first. For pages without a script."""
+    found = next((one for one in _quick_answers(request, row) if one.id == quick), None)
+    if found is None:
+        return values
+    typed = values["body"].rstrip()
+    return {**values, "body": f"{typed}\n\n{found.body}" if typed else found.body, "format": found.format}
+
+
 def _asked(row: Conversation, values: dict[str, Any]) -> rule.Compose:
     """An answer to the last thing the customer wrote."""
     return rule.Compose(
-        body=values["body"], customer=row.customer_id, gone_after=shared.number(values.get("gone_after", "")),
+        body=values["body"], format="markdown" if values.get("format") == "markdown" else "text",
+        customer=row.customer_id, gone_after=shared.number(values.get("gone_after", "")),
         in_reply_to=desk.last_from_customer(row.id),
     )  # fmt: skip
 
@@ -95,7 +113,7 @@ def _page(
         "conversation": {**views.conversations([row])[0], **_abilities(request, row)},
         "thread": _thread(said, now),
         "staff_list": staff.get_assignable(),
-        "quick_answers": [],
+        "quick_answers": _quick_answers(request, row),
         "values": {"gone_after": str(limits.gone_after), **values},
         "presets": [preset for preset in shared.lives(limits.maximum_gone_after) if not preset["disabled"]],
         **extra,

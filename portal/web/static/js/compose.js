@@ -1,11 +1,12 @@
 /*
  * The compose page: the phone on the right follows what is written on the left; nothing leaves the page before "Send".
  *
- * Markup it reads: form[data-compose], [data-fill=NAME] filled with text, [data-state=NAME] shown for the state chosen in
- * input[name=preview-state], option[data-kept] of the category, [data-picker] with data-url (answers
- * {"results": [{"id", "name", "reference", "contact"}]} for ?q=…&format=json).
+ * Markup it reads: form[data-compose], [data-fill=NAME] filled with text, [data-body] with the message, [data-state=NAME] shown for the state chosen in
+ * input[name=preview-state], option[data-kept] of the category, [data-picker] as picker.js has it.
  */
 import { locale, now } from "./clock.js";
+import { pick } from "./picker.js";
+import { rich } from "./rich.js";
 import { announce, duration, expiredAt } from "./ring.js";
 
 const form = document.querySelector("form[data-compose]");
@@ -51,8 +52,7 @@ function clocks() {
 const sealed = () => Boolean(Number(value("gone_after_read"))) || field("tap_to_reveal")?.checked;
 
 function preview() {
-  fill("subject", value("subject"));
-  fill("body", value("body") || "Your text appears here as you write.");
+  show(served() ? seen : { subject: value("subject"), body: value("body") });
   fill("sealed-words", Number(value("gone_after_read"))
     ? `Disappears ${duration(Number(value("gone_after_read")) * 1000, "en", "long")} after opening`
     : "Open it when nobody looks over your shoulder");
@@ -65,6 +65,78 @@ function preview() {
   fill("tomb", expiredAt(now()));
   fill("phone-time", new Intl.DateTimeFormat("en", { timeStyle: "short", hourCycle: "h23" }).format(now()));
 }
+
+function show(text) {
+  fill("subject", text.subject);
+  fill("problem", text.problem ?? "");
+  for (const node of stage.querySelectorAll("[data-body]")) {
+    node.className = text.html ? "phone-text rich" : "phone-text";
+    node.textContent = text.html ? "" : text.body || (text.problem ? "" : "Your text appears here as you write.");
+    if (text.html) node.append(rich(text.html));
+  }
+}
+
+/* ---- a text that the server makes: by template, or of Markdown ---- */
+const PAUSE = 300; // ms without a key, then it is asked
+const NOTHING = { subject: "", body: "", asks: [] };
+const served = () => Boolean(value("template")) || value("format") === "markdown";
+let seen = NOTHING;
+let asking = null;
+let pause = 0;
+
+function askSoon() {
+  clearTimeout(pause);
+  if (served()) pause = setTimeout(ask, PAUSE);
+}
+
+async function ask() {
+  asking?.abort();
+  asking = new AbortController();
+  try {
+    const answer = await fetch(form.dataset.previewUrl, {
+      method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" }, signal: asking.signal,
+    });
+    if (!answer.ok) return;
+    seen = await answer.json();
+    variables(seen.asks);
+    preview();
+  } catch {
+    // Offline, or asked again meanwhile: what stands there stays.
+  }
+}
+
+/* The fields of the chosen template; what was typed into one that stays, stays. */
+function variables(asks) {
+  const place = form.querySelector("[data-variables]");
+  const there = [...place.querySelectorAll("input")].map((input) => input.name.slice(4));
+  if (there.join("\n") === asks.map((one) => one.name).join("\n")) return;
+  const typed = Object.fromEntries([...place.querySelectorAll("input")].map((input) => [input.name, input.value]));
+  place.replaceChildren(...asks.map((one, index) => variable(one, index, typed[`var-${one.name}`] ?? "")));
+}
+
+function variable({ name, kind }, index, typed) {
+  const input = document.createElement("input");
+  const type = kind === "date" ? "date" : "text";
+  Object.assign(input, { className: "input", id: `f-var-${index}`, name: `var-${name}`, type, value: typed, autocomplete: "off" });
+  if (kind === "number") input.inputMode = "decimal";
+  const label = document.createElement("label");
+  Object.assign(label, { htmlFor: input.id, textContent: name });
+  const box = document.createElement("div");
+  box.className = "field";
+  box.append(label, input);
+  return box;
+}
+
+/* From a template to a text of its own: what the customer would get, to be changed. */
+form.querySelector("[data-unfold]").addEventListener("click", () => {
+  if (seen.problem) return announce(seen.problem);
+  field("template").value = "";
+  field("subject").value = seen.subject;
+  field("body").value = seen.body;
+  field("format").value = seen.html ? "markdown" : "text";
+  follow();
+  field("body").focus();
+});
 
 /* Restarts a ring only when its life changed: typing must not wind it up again. */
 function run(ring, lasts, rest) {
@@ -107,6 +179,12 @@ function couple() {
   tap.disabled = timed;
   if (timed) tap.checked = true;
   form.querySelector("[data-tap-why]").hidden = !timed;
+  const templated = Boolean(value("template"));
+  form.querySelector("[data-by-template]").hidden = !templated;
+  form.querySelector("[data-unfold]").hidden = !templated;
+  form.querySelector("[data-own]").hidden = templated;
+  for (const input of form.querySelectorAll("[data-own] :is(input, textarea)")) input.disabled = templated;
+  field("body").required = !templated;
   form.querySelector("[data-custom-life]").hidden = value("gone_after") !== "custom";
   form.querySelector("[data-later]").hidden = value("send") !== "later";
 }
@@ -116,6 +194,7 @@ function follow() {
   clocks();
   measure();
   preview();
+  askSoon();
 }
 
 /* A category brings its own usual life; what the writer chose by hand stays. */
@@ -141,91 +220,7 @@ follow();
 
 /* ---- to whom ---- */
 const picker = document.querySelector("[data-picker]");
-if (picker) pick(picker);
-
-function pick(root) {
-  const input = root.querySelector("input[role=combobox]");
-  const chosen = root.querySelector("input[type=hidden]");
-  const options = root.querySelector("[role=listbox]");
-  let found = [];
-  let at = -1;
-  let asking;
-
-  const close = () => {
-    options.hidden = true;
-    input.setAttribute("aria-expanded", "false");
-    input.removeAttribute("aria-activedescendant");
-  };
-
-  const mark = (index) => {
-    at = (index + found.length) % found.length;
-    [...options.children].forEach((node, each) => node.setAttribute("aria-selected", String(each === at)));
-    input.setAttribute("aria-activedescendant", options.children[at].id);
-    options.children[at].scrollIntoView({ block: "nearest" });
-  };
-
-  const choose = (index) => {
-    const customer = found[index];
-    chosen.value = customer.id;
-    input.value = customer.name || customer.reference || customer.contact;
-    fill("customer", input.value);
-    close();
-  };
-
-  const show = () => {
-    options.replaceChildren(...found.map((customer, index) => {
-      const item = document.createElement("li");
-      item.id = `${options.id}-${index}`;
-      item.setAttribute("role", "option");
-      const name = document.createElement("span");
-      name.textContent = customer.name || "No name";
-      const more = document.createElement("small");
-      more.textContent = [customer.reference, customer.contact].filter(Boolean).join(" · ");
-      item.append(name, more);
-      item.addEventListener("pointerdown", (event) => { event.preventDefault(); choose(index); });
-      return item;
-    }));
-    options.hidden = !found.length;
-    input.setAttribute("aria-expanded", String(Boolean(found.length)));
-    at = -1;
-    announce(found.length ? `${found.length} customers found` : "No customer found");
-  };
-
-  async function ask() {
-    asking?.abort();
-    asking = new AbortController();
-    const url = new URL(root.dataset.url, location.href);
-    url.searchParams.set("q", input.value.trim());
-    url.searchParams.set("format", "json");
-    try {
-      const answer = await fetch(url, { headers: { Accept: "application/json" }, signal: asking.signal });
-      if (!answer.ok) return;
-      found = (await answer.json()).results.slice(0, 8);
-      show();
-    } catch (error) {
-      // Offline: the field still takes a phone number, an e-mail address or a reference, and the server looks it up.
-      if (error.name !== "AbortError") close();
-    }
-  }
-
-  let waiting;
-  input.addEventListener("input", () => {
-    chosen.value = "";
-    clearTimeout(waiting);
-    if (input.value.trim().length < 2) return close();
-    waiting = setTimeout(ask, 180);
-  });
-  input.addEventListener("blur", close);
-  input.addEventListener("keydown", (event) => {
-    if (options.hidden) return;
-    if (event.key === "ArrowDown") mark(at + 1);
-    else if (event.key === "ArrowUp") mark(at - 1);
-    else if (event.key === "Enter" && at >= 0) choose(at);
-    else if (event.key === "Escape") close();
-    else return;
-    event.preventDefault();
-  });
-}
+if (picker) pick(picker, (customer) => { fill("customer", customer?.name ?? ""); askSoon(); });
 
 /* ---- a moment to think again ---- */
 const undo = document.getElementById("undo-dialog");
