@@ -32,7 +32,8 @@ def one_of_each(cast: Cast, mark: str) -> Things:
         )
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "audience_id": named, "template_id": written, "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
+        "key_id": made.id, "audience_id": named, "template_id": written,
+        "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}
 
