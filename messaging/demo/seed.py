@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from messaging.demo import handset, holds, rules, texts
+from messaging.demo import handset, holds, letters, rules, texts
 from messaging.flows import consent, customer, enrolment, expiry, message, opening
 from messaging.models import Customer
 from messaging.rules.compose import Compose
@@ -65,6 +65,7 @@ def _make(slug: str, words: dict, data: Path, count: int, say: Say) -> tuple[ten
             rules.seed(officer, slug)
             _past(then, author, slug, words, count, say)
     with tenancy.tenant_scope(opened.place):
+        letters.seed(author, slug)
         _present(author, words)
         holds.seed(officer, slug, LINKS)
     return opened.place, {

@@ -41,8 +41,19 @@ def reader_for(actor: Actor, customer_id: UUID, given: Mapping[str, object] | No
 
 def in_each_language(text: wording.Wording, reader: Reader | None, now: datetime) -> list[Preview]:
     """A draft of a template, in all its languages. Without a reader samples stand where values would; with one, only for
-    what a call may bring along."""
-    return [_one(text, tag, reader, now) for tag in text.texts]
+    what a call may bring along. A variable that nobody would fill is a problem here as it is when it is saved."""
+    known = {*template.OF_CUSTOMER, *text.variables, *templates.known_fields()}
+    return [_checked(text, tag, known) or _one(text, tag, reader, now) for tag in text.texts]
+
+
+def _checked(text: wording.Wording, tag: str, known: set[str]) -> Preview | None:
+    one = text.texts[tag]
+    try:
+        for part, name in ((one.subject, "subject"), (one.body, "body")):
+            template.check_known(template.parse(part, name), known, name)
+    except Refusal as refusal:
+        return Preview(tag, problem=said(refusal), field=str(refusal.fields["field"]))
+    return None
 
 
 def with_samples(text: wording.Wording, given: Mapping[str, object], now: datetime) -> Preview:
