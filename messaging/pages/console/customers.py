@@ -91,12 +91,19 @@ def _page(request: HttpRequest, row: Customer, issued: enrolment.Issued | None =
             **shared.may(request, can_invite="customer.invite", can_erase="customer.manage", can_send="message.send"),
         },
         "consents": desk.consents_of(row.id),
-        "devices": views.devices(list(devices.get_devices_for(request.actor, customer=row.id)), now),
+        "devices": _devices(request, row.id, now),
         "enrolment": _enrolment(row, profile, now, issued),
         "page_messages": views.messages(request.actor, recent, now),
     }  # fmt: skip
     trail = (TRAIL, (profile.name or "No name", ""))
     return shared.draw(request, "customer", "customers", context, trail=trail)
+
+
+def _devices(request: HttpRequest, customer_id: UUID, now: datetime) -> list[dict[str, Any]]:
+    """Whoever may see the customer need not be one who may see devices."""
+    if not request.actor.may("device.view"):
+        return []
+    return views.devices(list(devices.get_devices_for(request.actor, customer=customer_id)), now)
 
 
 def _enrolment(
