@@ -1,12 +1,11 @@
 """The device's doors over HTTP. Pages hold no content; every answer is `no-store`; GET never reveals, burns or marks
 read."""
 
-from pathlib import Path
 from uuid import UUID
 
-from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import trans_real
 from django.views.decorators.http import require_GET
 
 from messaging.flows import device, enrolment, message, nonce, receipt
@@ -15,8 +14,11 @@ from messaging.queries import inbox, kept
 from portal.kernel import clock, ids
 from portal.kernel.actors import Actor
 from portal.kernel.errors import not_found
+from portal.web import statics
 
 COOKIE_LIVES_FOR = 400 * 86400  # the longest browsers allow
+LANGUAGE_COOKIE = "__Host-ebb-language"  # set by the page's own script, see words.js
+LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "nl"})
 
 
 @require_GET
@@ -113,10 +115,8 @@ def sign_out(request: HttpRequest, actor: Actor) -> HttpResponse:
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:
     """Served here, not from /static/: a worker may only look after what lies below its own address."""
-    found = finders.find("js/inbox/sw.js")
-    if not found:
-        raise not_found("file")
-    answer = HttpResponse(Path(str(found)).read_bytes(), content_type="text/javascript; charset=utf-8")
+    script = (statics.HOUSE / "js" / "inbox" / "sw.js").read_bytes()
+    answer = HttpResponse(script, content_type="text/javascript; charset=utf-8")
     answer["Service-Worker-Allowed"] = "/inbox/"
     return answer
 
@@ -127,7 +127,15 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
-    return render(request, template, context)
+    wished = _language(request)
+    return render(request, template, {"wished": wished, "book": f"js/inbox/words/{wished}.js", **context})
+
+
+def _language(request: HttpRequest) -> str:
+    """Of the page's own words: what this browser was last told to use, else what it asks for."""
+    asked = trans_real.parse_accept_lang_header(request.headers.get("Accept-Language", "").lower())
+    tags = [request.COOKIES.get(LANGUAGE_COOKIE, ""), *(tag.split("-")[0] for tag, _ in asked)]
+    return next((tag for tag in tags if tag in LANGUAGES), "en")
 
 
 def _recover_page(request: HttpRequest) -> HttpResponse:

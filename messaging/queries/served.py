@@ -6,6 +6,9 @@ from portal.kernel.actors import Actor
 
 
 def customers(actor: Actor) -> list[dict[str, str]]:
-    """[{"id", "name"}]."""
+    """[{"id", "name", "language"}]."""
     rows = Customer.objects.filter(id__in=actor.customers, state=Customer.State.ACTIVE).order_by("id")
-    return [{"id": str(row.id), "name": profiles.open_(row.id, row.sealed_profile).name} for row in rows]
+    return [
+        {"id": str(row.id), "name": profiles.open_(row.id, row.sealed_profile).name, "language": row.language}
+        for row in rows
+    ]

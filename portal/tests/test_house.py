@@ -148,4 +148,6 @@ def test_every_script_and_style_is_used():
         file.read_text() for file in sources()
     ]
     words = "\n".join(texts)
-    assert not [named(file) for file in files if file.name not in words]
+    made = set(re.findall(r"\./(\w+)/\$\{\w+\}\.js", words))  # a book of words, by the name of its language
+    assert made == {"words"}
+    assert not [named(file) for file in files if file.name not in words and file.parent.name not in made]

@@ -38,4 +38,5 @@ BARE = {
     "portal/sealing/hpke.py": "parsed public keys of archive recipients",
     "portal/web/frame.py": "functions that fill the page frame",
     "portal/web/health.py": "functions that check",
+    "portal/web/statics.py": "the static files, as the release has them",
 }

@@ -20,7 +20,7 @@ def test_a_link_makes_a_device_and_names_its_customers(cast) -> None:
     phone = Phone()
     answer = phone.enrol(token)
     assert answer.status_code == 201
-    assert answer.json()["customers"] == [{"id": str(customer), "name": "Ada"}]
+    assert answer.json()["customers"] == [{"id": str(customer), "name": "Ada", "language": "en"}]
     cookie = answer.cookies["__Host-ebb-device"]
     assert cookie["secure"]
     assert cookie["httponly"]

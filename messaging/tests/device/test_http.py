@@ -15,7 +15,7 @@ def test_a_proof_opens_the_state_once(cast) -> None:
     answer = phone.client.get("/inbox/state", headers=headers)
     told = answer.json()
     assert answer["Cache-Control"] == "no-store"
-    assert told["customers"] == [{"id": str(customer), "name": "Ada"}]
+    assert told["customers"] == [{"id": str(customer), "name": "Ada", "language": "en"}]
     assert [(m["id"], m["body"], m["state"]) for m in told["messages"]] == [(str(sent), "Hello Ada", "sent")]
     again = phone.client.get("/inbox/state", headers=headers)
     assert (again.status_code, again.json()["code"]) == (401, "not_proved")

@@ -37,14 +37,13 @@ export function fan(many, now) {
 
 /** What was written and is not in a state yet. */
 export function draft(one, acts) {
-  const unsure = one.state === "unsure";
-  const key = { sending: "sending", accepted: "received", unsure: "unsure" }[one.state];
+  const key = { sending: "sending", waiting: "waiting", accepted: "received", unsure: "unsure" }[one.state];
+  const left = { waiting: ["discard"], unsure: ["retry", "discard"] }[one.state];
   return el("article", { class: `bubble mine ${one.state}` },
     el("span", { class: "visually-hidden" }, say("you")),
     words(one.body),
     el("p", { class: "times" }, say(key)),
-    unsure && el("p", { class: "acts" },
-      button("retry", () => acts.retry(one)), button("discard", () => acts.discard(one))));
+    left && el("p", { class: "acts" }, ...left.map((act) => button(act, () => acts[act](one)))));
 }
 
 // Byte for byte: no markup is read, no link is made; a direction override in it ends where the words end.

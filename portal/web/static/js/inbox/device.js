@@ -1,10 +1,15 @@
 // Leaving nothing behind: the key, its database, the shell's caches and the service worker.
 
 import * as keystore from "./keystore.js";
+import * as words from "./words.js";
 
+/** Registers the worker and tells it which files this page runs on. */
 export async function shell() {
   try {
-    await navigator.serviceWorker?.register("/inbox/sw.js", { scope: "/inbox/" });
+    await navigator.serviceWorker.register("/inbox/sw.js", { scope: "/inbox/" });
+    const { active } = await navigator.serviceWorker.ready;
+    const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
+    active.postMessage({ keep: [...loaded, new URL("./away.js", import.meta.url).href] });
   } catch {
     // The inbox works without it; only the calm page for "no network" is missing then.
   }
@@ -12,6 +17,7 @@ export async function shell() {
 
 /** The key first: without it nothing else here opens anything. */
 export async function forgetKey() {
+  words.forget();
   await keystore.destroy();
 }
 

@@ -1,5 +1,5 @@
-// What this browser keeps: one P-256 key pair that scripts can use and cannot read, and the device's id. Nothing else,
-// ever: no names, no messages. A non-extractable key still lies in the browser's profile on disk, so it stops a
+// What this browser keeps: one P-256 key pair that scripts can use and cannot read, and the device's id. Nothing else but
+// the tag of a language (words.js), ever: no names, no messages. A non-extractable key still lies in the browser's profile on disk, so it stops a
 // script or a stolen cookie, not a copied profile.
 //
 // "Not my device" holds the key in this module's memory only: it ends with the tab.

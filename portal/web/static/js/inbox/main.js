@@ -17,6 +17,7 @@ import * as reading from "./seen.js";
 import * as socket from "./socket.js";
 import * as store from "./store.js";
 import * as viewing from "./view.js";
+import * as words from "./words.js";
 
 const LATER = 45_000; // how often a locked device asks whether it still is
 
@@ -60,7 +61,10 @@ export function start(device, { keep = true } = {}) {
 
   function online(kind) {
     if (kind === "connecting" || kind === "offline") out.broke();
-    if (mode === "live" || mode === "silent") line.show(kind === "open" ? "" : kind);
+    if (mode !== "live" && mode !== "silent") return;
+    const was = line.shown();
+    line.show(kind === "open" ? "" : kind);
+    if (kind === "open" && was) line.pass("back_online");
   }
 
   function state(told, asked, fresh) {
@@ -69,8 +73,18 @@ export function start(device, { keep = true } = {}) {
     store.apply(told, asked, fresh);
     loaded = true;
     out.settle(asked);
+    out.resume();
     if (fresh) acts.delivered(told.messages.filter((message) => message.state === "sent"));
     render();
+    words.heed(told.customers?.[0]?.language).then((changed) => changed && anew());
+  }
+
+  // In another language every label is another: all of it is made again.
+  function anew() {
+    link.stop();
+    unwatch();
+    clear();
+    start(device, { keep });
   }
 
   function frame(told) {

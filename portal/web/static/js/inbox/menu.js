@@ -1,22 +1,25 @@
 // The menu in the head of the page: shown while a device is in.
 
 const node = document.querySelector(".inbox-menu");
+let acts = {};
+
+node?.querySelector("[data-sign-out]").addEventListener("click", () => {
+  node.open = false;
+  acts.signOut?.();
+});
+addEventListener("click", (event) => {
+  if (node && !node.contains(event.target)) node.open = false;
+});
+node?.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !node.open) return;
+  node.open = false;
+  node.querySelector("summary").focus();
+});
 
 /** on: {signOut()} */
 export function open(on) {
+  acts = on;
   show(true);
-  node.querySelector("[data-sign-out]").addEventListener("click", () => {
-    node.open = false;
-    on.signOut();
-  });
-  addEventListener("click", (event) => {
-    if (!node.contains(event.target)) node.open = false;
-  });
-  node.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !node.open) return;
-    node.open = false;
-    node.querySelector("summary").focus();
-  });
 }
 
 export function show(yes) {

@@ -2,7 +2,7 @@
 //
 // A socket answers `accepted` without saying to what, so one goes out at a time. When the line breaks before the
 // answer nobody can know: the next state shows whether it arrived, and if not the customer decides, because sending
-// twice to a clinic is worse than being asked.
+// twice to a clinic is worse than being asked. What is written without a network was never sent: it waits.
 
 import * as clock from "./clock.js";
 import { fromBusiness } from "./store.js";
@@ -12,7 +12,7 @@ const WAIT = 15_000;
 
 /** carry(frame) → true when a socket took it; post(value) → {id} over HTTP; changed() after every change. */
 export function create({ carry, post, changed }) {
-  let drafts = []; // {key, for, body, in_reply_to, at, state: sending | accepted | unsure, id?}
+  let drafts = []; // {key, for, body, in_reply_to, at, state: sending | waiting | accepted | unsure, id?}
   let flying = null;
   let timer = 0;
   let count = 0;
@@ -32,6 +32,7 @@ export function create({ carry, post, changed }) {
     const { body, in_reply_to } = mine;
     const value = { for: mine.for, body, ...(in_reply_to && { in_reply_to }) };
     if (carry({ type: "write", ...value })) return;
+    if (!navigator.onLine) return land({ state: "waiting" });
     post(value).then((answer) => accepted(answer?.id ?? answer?.message?.id), () => doubt(mine));
   }
 
@@ -71,6 +72,11 @@ export function create({ carry, post, changed }) {
     retry(one) {
       Object.assign(one, { state: "sending", at: clock.now() });
       changed();
+      next();
+    },
+    /** The server is heard again. */
+    resume() {
+      for (const one of drafts) if (one.state === "waiting") Object.assign(one, { state: "sending", at: clock.now() });
       next();
     },
     discard(one) {

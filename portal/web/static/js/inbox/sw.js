@@ -1,10 +1,12 @@
 // The service worker of /inbox/: keeps the shell (stylesheets, scripts, pictures) and nothing else.
 //
-// What it must never do: keep a page, a state, a message, a nonce, or anything with a query. It only ever answers GETs
-// for static files, from the network first, so that an update is seen at once; without a network it says so calmly.
+// What it must never do: keep a page, a state, a message, a nonce, or anything with a query. It only ever answers GETs for
+// static files whose address names their content, which therefore never grow old; a page that is open says which of them it
+// runs on, and all others go. Without a network it says so calmly.
 
-const SHELL = "ebb-shell-1";
-const KEPT = new Set(["style", "script", "image", "font"]);
+const SHELL = "ebb-shell-2";
+const KEPT = new Set(["style", "script", "image", "font", "manifest"]);
+const STATIC = /^\/static\/[0-9a-f]{12}\//;
 
 self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
 
@@ -15,29 +17,45 @@ self.addEventListener("activate", (event) => event.waitUntil((async () => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== self.location.origin) return;
+  if (request.method !== "GET" || new URL(request.url).origin !== self.location.origin) return;
   if (request.mode === "navigate") event.respondWith(fetch(request).catch(away));
-  else if (isShell(request, url)) event.respondWith(shell(request));
+  else if (KEPT.has(request.destination) && isShell(request.url)) event.respondWith(shell(request));
 });
 
-// A static file by what asks for it and where it lies: never below /inbox/ (messages, attachments) or /api/.
-function isShell(request, url) {
-  return KEPT.has(request.destination) && url.pathname.startsWith("/static/") && !url.search;
+self.addEventListener("message", (event) => {
+  if (Array.isArray(event.data?.keep)) event.waitUntil(keep(event.data.keep.filter(isShell)));
+});
+
+// By where it lies: never below /inbox/ (messages, attachments) or /api/.
+function isShell(address) {
+  const url = new URL(address, self.location);
+  return url.origin === self.location.origin && STATIC.test(url.pathname) && !url.search;
 }
 
 async function shell(request) {
   const cache = await caches.open(SHELL);
-  try {
-    const response = await fetch(request);
-    const open = response.ok && response.type === "basic" && !/no-store/.test(response.headers.get("Cache-Control") ?? "");
-    if (open) await cache.put(request, response.clone());
-    return response;
-  } catch (problem) {
-    const kept = await cache.match(request);
-    if (kept) return kept;
-    throw problem;
+  const kept = await cache.match(request);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (isOpen(response)) await cache.put(request, response.clone());
+  return response;
+}
+
+// A release leaves the addresses of the last one behind.
+async function keep(addresses) {
+  const cache = await caches.open(SHELL);
+  const wanted = new Set(addresses.map((address) => new URL(address, self.location).href));
+  for (const { url } of await cache.keys()) {
+    if (!wanted.delete(url)) await cache.delete(url);
   }
+  await Promise.all([...wanted].map(async (address) => {
+    const response = await fetch(address).catch(() => null);
+    if (response && isOpen(response)) await cache.put(address, response);
+  }));
+}
+
+function isOpen(response) {
+  return response.ok && response.type === "basic" && !/no-store/.test(response.headers.get("Cache-Control") ?? "");
 }
 
 const WORDS = {
@@ -45,26 +63,29 @@ const WORDS = {
   de: ["Keine Verbindung", "Dieses Gerät bewahrt keine Nachrichten auf. Sie kommen mit der Verbindung zurück.", "Noch einmal versuchen"],
   es: ["Sin conexión", "Este dispositivo no guarda mensajes. Vuelven con la conexión.", "Intentar de nuevo"],
   fr: ["Pas de connexion", "Cet appareil ne garde aucun message. Ils reviennent avec la connexion.", "Réessayer"],
+  ar: ["لا يوجد اتصال", "لا يحتفظ هذا الجهاز بأي رسائل. تعود مع الاتصال.", "حاول مرة أخرى"],
   nl: ["Geen verbinding", "Dit apparaat bewaart geen berichten. Ze komen terug met de verbinding.", "Opnieuw proberen"],
 };
 
 // Made here of these words alone, so that no page with anybody's name in it is ever kept.
 async function away() {
-  const kept = await (await caches.open(SHELL)).keys();
-  const sheets = kept.map((request) => new URL(request.url).pathname).filter((path) => path.endsWith(".css"));
+  const kept = (await (await caches.open(SHELL)).keys()).map((request) => new URL(request.url).pathname);
+  const sheets = kept.filter((path) => path.endsWith(".css"));
+  const scripts = kept.filter((path) => path.endsWith("/inbox/away.js"));
   const tags = (self.navigator.languages ?? []).map((tag) => tag.toLowerCase().split("-")[0]);
   const language = tags.find((tag) => tag in WORDS) ?? "en";
   const [title, words, again] = WORDS[language];
-  const page = `<!doctype html><html lang="${language}"><meta charset="utf-8">`
+  const page = `<!doctype html><html lang="${language}" dir="${language === "ar" ? "rtl" : "ltr"}"><meta charset="utf-8">`
     + `<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">`
-    + `<title>${title}</title>${sheets.map((path) => `<link rel="stylesheet" href="${path}">`).join("")}<body>`
+    + `<title>${title}</title>${sheets.map((path) => `<link rel="stylesheet" href="${path}">`).join("")}`
+    + `${scripts.map((path) => `<script type="module" src="${path}"></script>`).join("")}<body>`
     + `<div class="inbox"><div></div><main class="inbox-main"><section class="calm"><h1>${title}</h1><p>${words}</p>`
     + `<a class="button" href="/inbox/">${again}</a></section></main></div>`;
   return new Response(page, {
     status: 503,
     headers: {
       "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
-      "Content-Security-Policy": "default-src 'none'; style-src 'self'",
+      "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'",
     },
   });
 }

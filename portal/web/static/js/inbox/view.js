@@ -180,6 +180,9 @@ export function banner() {
     else timer = setTimeout(put, key === "connecting" ? 1200 : 0, key);
   }
 
+  /** Whether it tells of trouble just now. */
+  const shown = () => Boolean(standing) && !node.hidden;
+
   function put(key) {
     text(node, say(key));
     node.dataset.kind = key;
@@ -196,5 +199,5 @@ export function banner() {
     }, 6000);
   }
 
-  return { node, show, pass };
+  return { node, show, pass, shown };
 }

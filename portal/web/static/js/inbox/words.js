@@ -1,34 +1,59 @@
 // The page's own words in the customer's language; the business's words are never touched.
 //
-// The server may know the language (`<meta name="ebb-language">`); else the browser says. English stands behind every gap.
+// Only the one book that is needed is fetched. The server names the language (`<meta name="ebb-language">`): the one this
+// browser was last told to use, else what the browser asks for. Once the business says which it writes to this customer in,
+// the page changes to it and remembers its tag in a cookie, the only thing it keeps beside the key.
 
-import de from "./words/de.js";
-import en from "./words/en.js";
-import es from "./words/es.js";
-import fr from "./words/fr.js";
-import nl from "./words/nl.js";
-
-const BOOKS = { de, en, es, fr, nl };
-const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
+const BOOKS = new Set(["ar", "de", "en", "es", "fr", "nl"]);
+const RIGHT_TO_LEFT = new Set(["ar"]);
+const COOKIE = "__Host-ebb-language";
 
 const BUSINESS = document.querySelector("[data-business]")?.dataset.business ?? "";
 
-export const language = choose();
-const book = BOOKS[language];
+export let language = "";
+let book = {};
+let faces = {};
+
+await use(choose());
 
 function choose() {
   const wished = [document.querySelector("meta[name=ebb-language]")?.content, ...(navigator.languages ?? [])];
-  const short = wished.filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
-  return short.find((tag) => tag in BOOKS) ?? "en";
+  return wished.map(known).find(Boolean) ?? "en";
+}
+
+function known(tag) {
+  const short = (tag ?? "").toLowerCase().split("-")[0];
+  return BOOKS.has(short) ? short : null;
+}
+
+async function use(chosen) {
+  book = (await import(`./words/${chosen}.js`)).default;
+  language = chosen;
+  faces = {};
+}
+
+/** The business writes to this customer in `tag`. English may only mean that nobody asked, so it changes nothing.
+ *  → whether the page has to be drawn anew. */
+export async function heed(tag) {
+  const told = known(tag);
+  if (!told || told === language || told === "en") return false;
+  await use(told);
+  document.cookie = `${COOKIE}=${told}; path=/; secure; samesite=strict; max-age=34560000`;
+  speak();
+  return true;
+}
+
+export function forget() {
+  document.cookie = `${COOKIE}=; path=/; secure; samesite=strict; max-age=0`;
 }
 
 /** say("gone_at", {time}) → a sentence. `{business}` is known to every page. */
 export function say(key, values = {}) {
   const all = { ...values, business: BUSINESS, host: location.host };
-  return (book[key] ?? en[key]).replace(/\{(\w+)\}/g, (_, name) => all[name] ?? "");
+  return (book[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => all[name] ?? "");
 }
 
-/** Speaks what a template left to us: `data-say="key"`, its values in `data-*`; dates and durations by `data-is`. */
+/** Speaks what a template left to us: `data-say`, its values in `data-*`; dates and durations by `data-is`. */
 export function speak(root = document) {
   document.documentElement.lang = language;
   document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
@@ -44,35 +69,40 @@ export function speak(root = document) {
 
 // --- times, in the reader's zone and language ---
 
-// Of the reader's own regions the one that fits the language: en-GB says 14:02 where en-US says 2:02 PM.
-const region = (navigator.languages ?? []).find((tag) => tag.toLowerCase().split("-")[0] === language) ?? language;
-const format = (options) => new Intl.DateTimeFormat(region, options);
-const clockFace = format({ hour: "2-digit", minute: "2-digit" });
-const dayFace = format({ day: "numeric", month: "long", year: "numeric" });
-const shortFace = format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const weekFace = format({ weekday: "long", day: "numeric", month: "long" });
-const exactFace = format({ dateStyle: "full", timeStyle: "long" });
+const FACES = {
+  clock: { hour: "numeric", minute: "2-digit" },
+  day: { day: "numeric", month: "long", year: "numeric" },
+  short: { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" },
+  week: { weekday: "long", day: "numeric", month: "long" },
+  exact: { dateStyle: "full", timeStyle: "long" },
+};
 
-export const time = (at) => clockFace.format(new Date(at));
-export const exact = (at) => exactFace.format(new Date(at));
+// Of the reader's own regions the one that fits the language: en-GB says 14:02 where en-US says 2:02 PM.
+function face(name) {
+  const region = (navigator.languages ?? []).find((tag) => known(tag) === language) ?? language;
+  return (faces[name] ??= new Intl.DateTimeFormat(region, FACES[name]));
+}
+
+export const time = (at) => face("clock").format(new Date(at));
+export const exact = (at) => face("exact").format(new Date(at));
 
 /** A calendar day stays that day in every zone; an instant is shown in the reader's. */
 export function day(value) {
   const bare = /^\d{4}-\d{2}-\d{2}$/.test(value);
-  return dayFace.format(bare ? new Date(`${value}T12:00:00`) : new Date(value));
+  return face("day").format(bare ? new Date(`${value}T12:00:00`) : new Date(value));
 }
 
 /** dated("gone", …) → "Gone from here at 14:02" today, "… on 26 Nov, 14:02" on any other day. */
 export function dated(key, at, now) {
   const same = new Date(at).toDateString() === new Date(now).toDateString();
-  return same ? say(`${key}_at`, { time: time(at) }) : say(`${key}_on`, { time: shortFace.format(new Date(at)) });
+  return same ? say(`${key}_at`, { time: time(at) }) : say(`${key}_on`, { time: face("short").format(new Date(at)) });
 }
 
 /** A heading above the messages of one day. */
 export function heading(at, now) {
   const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
   if (days === 0) return say("today");
-  return days === 1 ? say("yesterday") : weekFace.format(new Date(at));
+  return days === 1 ? say("yesterday") : face("week").format(new Date(at));
 }
 
 const count = (n, unit) =>
