@@ -32,10 +32,10 @@ from django.db.models import Min
 
 from archive.flows import approval, disposing, guard
 from archive.models import Approval, DisposalPolicy, DisposalRun, Record, Review
-from archive.queries import due, holds
+from archive.queries import colleagues, due, holds
 from archive.rules import acts
 from archive.rules import disposal as rules
-from portal.kernel import clock, errors, jobs, unit
+from portal.kernel import clock, errors, ids, jobs, unit
 from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
 
@@ -276,7 +276,16 @@ def _wait(u: unit.Unit, run: DisposalRun, wanted: int, total: int, now: datetime
     run.state, run.due = State.WAITING, wanted
     u.entry(_draft("disposal.stopped", run, by=AT_CEILING, **codes))
     reason = f"A run would dispose of up to {wanted} of {total} records; {run.allowed} may go without asking."
-    run.approval_id = approval.ask(actor=CLOCK, now=now, kind=CEILING, target=run.id, codes=codes, reason=reason).id
+    asker = _asker(run)
+    run.approval_id = approval.ask(actor=asker, now=now, kind=CEILING, target=run.id, codes=codes, reason=reason).id
+
+
+def _asker(run: DisposalRun) -> Actor:
+    """Whoever began the run, so that it is somebody else who decides; the clock where it did, or where they left."""
+    kind, _, raw = run.asked_by.partition(":")
+    person = ids.parse_uuid(raw) if kind == "staff" else None
+    found = colleagues.people.actor_of(person) if person else None
+    return found if found and found.may("disposal.manage") else CLOCK
 
 
 def _ceiling(total: int) -> int:

@@ -12,7 +12,7 @@ from archive.ledger import entry
 from archive.models import Approval, Batch, Bucket, DisposalRun, Disposed, Entry, Record, Rule
 from archive.queries import sealed, verification
 from archive.rules import events
-from archive.tests.conftest import PASSPHRASE, Home, fail_after, happen, keep, snapshot
+from archive.tests.conftest import PASSPHRASE, Home, Team, fail_after, happen, keep, snapshot
 from portal.kernel import actors, clock, ids
 from portal.kernel.errors import Refusal
 
@@ -195,6 +195,20 @@ def test_the_ceiling_stops_before_anything_goes_and_asks(home: Home, fake: clock
         pass
     stopped.refresh_from_db()
     assert (stopped.state, stopped.disposed, len(left())) == ("finished", 3, 1)
+
+
+def test_who_began_a_run_does_not_lift_its_ceiling(home: Home, team: Team, fake: clock.Fake) -> None:
+    keep(*[over() for _ in range(3)])
+    disposal.change_limits(actor=home.officer, now=clock.now(), limits=disposal.Limits(10, 10**6, 1))
+    fake.advance(days=6)
+    mine = run(home.officer)
+    with pytest.raises(Refusal, match="own_request"):
+        approval.approve(actor=home.officer, now=clock.now(), approval_id=mine.approval_id)
+    approval.withdraw(actor=home.officer, now=clock.now(), approval_id=mine.approval_id)
+    team.leave(home.owner)
+    alone = run(home.officer)
+    assert Approval.objects.get(id=alone.approval_id).state == "cooling", "nobody else is there: 72 hours"
+    assert left()
 
 
 def test_more_than_was_approved_never_goes(home: Home, fake: clock.Fake) -> None:
