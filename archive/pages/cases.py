@@ -48,7 +48,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 def new(request: HttpRequest) -> HttpResponseBase:
     """A name, and a first query if there is one. A query that cannot be read opens no case."""
     if request.method == "GET":
-        values = {"query": request.GET.get("query", "")[: language.LONGEST]}
+        values = {"query": shared.brought(request)}
         return shared.draw(request, "archive_case_new", {"values": values}, here="New case")
     values = {name: request.POST.get(name, "") for name in ("name", "query")}
     try:
@@ -124,7 +124,8 @@ def _collect(request: HttpRequest, case_id: UUID, query: str) -> HttpResponseBas
         )  # fmt: skip
         more = " The rest follows by itself." * done.goes_on + " There is more: collect again." * done.is_cut
         missed = f" Not searched, since their key is not here: {', '.join(done.unsearched)}." if done.unsearched else ""
-        return f"Collected: {done.count}.{more}{missed}"
+        found = f"Collected: {done.count}." if done.count else "No record was added: none that is not here already fits."
+        return f"{found}{more}{missed}"
 
     return _act(request, case_id, "collect", act, {"query": query})
 

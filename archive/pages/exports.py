@@ -59,7 +59,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 def new(request: HttpRequest) -> HttpResponseBase:
     """A sealed one is drawn by a job. An open one is the answer to this very request: only it has the key."""
     if request.method == "GET":
-        return _form(request, {"query": request.GET.get("query", "")[:1000], "form": "sealed"}, {})
+        return _form(request, {"query": shared.brought(request), "form": "sealed"}, {})
     values = {name: request.POST.get(name, "").strip() for name in FIELDS}
     try:
         return _ask(request, values)

@@ -46,7 +46,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 def new(request: HttpRequest) -> HttpResponseBase:
     """`look` shows what it would keep; anything else places it."""
     if request.method == "GET":
-        return _form(request, {"query": request.GET.get("query", "")[: language.LONGEST]}, {})
+        return _form(request, {"query": shared.brought(request)}, {})
     values = {name: request.POST.get(name, "") for name in ("name", "reason", "query", "everything")}
     try:
         asked = searchform.combined(values["query"], request.POST, request.POST.get("was", ""))
@@ -62,7 +62,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     except Refusal as refusal:
         if refusal.kind is not Kind.INVALID:
             raise
-        return _form(request, values, _told(refusal), status=422)
+        return _form(request, values, _told(request, refusal, values["query"]), status=422)
     messages.success(request, "The hold is in force.")
     return HttpResponseRedirect(reverse("console:archive_hold", args=[placed.id]))
 
@@ -155,6 +155,12 @@ def _form(request: HttpRequest, values: dict[str, str], extra: dict[str, Any], s
     return shared.draw(request, "hold_new", context, here="New hold", status=status)
 
 
-def _told(refusal: Refusal) -> dict[str, Any]:
+def _told(request: HttpRequest, refusal: Refusal, line: str) -> dict[str, Any]:
+    """Beside the field that shows what is wrong; beside the line, which is folded away, only where no field does."""
+    shown = searchform.field_at(line, refusal.fields.get("position"))
+    if refusal.code == "range_upside_down" and request.POST.get("until"):
+        shown = "until"
+    if shown:
+        return {"errors": {shown: language.beside(refusal)}}
     field = refusal.fields.get("field")
     return {"errors": {str(field): refusal.message}} if field else {"refusal": pages.words(refusal)}

@@ -140,8 +140,8 @@ def _page(
     before = next((one for one in history if one.id == row.follows_id), None)
     context: dict[str, Any] = {
         "rule": ruleview.shown([row])[0], "history": ruleview.with_people(history), "overlaps": ruleview.conflicts(row),
-        "before": ruleview.shown([before])[0] if before else None, "waiting": ruleview.waiting_for(row),
-        "values": {"reason": request.POST.get("reason", "")},
+        "before": ruleview.shown([before])[0] if before else None, "waiting": ruleview.waiting_for(row, request.actor),
+        "values": {name: request.POST.get(name, "") for name in ("reason", "retroactive")},
         **(ruleview.told(found) if found else {}), **(_told(refusal) if refusal else {}),
     }  # fmt: skip
     return shared.draw(request, "archive_rule", context, here=row.name, status=422 if refusal else 200)

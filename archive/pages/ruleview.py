@@ -9,6 +9,7 @@ from archive.queries import ends, rules, simulation
 from archive.rules import endings, events, overlaps, retention, scopes, terms
 from archive.rules.overlaps import Overlap
 from archive.rules.terms import Terms
+from portal.kernel.actors import Actor
 from portal.web import names
 
 EVENTS = (
@@ -112,7 +113,7 @@ def told(found: simulation.Result) -> dict[str, Any]:
     """A simulation as the page draws it."""
     by_code = ends.read_book().by_code
     decided = [
-        {"name": by_code[code].name if code in by_code else "This rule", "count": n}
+        {"name": f"“{by_code[code].name}”" if code in by_code else "this rule", "count": n}
         for code, n in found.decided.items()
     ]
     return {
@@ -121,9 +122,15 @@ def told(found: simulation.Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def waiting_for(row: Rule) -> Approval | None:
-    """The request that waits for a second person."""
-    return Approval.objects.filter(target_id=row.id, state__in=Approval.WAITING).order_by("-asked_at").first()
+def waiting_for(row: Rule, reader: Actor) -> dict[str, Any] | None:
+    """The request that waits for a second person, and whose it is."""
+    asked = Approval.objects.filter(target_id=row.id, state__in=Approval.WAITING).order_by("-asked_at").first()
+    if asked is None:
+        return None
+    return {
+        "asked_at": asked.asked_at, "acts_at": asked.acts_at, "is_own": asked.person_id == reader.id,
+        "asked_by": names.actors([asked.asked_by]).get(asked.asked_by, asked.asked_by),
+    }  # fmt: skip
 
 
 def values_of(wanted: Wanted) -> dict[str, str]:

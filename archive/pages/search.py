@@ -27,7 +27,6 @@ COLUMNS = (
     "index", "kind", "direction", "category", "customer_id", "message_id", "sent_at", "gone_at", "archived_until", "subject",
     "text",
 )  # fmt: skip
-NARROW = ("kind", "direction", "category", "after", "before")
 KINDS = (("message.sent", "Sent"), ("message.received", "Received"))
 DIRECTIONS = (("out", "To a customer"), ("in", "From a customer"))
 LABELS = {"message.sent": "Sent", "message.received": "Received", "out": "To a customer", "in": "From a customer"}
@@ -37,7 +36,7 @@ LABELS = {"message.sent": "Sent", "message.received": "Received", "out": "To a c
 @guards.staff("archive.search")
 @require_http_methods(["GET", "POST"])
 def search(request: HttpRequest) -> HttpResponseBase:
-    """The empty page, a search to begin from (`?again=`), or what was posted: remembered, then shown under its id."""
+    """The empty page, a search to begin from (`?again=`, `?customer=`), or what was posted: remembered, then shown under its id."""
     if request.method == "GET":
         return _page(request, _begin(request), {})
     line = request.POST.get("q", "")
@@ -60,7 +59,7 @@ def results(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
     now, one = clock.now(), asked.get_asked_for(request.actor, search_id)
     values: dict[str, Any] = {"line": one.query, "reason": one.reason, "text": one.with_text}
     try:
-        query = searchform.narrowed(language.parse(one.query), lists.chosen(request, *NARROW))
+        query = searchform.narrowed(language.parse(one.query), lists.chosen(request, *searchform.NARROWING))
         values["line"] = query.to_text()
         wants_csv = request.GET.get("format") == "csv"
         got = searching.search(
@@ -105,7 +104,8 @@ def delete(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
 def _begin(request: HttpRequest) -> dict[str, Any]:
     again = ids.parse_uuid(request.GET.get("again", ""))
     if again is None:
-        return {"line": "", "reason": "", "text": False}
+        customer = ids.parse_uuid(request.GET.get("customer", ""))
+        return {"line": f"customer:{customer}" if customer else "", "reason": "", "text": False}
     one = asked.get_asked_for(request.actor, again)
     return {"line": one.query, "reason": "", "text": one.with_text}
 
@@ -169,7 +169,7 @@ def _figures(figures: found.Figures, query: Query, got: searching.Results) -> di
     return {
         "figures": figures, "bars": histogram.bars(figures.days), "width": histogram.WIDTH, "height": histogram.HEIGHT,
         "facets": [(name, _labelled(figures.facets.get(name, [])), searchform.fields_of(query)[name]) for name in found.COUNTED],
-        "has_phrase": bool(query.of(language.PHRASE)), "got": got,
+        "has_phrase": bool(query.of(language.PHRASE)), "has_words": query.needs_key, "got": got,
     }  # fmt: skip
 
 

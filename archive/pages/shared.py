@@ -13,9 +13,13 @@ from archive.flows import search, unlock
 from archive.ledger import LedgerError, merkle
 from archive.ledger import proof as proofs_format
 from archive.ledger.kinds import KINDS
-from archive.queries import entries, proofs, sealed
+from archive.queries import asked, entries, proofs, sealed
+from archive.rules import query as language
+from archive.rules import searchform
+from portal.kernel import ids
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
+from portal.web import listing as lists
 from portal.web import names
 
 COOKIE = "__Host-ebb-archive"
@@ -48,6 +52,16 @@ def browser_of(request: HttpRequest) -> search.Browser | None:
     if COOKIE not in request.COOKIES or not request.session.session_key:
         return None
     return search.Browser(request.session.session_key, request.COOKIES[COOKIE])
+
+
+def brought(request: HttpRequest) -> str:
+    """The query that a link brings to a form: of ids, codes and dates as it stands in the address, or what one asked in a
+    search, by its id, as far as its results were narrowed."""
+    search_id = ids.parse_uuid(request.GET.get("search", ""))
+    if search_id is None:
+        return request.GET.get("query", "")[: language.LONGEST]
+    line = asked.get_asked_for(request.actor, search_id).query
+    return searchform.narrowed(language.parse(line), lists.chosen(request, *searchform.NARROWING)).to_text()
 
 
 def shown(found: Iterable[entries.Header]) -> list[dict[str, Any]]:

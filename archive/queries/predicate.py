@@ -70,7 +70,8 @@ def _resolved(actor: Actor, term: Term) -> list[Term]:
     if not found:
         raise invalid(
             term.position,
-            "no customer has this reference, e-mail or phone. A name does not do: it may be several people's.",
+            "no customer has this reference, e-mail or phone. A name does not do: it may be several people's. "
+            "Find the person under Customers and take their reference.",
         )
     if len(found) > MOST_CUSTOMERS:
         raise invalid(term.position, "too many customers share this address. Name the customer by reference or id.")

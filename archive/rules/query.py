@@ -48,6 +48,14 @@ def upside_down(position: int) -> Refusal:
     )
 
 
+def beside(refusal: Refusal) -> str:
+    """Its sentence for a form's field, where no characters are counted."""
+    sentence = refusal.message.removeprefix(f"At character {refusal.fields.get('position')}: ")
+    if refusal.code == "range_upside_down":
+        sentence = sentence.partition(". ")[0] + "."
+    return sentence[:1].upper() + sentence[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """`name` is a field's, or `word` or `phrase`; `value` is in its one spelling."""

@@ -10,6 +10,7 @@ from portal.kernel.errors import Refusal
 SINGLE = ("customer", "kind", "direction", "category")
 DAYS = ("after", "until")
 FIELDS = (*SINGLE, *DAYS, "words")
+NARROWING = ("kind", "direction", "category", "after", "before")  # codes and dates: what links may name
 
 
 def fields_of(query: Query) -> dict[str, str]:
@@ -21,6 +22,14 @@ def fields_of(query: Query) -> dict[str, str]:
         "until": _shift(until, -1) if _is_day(until) else "",
         "words": Query(query.words).to_text(),
     }
+
+
+def field_at(line: str, position: object) -> str:
+    """The form's field that shows the metadata at this place of the line; "" where the line alone does."""
+    query = _read(line)
+    names = [term.name for term in query.terms if term.position == position]
+    name = {"before": "until"}.get(names[0], names[0]) if names else ""
+    return name if fields_of(query).get(name) else ""
 
 
 def combined(line: str, posted: Mapping[str, str], was: str) -> Query:
@@ -36,7 +45,7 @@ def combined(line: str, posted: Mapping[str, str], was: str) -> Query:
 
 def narrowed(query: Query, by: Mapping[str, str]) -> Query:
     """By facets and days, as links name them: codes and dates only."""
-    for name in ("kind", "direction", "category", "after", "before"):
+    for name in NARROWING:
         if value := by.get(name, ""):
             query = _changed(query, name, value)
     return language.check(query)

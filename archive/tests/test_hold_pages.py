@@ -4,15 +4,18 @@ import pytest
 
 from archive.flows import approval, hold
 from archive.models import Approval, DisposalRun, Hold
+from messaging.queries import desk
 from portal.kernel import clock
 from portal.testing import browser
+from portal.web import names
 
 HOLDS, DISPOSAL = "/console/archive/holds/", "/console/archive/disposal/"
 
 
 @pytest.fixture
-def office(fresh, team):
+def office(fresh, team, monkeypatch):
     """A business nobody used, and its officer signed in."""
+    monkeypatch.setattr(names, "identify_customer", desk.identify)
     made = fresh()
     with made.inside():
         team.join(made.officer, made.owner)
@@ -55,8 +58,8 @@ def test_a_hold_is_looked_at_placed_and_released_by_two(office):
         ({"name": ""}, b"Give the hold a name"),
         ({"query": "invoice"}, b"A hold cannot ask for words"),
         ({}, b"An empty query holds every record"),
-        ({"customer": "nobody"}, b"no customer has this reference"),
-        ({"after": "2026-05-05", "until": "2026-01-01"}, b"this range ends before it begins"),
+        ({"query": "customer:nobody customer:no-one"}, b"At character 1: no customer has this reference"),
+        ({"after": "2026-05-05", "until": "2026-01-01"}, b"This range ends before it begins.<"),
     ],
 )
 def test_what_is_missing_is_told_beside_its_field(office, changes, told):
@@ -64,6 +67,30 @@ def test_what_is_missing_is_told_beside_its_field(office, changes, told):
     answer = officer.post(f"{HOLDS}new", {"name": "n", "reason": "r", "query": "", "was": "", **changes})
     assert answer.status_code == 422
     assert told in answer.content
+
+
+def test_a_customer_nobody_is_is_told_beside_the_field_without_counting_characters(office):
+    _, officer = office
+    page = officer.post(f"{HOLDS}new", {"name": "n", "reason": "r", "query": "", "was": "", "customer": "Karim Keller"})
+    told = page.content.decode().split('id="f-customer-about"')[1].split("</div>")[0]
+    assert "No customer has this reference" in told
+    assert 'value="Karim Keller"' in page.content.decode()
+
+
+def test_a_hold_begins_from_what_was_found(office):
+    """A link brings the id of a search, never its words; what was narrowed stays so."""
+    made, officer = office
+    customer = made.customer(reference="K-2")
+    found = officer.post("/console/archive/search/", {"q": "customer:K-2", "reason": ""})["Location"]
+    search = found.rstrip("/").rsplit("/", 1)[1]
+    made.send(customer)
+    page = officer.get(f"{found}?direction=out").content.decode()
+    assert f"{HOLDS}new?direction=out&amp;search={search}" in page
+    form = officer.get(f"{HOLDS}new?direction=out&search={search}").content.decode()
+    assert 'value="customer:K-2 direction:out"' in form
+    stranger = browser.staff(made, "owner")
+    assert stranger.get(f"{HOLDS}new?search={search}").status_code == 404
+
 
 
 def test_a_record_shows_its_holds_to_whoever_manages_them(office):
