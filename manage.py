@@ -4,8 +4,23 @@
 import os
 import sys
 
-if __name__ == "__main__":
+OFFLINE = {"open_export", "verify_export"}  # they read files only, and run where nothing of an installation is
+
+
+def main(words: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    if OFFLINE.intersection(words[1:2]):
+        from portal.launch import environment
+
+        os.environ |= environment.of_nothing() | os.environ
+    try:
+        execute_from_command_line(words)
+    except ImproperlyConfigured as error:
+        sys.exit(f"ebb: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv)

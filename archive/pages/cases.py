@@ -124,7 +124,9 @@ def _collect(request: HttpRequest, case_id: UUID, query: str) -> HttpResponseBas
         )  # fmt: skip
         more = " The rest follows by itself." * done.goes_on + " There is more: collect again." * done.is_cut
         missed = f" Not searched, since their key is not here: {', '.join(done.unsearched)}." if done.unsearched else ""
-        found = f"Collected: {done.count}." if done.count else "No record was added: none that is not here already fits."
+        found = (
+            f"Collected: {done.count}." if done.count else "No record was added: none that is not here already fits."
+        )
         return f"{found}{more}{missed}"
 
     return _act(request, case_id, "collect", act, {"query": query})

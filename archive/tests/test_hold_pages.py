@@ -92,7 +92,6 @@ def test_a_hold_begins_from_what_was_found(office):
     assert stranger.get(f"{HOLDS}new?search={search}").status_code == 404
 
 
-
 def test_a_record_shows_its_holds_to_whoever_manages_them(office):
     made, officer = office
     sent = made.send(made.customer(), body="kept")

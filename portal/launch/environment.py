@@ -67,6 +67,16 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "EBB_"))}
 
 
+def of_nothing() -> dict[str, str]:
+    """Enough to read the settings where no installation is: a database and a keyring that nobody opens, keys of a moment."""
+    return {
+        "DATABASE_URL": "postgresql://nobody@/none?host=/nonexistent",
+        "EBB_KEYRING": "/nonexistent/keyring",
+        "EBB_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "EBB_SECRET_KEY": secrets.token_hex(32),
+    }
+
+
 def secret_file(path: Path) -> Path:
     """32 random bytes in base64, 0600, made once; whole or not at all, whatever interrupts it."""
     if not path.exists():

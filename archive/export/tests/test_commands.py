@@ -4,6 +4,8 @@ import csv
 import email
 import email.policy
 import json
+import subprocess
+import sys
 import zipfile
 from io import StringIO
 from pathlib import Path
@@ -14,6 +16,7 @@ from django.core.management import call_command
 from archive.export import opening
 from archive.export.tests.cases import Log
 from archive.ledger import note
+from portal.launch.environment import PROJECT
 from portal.sealing import hpke, recovery
 
 
@@ -73,6 +76,26 @@ def test_open_export_opens_what_was_sealed(place: Path, log: Log, unpacked: bool
     assert letter.get_content().rstrip() == "message 4 ü"
     with (place / "out" / "records.csv").open(newline="") as file:
         assert {row["subject"] for row in csv.DictReader(file)} == {"'=1+1"}
+
+
+def test_a_computer_without_an_installation_verifies_and_opens(place: Path) -> None:
+    """The recovery key and the program are enough: no setting, no database, no keyring. What does need them says which."""
+
+    def manage(*words: object) -> tuple[int, str]:
+        command = [sys.executable, str(PROJECT / "manage.py"), *map(str, words)]
+        done = subprocess.run(
+            command, env={"PATH": "/usr/bin:/bin"}, cwd=place, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    assert manage("verify_export", "sealed.zip", "--vkey", "vkey")[0] == 0
+    code, words = manage("open_export", "sealed.zip", "--key", "recovery.txt", "--out", "bare", "--vkey", "vkey")
+    assert code == 0, words
+    assert (place / "bare" / "records" / "4.eml").exists()
+    code, words = manage("doctor")
+    assert code == 1
+    assert words.startswith("ebb: EBB_SECRET_KEY is not set.")
+    assert "Traceback" not in words
 
 
 def test_open_export_with_another_businesss_key_opens_nothing(place: Path) -> None:

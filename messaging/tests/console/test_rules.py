@@ -73,8 +73,13 @@ def test_retroactive_needs_a_reason_then_a_colleague(firm: Cast) -> None:
     desk.post(page + "simulate")
     refused = desk.post(page + "activate", {"retroactive": "1"})
     assert (refused.status_code, b"Say why" in refused.content) == (422, True)
+    assert b'value="1" checked' in refused.content, "what was chosen stays chosen"
     desk.post(page + "activate", {"retroactive": "1", "reason": "we keep too much"})
-    assert b"waits for a second person" in desk.get(page).content
+    waits = desk.get(page).content
+    assert b"You asked for a change" in waits
+    assert b"waits for a second person" in waits
+    assert b"Put in force</button>" not in waits, "it is asked for already"
+    assert b"Officer asked for a change" in browser.staff(firm, "owner").get(page).content
     with firm.inside():
         asked = Approval.objects.get(state="open")
         approval.approve(actor=firm.owner, now=clock.now(), approval_id=asked.id)
