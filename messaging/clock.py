@@ -14,7 +14,8 @@ from django.db import close_old_connections
 
 from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from messaging.flows import account, customer, device, expiry, notice, schedule, sweep
+from messaging.flows import account, campaigntext, customer, device, expiry, notice, schedule, sweep
+from messaging.flows import run as runs
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
 from tenants.flows import wakeup
@@ -108,12 +109,15 @@ def _purge(now: datetime) -> None:
 
 
 def _send_due(now: datetime) -> None:
+    runs.ask_due(now=now)
     while schedule.send_due(now=now):
         pass
 
 
 def _carry(now: datetime) -> None:
     while expiry.carry_forward(now=now):
+        pass
+    while campaigntext.carry_forward(now=now):
         pass
 
 

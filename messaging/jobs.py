@@ -4,13 +4,16 @@ that is lost leaves a row that says so.
 What a mail server says can name an address, and the queue keeps the text of failures: it is told by its type only.
 """
 
+import time
 from uuid import UUID
 
-from messaging.flows import enrolment, mailing
+from messaging.flows import chunk, enrolment, mailing, run
 from messaging.models import Customer, DeviceCustomer, Enrolment, Message
 from messaging.notices import mail
 from messaging.queries import profiles
 from portal.kernel import clock, keys
+
+TURN = 20.0  # seconds a worker stays with one run
 
 
 class MailTrouble(Exception):
@@ -60,6 +63,18 @@ def tell_of_device(device_id: UUID, customer_id: UUID) -> None:
     to = _email(customer) if customer and others.exists() else ""
     if to:
         _send(to, "device", "A new device at {business}")
+
+
+def work_run(run_id: UUID) -> None:
+    """Begin a run that is due, send its chunks one after the other, finish it. After a while others have their turn."""
+    run.begin(now=clock.now(), run_id=run_id)
+    until = time.monotonic() + TURN
+    run.open_due(now=clock.now(), run_id=run_id)
+    while chunk.send_next(now=clock.now(), run_id=run_id):
+        if time.monotonic() > until:
+            run.ask_again(now=clock.now(), run_id=run_id)
+            return
+    run.finish(now=clock.now(), run_id=run_id)
 
 
 def _email(customer: Customer) -> str:

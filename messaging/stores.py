@@ -4,6 +4,8 @@ from portal.kernel.stores import Columns, Store
 
 CANARY = "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives"
 END = "portal/tests/test_residue.py::test_after_its_bucket_nothing_on_disk_opens_it"
+CAMPAIGN = "messaging/tests/campaign/test_text.py::test_nothing_of_a_campaign_stands_in_plain"
+CAMPAIGN_END = "messaging/tests/campaign/test_text.py::test_the_words_go_with_the_last_message"
 WHEEL = "wheel key of its bucket"
 
 STORES = [
@@ -26,6 +28,13 @@ STORES = [
         "messaging_idempotency.sealed_answer", "the answer to an API call (of a customer: with the profile)", "business key",
         "after 24 hours", CANARY,
     ),
+    Store("messaging_campaign.sealed_name", "what the business calls a campaign", "business key", "with the business", CAMPAIGN),
+    Store("messaging_campaign.sealed_filter", "whom a campaign is for", "business key", "with the business", CAMPAIGN),
+    Store(
+        "messaging_campaign.sealed", "subject and body of a campaign", "message key",
+        "emptied with the last message of its last run, or when it is called off unsent", CAMPAIGN_END,
+    ),
+    Store("messaging_campaign.wrap", "the message key", WHEEL, "when the bucket's key is destroyed", CAMPAIGN_END),
     Store("messaging_customer.language", "a language tag", "plain: a code", "with the customer", CANARY),
     Store("messaging_customer.time_zone", "a time zone's name", "plain: a code", "with the customer", CANARY),
     Store(
@@ -61,7 +70,11 @@ CODES: Columns = {
     "messaging_consent": {"purpose", "channel"},
     "messaging_enrolment": {"kind", "send_by", "secret_hash"},
     "messaging_templateversion": {"author"},
-    "messaging_policy": {"time_zone", "accent"},
+    "messaging_policy": {"time_zone", "accent", "missed"},
+    "messaging_campaign": {"state", "category", "format", "send_at_local", "repeat", "missed", "author"},
+    "messaging_run": {"state", "wall"},
+    "messaging_runrecipient": {"outcome", "reason"},
+    "messaging_runchunk": {"state"},
     "messaging_category": {"key", "purpose"},
     "messaging_conversation": {"state"},
     "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason"},

@@ -159,6 +159,9 @@ def _fail(u: unit.Unit, row: Approval, by: Actor, now: datetime, refusal: Refusa
 def _settle(row: Approval, state: str, by: Actor, now: datetime) -> Decided:
     row.state, row.decided_by, row.decided_at = state, by.label, now
     row.save(update_fields=["state", "decided_by", "decided_at", "failure"])
+    act = acts.get(row.kind)
+    if state != State.DONE and act is not None and act.let_go is not None:
+        act.let_go(row.target_id)
     return Decided(row.id, row.state)
 
 

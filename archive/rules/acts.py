@@ -22,13 +22,15 @@ class CarryOut(Protocol):
 @dataclass(frozen=True, slots=True)
 class Act:
     """What can be asked for. `permission`: of who asks and who approves. `title`: "Release a hold". `describe` says all of it
-    to a person, "Release the hold X" (it may open sealed names); `page` is where the target is shown: "console:archive_hold"."""
+    to a person, "Release the hold X" (it may open sealed names); `page` is where the target is shown: "console:archive_hold".
+    `let_go` is told of a target that is not to be: refused, taken back, run out, failed. In the approval's unit."""
 
     permission: str
     title: str
     carry_out: CarryOut
     describe: Callable[[UUID, Codes], str] | None = None
     page: str = ""
+    let_go: Callable[[UUID], None] | None = None
 
 
 class Request(Protocol):

@@ -216,6 +216,85 @@ class CategoryList(s.Serializer):  # type: ignore[type-arg]
     next = s.CharField(allow_null=True)
 
 
+class CampaignRun(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    number = s.IntegerField()
+    state = s.CharField()
+    due_at = s.DateTimeField()
+    started_at = s.DateTimeField(allow_null=True)
+    finished_at = s.DateTimeField(allow_null=True)
+    recipients = s.IntegerField()
+    excluded = s.IntegerField()
+    sent = s.IntegerField()
+    suppressed = s.IntegerField()
+    failed = s.IntegerField()
+    missed = s.IntegerField()
+    left = s.IntegerField()
+    asking = s.IntegerField()
+    rate = s.FloatField(allow_null=True)
+    next_at = s.DateTimeField(allow_null=True)
+
+
+class Campaign(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    name = s.CharField()
+    state = s.CharField()
+    revision = s.IntegerField()
+    audience = s.JSONField()
+    category = s.CharField()
+    format = s.CharField()
+    gone_after = s.IntegerField(allow_null=True)
+    gone_after_read = s.IntegerField(allow_null=True)
+    tap_to_reveal = s.BooleanField()
+    send_at = s.DateTimeField(allow_null=True)
+    send_at_local = s.CharField(allow_null=True)
+    repeat = s.CharField(allow_null=True)
+    missed = s.CharField(allow_null=True)
+    created_at = s.DateTimeField()
+    updated_at = s.DateTimeField()
+    finished_at = s.DateTimeField(allow_null=True)
+    runs = CampaignRun(many=True)
+    counts = s.DictField(child=s.IntegerField(), required=False)
+    reasons = s.DictField(child=s.IntegerField(), required=False)
+
+
+class CampaignList(s.Serializer):  # type: ignore[type-arg]
+    results = Campaign(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class Recipient(s.Serializer):  # type: ignore[type-arg]
+    customer = s.UUIDField()
+    message = s.UUIDField(allow_null=True)
+    state = s.CharField()
+    reason = s.CharField(allow_null=True)
+    due_at = s.DateTimeField()
+    sent_at = s.DateTimeField(allow_null=True)
+    delivered_at = s.DateTimeField(allow_null=True)
+    revealed_at = s.DateTimeField(allow_null=True)
+    read_at = s.DateTimeField(allow_null=True)
+    gone_at = s.DateTimeField(allow_null=True)
+    ended_at = s.DateTimeField(allow_null=True)
+
+
+class RecipientList(s.Serializer):  # type: ignore[type-arg]
+    results = Recipient(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class Sample(s.Serializer):  # type: ignore[type-arg]
+    customer = s.UUIDField()
+    name = s.CharField()
+    subject = s.CharField()
+    body = s.CharField()
+
+
+class Simulation(s.Serializer):  # type: ignore[type-arg]
+    recipients = s.IntegerField()
+    excluded = s.DictField(child=s.IntegerField())
+    samples = Sample(many=True)
+
+
 def enrolment(issued: enrolments.Issued, request: Request) -> dict[str, object]:
     """`url` and `code` only where they were to be shown."""
     shown = {"id": str(issued.id), "expires_at": iso(issued.expires_at)}

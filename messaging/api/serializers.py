@@ -178,6 +178,35 @@ class MessageInput(Strict):
     attachments = serializers.ListField(child=serializers.UUIDField(), required=False, default=list)
 
 
+class CampaignInput(Strict):
+    name = Text()
+    audience = serializers.JSONField()
+    body = Text(required=False)
+    template = Text(required=False)
+    subject = Text(required=False)
+    format = serializers.CharField(required=False)
+    gone_after = Whole(required=False, allow_null=True, max_value=DURATION_MAX)
+    gone_after_read = Whole(required=False, allow_null=True, max_value=DURATION_MAX)
+    tap_to_reveal = serializers.BooleanField(required=False)
+    category = serializers.CharField(required=False, allow_blank=True)
+    send_at = serializers.DateTimeField(required=False, allow_null=True)
+    send_at_local = Text(required=False)
+    repeat = Text(required=False)
+    missed = Choice(["", "send", "skip", "ask"], required=False, allow_blank=True)
+
+
+class CampaignChange(CampaignInput):
+    """What is given is changed; `revision` is that of the draft one read."""
+
+    revision = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    name = Text(required=False)
+    audience = serializers.JSONField(required=False)
+
+
+class StartInput(Strict):
+    reason = Text(required=False, default="")
+
+
 class ExtendInput(Strict):
     gone_after = serializers.IntegerField(required=False, default=None, allow_null=True, max_value=DURATION_MAX)
 

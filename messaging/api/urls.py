@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.api import audiences, categories, conversations, customers, devices, messages, templates
+from messaging.api import audiences, campaigns, categories, conversations, customers, devices, messages, templates
 
 urlpatterns = [
     path("customers", customers.Customers.as_view()),
@@ -24,6 +24,16 @@ urlpatterns = [
     path("devices/<uuid:device_id>/wipe", devices.WipeDevice.as_view()),
     path("audiences", audiences.Audiences.as_view()),
     path("audiences/<uuid:audience_id>", audiences.OneAudience.as_view()),
+    path("campaigns", campaigns.Campaigns.as_view()),
+    path("campaigns/<uuid:campaign_id>", campaigns.OneCampaign.as_view()),
+    path("campaigns/<uuid:campaign_id>/recipients", campaigns.Recipients.as_view()),
+    path("campaigns/<uuid:campaign_id>/simulate", campaigns.Simulate.as_view()),
+    path("campaigns/<uuid:campaign_id>/schedule", campaigns.Start.as_view()),
+    path("campaigns/<uuid:campaign_id>/send", campaigns.Send.as_view()),
+    path("campaigns/<uuid:campaign_id>/pause", campaigns.Pause.as_view()),
+    path("campaigns/<uuid:campaign_id>/resume", campaigns.Resume.as_view()),
+    path("campaigns/<uuid:campaign_id>/cancel", campaigns.Cancel.as_view()),
+    path("campaigns/<uuid:campaign_id>/resend", campaigns.Resend.as_view()),
     path("categories", categories.Categories.as_view()),
     path("templates", templates.Templates.as_view()),
     path("templates/<uuid:template_id>", templates.OneTemplate.as_view()),

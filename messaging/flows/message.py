@@ -12,7 +12,7 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import body, recipient, snapshot, written
+from messaging.flows import body, recipient, snapshot, terms, written
 from messaging.models import Body, Conversation, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
@@ -48,23 +48,13 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
-    """How long a message lives and is kept, and the bucket it ends with: most of a batch share theirs."""
-
-    life: int
-    gone_at: datetime
-    bucket: int
-    keep: rules.Retention
-
-
-@dataclass(frozen=True, slots=True)
 class _Ready:
     """A message that passed every check and has its recipient."""
 
     asked: compose.Compose
     to: customers.Recipient
     id: UUID
-    terms: _Terms
+    terms: terms.Terms
 
 
 def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -> list[Sent | Refusal]:
@@ -229,7 +219,7 @@ def _fail(u: unit.Unit, row: Message, now: datetime, reason: str) -> None:
 def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: datetime) -> record.Snapshot:
     content = body.open_(body.Row(row.id, row.customer_id, stored.wrap, stored.sealed))
     gone_at = now + timedelta(seconds=row.gone_after or 1)
-    keep = _keep_until(row.category, "message.sent", now, gone_at)
+    keep = terms.kept_until(category=row.category, at=now, gone_at=gone_at)
     bucket = body.bucket_for(now, gone_at)
     wrap = body.rewrap(message_id=row.id, wrap=stored.wrap, bucket=bucket)
     Body.objects.filter(message_id=row.id).update(wrap=wrap, bucket=bucket, gone_at=gone_at)
@@ -257,35 +247,24 @@ def _refusal(asked: compose.Compose, current: policy.Current, now: datetime) -> 
     return None
 
 
-def _remembered_terms(now: datetime) -> Callable[[compose.Compose], _Terms]:
+def _remembered_terms(now: datetime) -> Callable[[compose.Compose], terms.Terms]:
     """`_terms` for the messages of one batch: reckoned once for those that ask for the same."""
-    known: dict[tuple[str, int | None, datetime | None], _Terms] = {}
+    known: dict[tuple[str, int | None, datetime | None], terms.Terms] = {}
 
-    def terms_of(asked: compose.Compose) -> _Terms:
+    def terms_of(asked: compose.Compose) -> terms.Terms:
         same = (asked.category, asked.gone_after, asked.send_at)
-        terms = known.get(same)
-        if terms is None:
-            terms = known[same] = _terms(asked, now)
-        return terms
+        found = known.get(same)
+        if found is None:
+            found = known[same] = _terms(asked, now)
+        return found
 
     return terms_of
 
 
-def _terms(asked: compose.Compose, now: datetime) -> _Terms:
+def _terms(asked: compose.Compose, now: datetime) -> terms.Terms:
     current = policy.get_policy()
     life = compose.life(asked, current.categories.get(asked.category), current.limits)
-    sends_at = asked.send_at or now
-    gone_at = sends_at + timedelta(seconds=life)
-    keep = _keep_until(asked.category, "message.sent", sends_at, gone_at)
-    return _Terms(life, gone_at, body.bucket_for(now, gone_at), keep)
-
-
-def _keep_until(category: str, kind: str, at: datetime, gone_at: datetime) -> rules.Retention:
-    """Never before `gone_at`."""
-    keep = rules.retention_for(
-        category=category, kind=kind, at=at, purpose=policy.get_policy().purpose_of(category), gone_at=gone_at
-    )
-    return rules.Retention(keep.rule, max(keep.until, gone_at)) if keep.until else keep
+    return terms.of(category=asked.category, life=life, at=asked.send_at or now, now=now)
 
 
 def _sent(one: _Ready) -> Sent:
@@ -329,12 +308,12 @@ def _scheduled(one: _Ready, actor: Actor) -> unit.Draft:
 
 
 def _row(one: _Ready, actor: Actor, now: datetime) -> tuple[object, ...]:
-    asked, terms, waits = one.asked, one.terms, one.asked.send_at is not None
+    asked, its, waits = one.asked, one.terms, one.asked.send_at is not None
     return (
         one.id, one.to.id, None, "out", actor.label, asked.category, asked.in_reply_to, asked.format,
-        asked.tap_to_reveal or asked.gone_after_read is not None, terms.life, asked.gone_after_read, False,
-        now, asked.send_at, None if waits else now, None if waits else terms.gone_at,
-        None if waits or not one.to.profile.email else now + NOTICE_DELAY, "", "", terms.keep.until, terms.keep.rule,
+        asked.tap_to_reveal or asked.gone_after_read is not None, its.life, asked.gone_after_read, False,
+        now, asked.send_at, None if waits else now, None if waits else its.gone_at,
+        None if waits or not one.to.profile.email else now + NOTICE_DELAY, "", "", its.keep.until, its.keep.rule,
     )  # fmt: skip
 
 

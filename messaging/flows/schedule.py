@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from messaging.flows import message
+from messaging.flows import message, recipient, run
 from messaging.models import Body, Message
-from portal.kernel import tenancy, unit
-from tenants.flows import wakeup
+from portal.kernel import unit
 
 SLICE = 500
 
@@ -17,13 +16,13 @@ def send_due(*, now: datetime, slice_rows: int = SLICE) -> int:
         bodies = Body.objects.in_bulk([row.id for row in rows])
         message.dispatch(u, rows=[(row, bodies[row.id]) for row in rows if row.id in bodies], now=now)
     if len(rows) < slice_rows:
-        _wake_for_next()
+        _wake_for_next(now)
     return len(rows)
 
 
-def _wake_for_next() -> None:
+def _wake_for_next(now: datetime) -> None:
     """The hint was taken: put the next one back."""
     later = Message.objects.filter(sent_at__isnull=True, ended_at__isnull=True, send_at__isnull=False)
     due_at = later.order_by("send_at").values_list("send_at", flat=True).first()
-    if due_at is not None:
-        wakeup.lower(business_id=tenancy.here().id, due_at=due_at)
+    for at in filter(None, (due_at, run.next_due_at(now))):
+        recipient.wake_at(at)

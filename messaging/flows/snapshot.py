@@ -14,6 +14,7 @@ from portal.kernel.actors import Actor
 def take(
     kind: str, actor: Actor, to: customers.Recipient, message_id: UUID, direction: str, category: str, form: str,
     now: datetime, gone_at: datetime | None, keep: rules.Retention, content: body.Content,
+    run: UUID | None = None,
 ) -> record.Snapshot:  # fmt: skip
     """Self-contained: nothing of it is looked up again."""
     person = {"name": to.profile.name, "email": to.profile.email, "phone": to.profile.phone,
@@ -23,7 +24,7 @@ def take(
     return record.Snapshot(
         message_id=message_id, customer_id=to.id, subject_id=to.subject_id, kind=kind, actor=actor.label,
         direction=direction, category=category, sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule,
-        purpose=policy.get_policy().purpose_of(category),
+        purpose=policy.get_policy().purpose_of(category), run=run,
         content={
             **content, **sides, "sent_at": clock.text(now), "message": str(message_id), "category": category, "format": form,
         },

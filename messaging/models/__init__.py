@@ -1,4 +1,5 @@
 from messaging.models.account import AccountDay
+from messaging.models.campaign import Campaign, Run, RunChunk, RunRecipient
 from messaging.models.conversation import Category, Conversation, Policy
 from messaging.models.customer import Audience, Consent, Customer, Enrolment
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
@@ -6,6 +7,7 @@ from messaging.models.message import Body, Idempotency, Message
 from messaging.models.template import Template, TemplateVersion
 
 __all__ = [
-    "AccountDay", "Attempt", "Audience", "Body", "Category", "Consent", "Conversation", "Customer", "Device",
-    "DeviceCustomer", "Enrolment", "Idempotency", "Message", "Nonce", "Policy", "Template", "TemplateVersion", "Wipe",
+    "AccountDay", "Attempt", "Audience", "Body", "Campaign", "Category", "Consent", "Conversation", "Customer", "Device",
+    "DeviceCustomer", "Enrolment", "Idempotency", "Message", "Nonce", "Policy", "Run", "RunChunk", "RunRecipient", "Template",
+    "TemplateVersion", "Wipe",
 ]  # fmt: skip

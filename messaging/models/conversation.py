@@ -13,9 +13,20 @@ class Policy(models.Model):
     replies_live_days = models.PositiveSmallIntegerField(default=30)
     time_zone = models.CharField(max_length=60, default="UTC")
     accent = models.CharField(max_length=7, default="")
+    undo_for = models.PositiveSmallIntegerField(default=10)  # seconds in which a campaign can be taken back unsent
+    second_person_from = models.PositiveIntegerField(null=True)  # recipients of a campaign; null: never
+    missed = models.CharField(
+        max_length=4, default="send"
+    )  # what becomes of a campaign whose time passed: send, skip, ask
+    missed_after = models.PositiveIntegerField(default=600)  # seconds
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="a_business_has_one_policy")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="a_business_has_one_policy"),
+            models.CheckConstraint(
+                condition=models.Q(missed__in=["send", "skip", "ask"]), name="a_policy_says_what_when_it_is_late"
+            ),
+        ]
 
 
 class Category(models.Model):

@@ -49,6 +49,7 @@ class Message(models.Model):
     author = models.CharField(max_length=60)  # actor label: staff:…, key:…, device:…
     category = models.CharField(max_length=40, default="")
     in_reply_to = models.UUIDField(null=True)
+    run_id = models.UUIDField(null=True)  # the run of a campaign that sent it
     format = models.CharField(max_length=10, default="text")
     tap_to_reveal = models.BooleanField(default=False)
     gone_after = models.PositiveIntegerField(null=True)  # seconds from sending
@@ -85,6 +86,12 @@ class Message(models.Model):
                 condition=models.Q(outcome="", outcome_at__isnull=True)
                 | (~models.Q(outcome="") & models.Q(outcome_at__isnull=False)),
                 name="an_outcome_has_its_time",
+            ),
+            # I4: one run of a campaign reaches one customer once, whatever dies in between.
+            models.UniqueConstraint(
+                fields=["run_id", "customer_id"],
+                condition=models.Q(run_id__isnull=False),
+                name="a_run_writes_to_a_customer_once",
             ),
         ]
         indexes = [

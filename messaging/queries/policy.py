@@ -14,6 +14,17 @@ WORDS_HORIZON_DAYS = 30
 
 
 @dataclass(frozen=True)
+class Campaigns:
+    """Seconds to take one back unsent; from how many recipients on a second person agrees (None: never); what becomes of a
+    send that is late by more than so many seconds: send, skip or ask."""
+
+    undo_for: int = 10
+    second_person_from: int | None = None
+    missed: str = "send"
+    missed_after: int = 600
+
+
+@dataclass(frozen=True)
 class Current:
     """`categories` maps a key to its usual life in seconds, or None; `purposes` to what it is for."""
 
@@ -23,6 +34,7 @@ class Current:
     accent: str
     categories: dict[str, int | None] = field(default_factory=dict)
     purposes: dict[str, str] = field(default_factory=dict)
+    campaigns: Campaigns = field(default_factory=Campaigns)
 
     def purpose_of(self, category: str) -> str:
         """A message without a category serves."""
@@ -65,4 +77,5 @@ def _load() -> Current:
         row.accent,
         {key: life for key, life, _ in categories},
         {key: purpose for key, _, purpose in categories},
+        Campaigns(row.undo_for, row.second_person_from, row.missed, row.missed_after),
     )

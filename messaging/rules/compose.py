@@ -53,8 +53,7 @@ def check(asked: Compose, limits: Limits, now: datetime) -> None:
     check_subject(asked.subject)
     _check_one_recipient(asked)
     _check_address(asked)
-    if asked.format not in FORMATS:
-        raise Refusal("unknown_format", "The format is text or markdown.", field="format")
+    check_format(asked.format)
     if asked.attachments:
         raise Refusal("unknown_attachment", "There is no such attachment.", field="attachments")
     if asked.gone_after is not None:
@@ -89,6 +88,11 @@ def check_subject(subject: str) -> None:
         raise Refusal("bad_characters", "The subject has a character that cannot be shown.", field="subject")
     if len(subject) > SUBJECT_LIMIT:
         raise Refusal("subject_too_long", "The subject is longer than 200 characters. Shorten it.", field="subject")
+
+
+def check_format(form: str) -> None:
+    if form not in FORMATS:
+        raise Refusal("unknown_format", "The format is text or markdown.", field="format")
 
 
 def check_life(seconds: int, maximum: int, name: str) -> None:

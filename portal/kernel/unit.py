@@ -63,15 +63,21 @@ def set_writer(writer: Writer) -> None:
 
 
 class Unit:
-    """What one transaction gathers. `before_commit` acts run before the entries are written, in order."""
+    """What one transaction gathers."""
 
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
+        self.looks: list[Act] = []
         self.acts: list[Act] = []
 
     def entry(self, draft: Draft) -> Draft:
         self.drafts.append(draft)
         return draft
+
+    def look_last(self, look: Act) -> None:
+        """Look once more after the entries are written, right before COMMIT: the ledger is held by then, so what another
+        unit with entries committed before this one is seen, and no other comes in between. A refusal takes all back."""
+        self.looks.append(look)
 
     def after_commit(self, act: Act) -> None:
         self.acts.append(act)
@@ -97,6 +103,8 @@ def work() -> Iterator[Unit]:
             yield unit
             if unit.drafts:
                 _writer(unit.drafts)
+            for look in unit.looks:
+                look()
     finally:
         _local.unit = None
     for act in unit.acts:
@@ -106,10 +114,10 @@ def work() -> Iterator[Unit]:
 @contextmanager
 def _joined(unit: Unit) -> Iterator[Unit]:
     """A part that fails takes its rows, its entries and its acts with it, even where the caller goes on without it."""
-    drafts, acts = len(unit.drafts), len(unit.acts)
+    drafts, looks, acts = len(unit.drafts), len(unit.looks), len(unit.acts)
     try:
         with transaction.atomic():
             yield unit
     except BaseException:
-        del unit.drafts[drafts:], unit.acts[acts:]
+        del unit.drafts[drafts:], unit.looks[looks:], unit.acts[acts:]
         raise

@@ -6,7 +6,7 @@ from archive.flows import asked, case, certificate, disposal, export, hold, keep
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.models import Bucket, Certificate
-from messaging.flows import audience, message, template
+from messaging.flows import audience, campaign, message, template
 from messaging.models import Conversation
 from messaging.rules import wording
 from portal.accounts.flows import key
@@ -30,9 +30,11 @@ def one_of_each(cast: Cast, mark: str) -> Things:
         written = template.create(
             actor=cast.author, now=clock.now(), name=f"{mark}template", text=text, is_quick_answer=True
         )
+        wanted = campaign.Wanted(name=f"{mark}campaign", audience=named, body=f"{mark}text", subject=f"{mark}about")
+        drafted = campaign.create(actor=cast.author, now=clock.now(), wanted=wanted)
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "audience_id": named, "template_id": written,
+        "key_id": made.id, "audience_id": named, "template_id": written, "campaign_id": drafted.id,
         "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}

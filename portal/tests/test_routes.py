@@ -82,7 +82,10 @@ API = {
     "conversations", "conversations/<uuid:conversation_id>", "conversations/<uuid:conversation_id>/assign",
     "conversations/<uuid:conversation_id>/close", "devices", "devices/<uuid:device_id>", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "audiences", "audiences/<uuid:audience_id>",
-    "templates", "templates/<uuid:template_id>", "archive/checkpoint", "archive/key",
+    "templates", "templates/<uuid:template_id>",
+    "campaigns", "campaigns/<uuid:campaign_id>", "campaigns/<uuid:campaign_id>/recipients",
+    *(f"campaigns/<uuid:campaign_id>/{act}"
+      for act in ("simulate", "schedule", "send", "pause", "resume", "cancel", "resend")), "archive/checkpoint", "archive/key",
     "archive/entries", "archive/entries/<entry_index:index>", "archive/entries/<entry_index:index>/proof",
     "archive/entries/<entry_index:index>/sealed", "exports", "exports/<uuid:export_id>",
     "exports/<uuid:export_id>/download", "archive/receipts", "archive/tile/<path:path>",

@@ -1,0 +1,231 @@
+"""One chunk of a run, sent in one transaction: looked at again, rendered, sealed, stored, archived; done, or never touched.
+
+The hot path of every campaign.
+
+C1  A customer is written to once in a run: the chunk turns *done* in the transaction that stores its messages, and messages have
+    UNIQUE(run, customer). Two workers never have the same chunk (SKIP LOCKED).
+C2  Who may not be written to any more is suppressed, with why; who cannot be rendered or opened fails alone.
+C3  A pause or a cancel is obeyed in the order of the ledger: the run's state is looked at again while the ledger is held, so no
+    message of a run stands behind its *paused* or *cancelled*.
+C4  Memory is a chunk's, whatever the audience.
+"""
+
+import hashlib
+import logging
+from base64 import b64encode
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from archive.flows import record
+from messaging import push
+from messaging.flows import body, campaigntext, run, snapshot, terms
+from messaging.flows.message import BODY_COLUMNS, NOTICE_DELAY
+from messaging.models import Campaign, Run, RunChunk
+from messaging.queries import customers, eligible, policy, profiles
+from portal.kernel import bulk, clock, ids, planned, unit
+from portal.kernel.actors import CLOCK, Actor
+from portal.kernel.errors import Kind, Refusal
+
+log = logging.getLogger("ebb.campaign")
+MOST_ATTEMPTS = 5
+MESSAGE_COLUMNS = (
+    "id", "customer_id", "direction", "author", "category", "format", "tap_to_reveal", "gone_after", "gone_after_read",
+    "was_extended", "composed_at", "sent_at", "gone_at", "notify_at", "ended_reason", "outcome", "archived_until", "rule", "run_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one chunk."""
+
+    number: int
+    sent: int
+    suppressed: int
+    failed: int
+
+
+@dataclass(slots=True)
+class _Work:
+    """A chunk under way: what its messages share, and whom it leaves out, with why."""
+
+    run: Run
+    campaign: Campaign
+    chunk: RunChunk
+    now: datetime
+    author: Actor
+    content: body.Content
+    terms: terms.Terms
+    to: list[customers.Recipient] = field(default_factory=list)
+    suppressed: dict[UUID, str] = field(default_factory=dict)
+    failed: dict[UUID, str] = field(default_factory=dict)
+    subjects: dict[UUID, UUID] = field(default_factory=dict)
+
+
+def send_next(*, now: datetime, run_id: UUID) -> Sent | None:
+    """Send one chunk of a run that is ready. None where there is nothing to do for this worker now."""
+    claimed: list[tuple[int, int]] = []
+    try:
+        with unit.work() as u:
+            work = _take(run_id, now, claimed)
+            return None if work is None else _send(u, work)
+    except DatabaseError:
+        raise  # not this chunk's fault: it is as it was, and somebody will be asked again
+    except Refusal as refusal:
+        if refusal.code == "run_stopped" or refusal.kind is Kind.UNAVAILABLE:
+            return None
+        return _break(run_id, *claimed[0], now, refusal.code, for_good=True)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the chunks behind it are sent)
+        log.error("a chunk could not be sent", extra={"error": type(error).__name__})
+        return _break(run_id, *claimed[0], now, "error", for_good=claimed[0][1] + 1 >= MOST_ATTEMPTS)
+
+
+_CLAIM = """
+    SELECT number, attempts FROM messaging_runchunk WHERE run_id = %s AND state = 'ready' ORDER BY attempts, number LIMIT 1
+       FOR UPDATE SKIP LOCKED
+"""
+
+
+def _take(run_id: UUID, now: datetime, claimed: list[tuple[int, int]]) -> _Work | None:
+    """A chunk that nobody else has, and what its messages share. The words are opened once."""
+    found = Run.objects.select_related("campaign").filter(id=run_id, state=Run.State.RUNNING).first()
+    claimed += planned.fetch(_CLAIM, [run_id]) if found else []
+    if found is None or not claimed:
+        return None
+    campaign = found.campaign
+    chunk = RunChunk.objects.get(run_id=run_id, number=claimed[0][0])
+    content = campaigntext.read(campaign, now)
+    shared = terms.of(category=campaign.category, life=campaign.gone_after or 1, at=now, now=now)
+    return _Work(found, campaign, chunk, now, _author(campaign), content, shared)
+
+
+def _send(u: unit.Unit, work: _Work) -> Sent:
+    _look(work)
+    _store(u, work)
+    _leave_out(u, work)
+    _done(work)
+    u.look_last(lambda: _still_wanted(work))
+    u.after_commit(run.told(work.run.id))
+    return Sent(work.chunk.number, len(work.to), len(work.suppressed), len(work.failed))
+
+
+def _break(run_id: UUID, number: int, attempts: int, now: datetime, why: str, *, for_good: bool) -> Sent | None:
+    """A chunk that could not be sent is tried again after the others, later by another worker, and at last fails as a whole:
+    nothing of it was sent, and it can be sent again from the campaign's page."""
+    with unit.work() as u:
+        chunks = RunChunk.objects.filter(run_id=run_id, number=number, state=RunChunk.State.READY, attempts=attempts)
+        if not chunks.update(attempts=attempts + 1) or not for_good:
+            return None
+        RunChunk.objects.filter(run_id=run_id, number=number).update(state=RunChunk.State.FAILED, done_at=now)
+        chunk = RunChunk.objects.get(run_id=run_id, number=number)
+        found = Run.objects.get(id=run_id)
+        u.entry(run.draft("campaign.failed", CLOCK.label, found, customers=chunk.size, why=why))
+    return Sent(number, 0, 0, chunk.size)
+
+
+def _author(campaign: Campaign) -> Actor:
+    kind, _, author_id = campaign.author.partition(":")
+    return Actor(kind, ids.parse_uuid(author_id) if author_id else None)
+
+
+_RECIPIENTS = """
+    SELECT c.id, c.subject_id, c.sealed_profile, c.language, {reason}
+      FROM messaging_runrecipient r JOIN messaging_customer c ON c.id = r.customer_id
+     WHERE r.run_id = %s AND r.customer_id BETWEEN %s AND %s AND r.chunk = %s AND r.outcome = ''
+     ORDER BY r.customer_id
+"""
+
+
+def _look(work: _Work) -> None:
+    """Everybody in the chunk as they are now. A profile that does not open fails alone."""
+    reason, values = eligible.reason(policy.get_policy().purpose_of(work.campaign.category))
+    chunk = work.chunk
+    rows = planned.fetch(
+        _RECIPIENTS.format(reason=reason), [*values, chunk.run_id, chunk.first_id, chunk.last_id, chunk.number]
+    )
+    for pk, subject, sealed, language, why_not in rows:
+        work.subjects[pk] = subject
+        if why_not:
+            work.suppressed[pk] = why_not
+            continue
+        try:
+            profile = profiles.open_(pk, sealed)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are sent
+            work.failed[pk] = "unreadable"
+            continue
+        work.to.append(customers.Recipient(pk, subject, profile, language, False, (), ()))
+
+
+def _store(u: unit.Unit, work: _Work) -> None:
+    sealer, shared, rows, bodies, shots = body.Sealer(), work.terms, [], [], []
+    for to in work.to:
+        message_id = ids.uuid7()
+        sealed = sealer.seal(message_id=message_id, customer_id=to.id, content=work.content, bucket=shared.bucket)
+        rows.append(_row(work, message_id, to))
+        bodies.append((message_id, shared.bucket, shared.gone_at, sealed.wrap, sealed.sealed))
+        shots.append(
+            snapshot.take(
+                "message.sent", work.author, to, message_id, "out", work.campaign.category, work.campaign.format, work.now,
+                shared.gone_at, shared.keep, work.content, run=work.run.id,
+            )
+        )  # fmt: skip
+    bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
+    bulk.insert("messaging_body", BODY_COLUMNS, bodies)
+    record.keep(u, shots)
+    push.arrived(u, [(shot.message_id, shot.customer_id) for shot in shots])
+
+
+def _row(work: _Work, message_id: UUID, to: customers.Recipient) -> tuple[object, ...]:
+    campaign, its = work.campaign, work.terms
+    return (
+        message_id, to.id, "out", campaign.author, campaign.category, campaign.format,
+        campaign.tap_to_reveal or campaign.gone_after_read is not None, its.life, campaign.gone_after_read, False,
+        work.now, work.now, its.gone_at, work.now + NOTICE_DELAY if to.profile.email else None, "", "", its.keep.until,
+        its.keep.rule, work.run.id,
+    )  # fmt: skip
+
+
+_LEAVE_OUT = """
+    UPDATE messaging_runrecipient AS r SET outcome = n.outcome, reason = n.reason
+      FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS n (customer_id, outcome, reason)
+     WHERE r.run_id = %s AND r.customer_id = n.customer_id
+"""
+
+
+def _leave_out(u: unit.Unit, work: _Work) -> None:
+    """Those who get nothing, with why: in the ledger of the run, and as one entry each for suppressed and failed."""
+    left = [(pk, "suppressed", why) for pk, why in work.suppressed.items()]
+    left += [(pk, "failed", why) for pk, why in work.failed.items()]
+    if left:
+        planned.run(_LEAVE_OUT, [*map(list, zip(*left, strict=True)), work.run.id])
+    for kind, people in (("campaign.suppressed", work.suppressed), ("campaign.failed", work.failed)):
+        if people:
+            u.entry(_left_out(kind, work, people))
+
+
+def _left_out(kind: str, work: _Work, people: dict[UUID, str]) -> unit.Draft:
+    listed = b"".join(sorted(work.subjects[pk].bytes for pk in people))
+    codes: dict[str, str | int | bool] = {"campaign": str(work.campaign.id), **Counter(people.values())}
+    return unit.Draft(
+        kind, CLOCK.label, run=work.run.id, count=len(people), ids_sha256=hashlib.sha256(listed).hexdigest(), codes=codes,
+        detail={"subjects": b64encode(listed).decode()},
+    )  # fmt: skip
+
+
+def _done(work: _Work) -> None:
+    """A chunk's size is who was in it: it adds up, by constraint."""
+    RunChunk.objects.filter(run_id=work.run.id, number=work.chunk.number).update(
+        sent=len(work.to), suppressed=len(work.suppressed), failed=len(work.failed), state=RunChunk.State.DONE,
+        done_at=clock.now(), gone_at=work.terms.gone_at,
+    )  # fmt: skip
+
+
+def _still_wanted(work: _Work) -> None:
+    """While the ledger is held, right before the commit (C3)."""
+    if not planned.fetch("SELECT 1 FROM messaging_run WHERE id = %s AND state = 'running'", [work.run.id]):
+        raise Refusal("run_stopped", "This run was paused or cancelled.", Kind.CONFLICT)
+    if work.terms.gone_at <= clock.now():
+        raise Refusal("too_slow", "The messages would have ended before they were sent.", Kind.UNAVAILABLE)

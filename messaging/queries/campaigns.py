@@ -1,0 +1,226 @@
+"""Finding campaigns, their runs, how far they are, and the ledger of a run."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from messaging.models import Audience, Campaign, Run
+from messaging.queries import audiences
+from messaging.rules import campaign as rules
+from portal.kernel import keys
+from portal.kernel.actors import Actor
+from portal.kernel.errors import Refusal, not_found
+
+NAME = "campaign.name"
+FILTER = "campaign.filter"
+
+
+def get_campaign_for(actor: Actor, campaign_id: UUID) -> Campaign:
+    actor.require("message.view")
+    found = Campaign.objects.filter(id=campaign_id).first()
+    if found is None:
+        raise not_found("campaign")
+    return found
+
+
+def get_campaigns_for(actor: Actor, *, state: str = "") -> QuerySet[Campaign]:
+    actor.require("message.view")
+    rows = Campaign.objects.all()
+    if state:
+        if state not in list(rules.State):
+            raise Refusal(
+                "unknown_state", "There is no such state.", field="state", states=[str(s) for s in rules.State]
+            )
+        rows = rows.filter(state=state)
+    return rows
+
+
+def get_run_for(actor: Actor, campaign_id: UUID, run_id: UUID | None) -> Run | None:
+    """A run of this campaign, by default the newest that has begun, else the newest; None for one without runs."""
+    rows = Run.objects.filter(campaign_id=get_campaign_for(actor, campaign_id).id)
+    if run_id is None:
+        return rows.filter(started_at__isnull=False).order_by("-number").first() or rows.order_by("-number").first()
+    found = rows.filter(id=run_id).first()
+    if found is None:
+        raise not_found("run")
+    return found
+
+
+def runs_of(campaign_ids: list[UUID], most: int = 20) -> dict[UUID, list[Run]]:
+    """The newest runs of each campaign, newest first."""
+    found: dict[UUID, list[Run]] = {}
+    for one in Run.objects.filter(campaign_id__in=campaign_ids).order_by("campaign_id", "-number"):
+        listed = found.setdefault(one.campaign_id, [])
+        if len(listed) < most:
+            listed.append(one)
+    return found
+
+
+def name_of(row: Campaign) -> str:
+    return keys.open_field(NAME, row.id, row.sealed_name).decode()
+
+
+def filter_of(row: Campaign) -> dict[str, Any]:
+    """Whom it is for: the filter of its audience as it is now, or its own."""
+    if row.sealed_filter is not None:
+        return dict(json.loads(keys.open_field(FILTER, row.id, row.sealed_filter)))
+    saved = Audience.objects.filter(id=row.audience_id).first()
+    if saved is None:
+        raise no_audience()
+    return audiences.open_(saved).filter
+
+
+def audience_of(row: Campaign) -> audiences.Condition:
+    """A condition over `messaging_customer c`."""
+    return audiences.where(filter_of(row))
+
+
+def no_audience() -> Refusal:
+    return Refusal("unknown_audience", "There is no such audience (any more).", field="audience")
+
+
+# ── how far ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+_CHUNKS = """
+    SELECT run_id, count(*) FILTER (WHERE state IN ('waiting', 'ready', 'asking')),
+           coalesce(sum(sent), 0), coalesce(sum(suppressed), 0), coalesce(sum(failed), 0),
+           coalesce(sum(size) FILTER (WHERE state = 'skipped'), 0),
+           coalesce(sum(size) FILTER (WHERE state = 'failed'), 0),
+           coalesce(sum(size) FILTER (WHERE state IN ('waiting', 'ready', 'asking')), 0),
+           coalesce(sum(size) FILTER (WHERE state = 'asking'), 0),
+           min(done_at), max(done_at), min(due_at) FILTER (WHERE state = 'waiting')
+      FROM messaging_runchunk WHERE run_id = ANY(%s) GROUP BY run_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of one run, counted by its chunks. `left` waits; `asking` of these wait for a person; `missed` were left out, being
+    late; `failed` has those of chunks that could not be sent at all. recipients = sent + suppressed + failed + missed + left."""
+
+    open_chunks: int = 0
+    sent: int = 0
+    suppressed: int = 0
+    failed: int = 0
+    missed: int = 0
+    left: int = 0
+    asking: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    next_at: datetime | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Customers a second so far."""
+        if self.first_at is None or self.last_at is None or self.last_at <= self.first_at:
+            return None
+        return self.sent / (self.last_at - self.first_at).total_seconds()
+
+
+def progress(run_ids: Iterable[UUID]) -> dict[UUID, Progress]:
+    """Reads the chunks only: some dozens of rows for a hundred thousand customers."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHUNKS, [list(run_ids)])
+        rows = cursor.fetchall()
+    return {
+        run: Progress(is_open, sent, suppressed, failed + broken, missed, left, asking, first, last, next_)
+        for run, is_open, sent, suppressed, failed, missed, broken, left, asking, first, last, next_ in rows
+    }
+
+
+# ── the ledger of a run ───────────────────────────────────────────────────────────────────────────────────────────────
+_STATE = """
+    CASE WHEN r.outcome = 'excluded' OR r.outcome = 'suppressed' THEN 'suppressed'
+         WHEN r.outcome = 'failed' THEN 'failed'
+         WHEN m.id IS NULL AND k.state = 'failed' THEN 'failed'
+         WHEN m.id IS NULL AND (k.state = 'skipped' OR run.state = 'cancelled') THEN 'suppressed'
+         WHEN m.id IS NULL THEN 'pending'
+         WHEN m.outcome <> '' THEN m.outcome
+         WHEN m.ended_reason = 'recalled' THEN 'recalled'
+         WHEN coalesce(m.ended_at, m.gone_at) <= %(now)s THEN 'expired_unread'
+         ELSE 'sent' END
+"""
+_REASON = """
+    CASE WHEN r.reason <> '' THEN r.reason
+         WHEN m.id IS NULL AND k.state = 'failed' THEN 'error'
+         WHEN m.id IS NULL AND k.state = 'skipped' THEN 'missed'
+         WHEN m.id IS NULL AND run.state = 'cancelled' THEN 'cancelled'
+         WHEN m.id IS NULL THEN ''
+         ELSE m.ended_reason END
+"""
+_FROM = """
+      FROM messaging_runrecipient r JOIN messaging_run run ON run.id = r.run_id
+      LEFT JOIN messaging_runchunk k ON k.run_id = r.run_id AND k.number = r.chunk
+      LEFT JOIN messaging_message m ON m.run_id = r.run_id AND m.customer_id = r.customer_id
+     WHERE r.run_id = %(run)s
+"""
+_LEDGER = f"""
+    SELECT r.customer_id, m.id, {_STATE} AS state, {_REASON}, coalesce(k.due_at, run.due_at), m.sent_at, m.delivered_at,
+           m.revealed_at, m.read_at, m.gone_at, coalesce(m.ended_at, m.outcome_at)
+    {_FROM} AND r.customer_id > %(after)s ORDER BY r.customer_id LIMIT %(limit)s
+"""
+_IN_STATE = f"""
+    SELECT * FROM (
+        SELECT r.customer_id, m.id, {_STATE} AS state, {_REASON}, coalesce(k.due_at, run.due_at), m.sent_at, m.delivered_at,
+               m.revealed_at, m.read_at, m.gone_at, coalesce(m.ended_at, m.outcome_at)
+        {_FROM} AND r.customer_id > %(after)s) AS found
+     WHERE state = %(state)s ORDER BY customer_id LIMIT %(limit)s
+"""  # noqa: S608 - constants of the code
+_COUNTS = f"SELECT {_STATE} AS state, {_REASON} AS reason, count(*) {_FROM} GROUP BY 1, 2"
+FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One customer in the ledger of a run. `ended_at` is the early end, or when the outcome was set."""
+
+    customer: UUID
+    message: UUID | None
+    state: str
+    reason: str
+    due_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    revealed_at: datetime | None
+    read_at: datetime | None
+    gone_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A run's ledger, counted: `states` as the contract calls them, without those who were `excluded` from the beginning."""
+
+    states: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def ledger(run: Run, *, now: datetime, after: UUID = FIRST, limit: int = 50, state: str = "") -> list[Line]:
+    """In the order of customers' ids: a page costs its own rows."""
+    if state and state not in list(rules.Recipient):
+        raise Refusal(
+            "unknown_state", "There is no such state.", field="state", states=[str(s) for s in rules.Recipient]
+        )
+    values = {"run": run.id, "now": now, "after": after, "limit": limit, "state": state}
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_STATE if state else _LEDGER, values)
+        return [Line(*row) for row in cursor.fetchall()]
+
+
+def counts(run: Run, *, now: datetime) -> Counts:
+    """Adds up to the rows of the ledger."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, {"run": run.id, "now": now})
+        rows = cursor.fetchall()
+    states: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+    for state, reason, count in rows:
+        states[state] = states.get(state, 0) + count
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + count
+    return Counts(states, reasons)

@@ -1,0 +1,61 @@
+"""Who would get a campaign, who would not and why, and how it would read: nothing is written and nobody is told."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from messaging.models import Campaign
+from messaging.queries import audiences, campaigns, eligible, policy, profiles
+
+SAMPLES = 5
+_COUNT = """
+    SELECT {reason} AS reason, count(*) FROM messaging_customer c WHERE c.state <> 'erased' AND ({where}) GROUP BY 1
+"""
+# Spread over the audience, and the same ones at every look.
+_SAMPLES = """
+    SELECT c.id, c.sealed_profile, c.language FROM messaging_customer c
+     WHERE c.state = 'active' AND {reason} = '' AND ({where}) ORDER BY c.subject_id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """`excluded` by reason: together with `recipients` everyone whom the audience names."""
+
+    recipients: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one customer would get."""
+
+    customer: UUID
+    name: str
+    subject: str
+    body: str
+
+
+def count(row: Campaign) -> Count:
+    (reason, values), (where, more) = _reason(row), campaigns.audience_of(row)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT.format(reason=reason, where=where), [*values, *more])
+        found: dict[str, int] = dict(cursor.fetchall())
+    return Count(found.pop("", 0), found)
+
+
+def samples(row: Campaign, content: dict[str, Any]) -> list[Sample]:
+    (reason, values), (where, more) = _reason(row), campaigns.audience_of(row)
+    with connection.cursor() as cursor:
+        cursor.execute(_SAMPLES.format(reason=reason, where=where), [*values, *more, SAMPLES])
+        rows = cursor.fetchall()
+    return [
+        Sample(pk, profiles.open_(pk, sealed).name, str(content["subject"]), str(content["body"]))
+        for pk, sealed, _ in rows
+    ]
+
+
+def _reason(row: Campaign) -> audiences.Condition:
+    return eligible.reason(policy.get_policy().purpose_of(row.category))
