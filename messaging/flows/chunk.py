@@ -156,7 +156,7 @@ def _look(work: _Work) -> None:
         except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are sent
             work.failed[pk] = "unreadable"
             continue
-        work.to.append(customers.Recipient(pk, subject, profile, language, False, (), ()))
+        work.to.append(customers.Recipient(pk, subject, profile, language, False, [], []))
 
 
 def _store(u: unit.Unit, work: _Work) -> None:
