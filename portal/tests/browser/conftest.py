@@ -24,6 +24,11 @@ SECONDS = 20_000  # for one step; the machine may be busy
 # Chromium tells of a breach of the policy on its own console, but not of every one on a page that is just leaving.
 REPORT_CSP = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP ${event.violatedDirective} ${event.blockedURI}`));"""
+# Chromium without a network keeps its sockets open: a test that takes the network away closes them itself.
+SOCKETS = """window.__sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...given) { super(...given); window.__sockets.push(this); }
+};"""
 
 
 @dataclass
@@ -32,6 +37,7 @@ class Watch:
 
     problems: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
+    quiet: bool = False  # while the test itself takes the network away
 
     def follow(self, page: Page, name: str) -> None:
         page.on("console", lambda said: self._console(page, name, said))
@@ -40,7 +46,8 @@ class Watch:
         page.on("requestfailed", lambda request: self._failed(page, name, request))
 
     def _add(self, page: Page, name: str, what: str) -> None:
-        self.problems.append(f"{name} at {page.url}: {what}")
+        if not self.quiet:
+            self.problems.append(f"{name} at {page.url}: {what}")
 
     def _console(self, page: Page, name: str, said: ConsoleMessage) -> None:
         if said.type not in {"error", "warning"}:
@@ -71,6 +78,7 @@ class Desk:
         context = self.browser.new_context(**{"viewport": DESK, **options})  # type: ignore[arg-type]
         context.set_default_timeout(SECONDS)
         context.add_init_script(REPORT_CSP)
+        context.add_init_script(SOCKETS)
         context.on("page", lambda page: self.watch.follow(page, name))
         try:
             yield context.new_page()
