@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from messaging.flows import account, campaigntext, customer, device, expiry, notice, schedule, sweep
+from messaging.flows import account, campaigntext, customer, device, expiry, importing, notice, schedule, sweep
 from messaging.flows import run as runs
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
@@ -95,7 +95,7 @@ def sweep_all(now: datetime) -> None:
     """What may be a little late: words without an end, forgotten schedules, used-up nonces and answers, dark devices."""
     in_each(
         tenancy.directory().all_ready(), carry=_carry, due=_send_due, archive=_archive, used_up=_used_up, dark=_dark,
-        erased=_erased, account=_account,
+        erased=_erased, account=_account, imports=_imports,
     )  # fmt: skip
 
 
@@ -135,6 +135,10 @@ def _erased(now: datetime) -> None:
 
 def _account(now: datetime) -> None:
     account.nightly(now=now)
+
+
+def _imports(now: datetime) -> None:
+    importing.sweep(now=now)
 
 
 def _dark(now: datetime) -> None:

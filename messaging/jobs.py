@@ -7,11 +7,11 @@ What a mail server says can name an address, and the queue keeps the text of fai
 import time
 from uuid import UUID
 
-from messaging.flows import chunk, enrolment, mailing, run
+from messaging.flows import chunk, enrolment, importing, mailing, run
 from messaging.models import Customer, DeviceCustomer, Enrolment, Message
 from messaging.notices import mail
 from messaging.queries import profiles
-from portal.kernel import clock, keys
+from portal.kernel import clock, jobs, keys
 
 TURN = 20.0  # seconds a worker stays with one run
 
@@ -75,6 +75,12 @@ def work_run(run_id: UUID) -> None:
             run.ask_again(now=clock.now(), run_id=run_id)
             return
     run.finish(now=clock.now(), run_id=run_id)
+
+
+def work_on_import(import_id: UUID) -> None:
+    """An import's slices, for some minutes; then the rest as a new job, so that other work of the queue has its turn."""
+    if importing.work(import_id=import_id, until=clock.now() + importing.WORK_FOR):
+        jobs.enqueue(importing.JOB, import_id, queue="bulk")
 
 
 def _email(customer: Customer) -> str:

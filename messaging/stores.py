@@ -6,6 +6,7 @@ CANARY = "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_li
 END = "portal/tests/test_residue.py::test_after_its_bucket_nothing_on_disk_opens_it"
 CAMPAIGN = "messaging/tests/campaign/test_text.py::test_nothing_of_a_campaign_stands_in_plain"
 CAMPAIGN_END = "messaging/tests/campaign/test_text.py::test_the_words_go_with_the_last_message"
+IMPORT = "messaging/tests/test_import.py::test_the_file_is_sealed_and_gone_after_a_week"
 WHEEL = "wheel key of its bucket"
 
 STORES = [
@@ -19,6 +20,22 @@ STORES = [
     ),
     Store("messaging_consent.sealed_words", "where and in which words consent was given", "business key", "at erasure", CANARY),
     Store("messaging_audience.sealed", "a saved filter and its name", "business key", "when staff delete it", CANARY),
+    Store(
+        "messaging_importjob.sealed", "an uploaded file's name, header and first rows; what its columns mean", "business key",
+        "7 days after the upload", IMPORT,
+    ),
+    Store(
+        "messaging_importjob.sealed_found", "samples of what an import would change", "business key", "7 days after the upload",
+        IMPORT,
+    ),
+    Store(
+        "messaging_importslice.sealed_rows", "rows of an uploaded file of customers", "business key", "7 days after the upload",
+        IMPORT,
+    ),
+    Store(
+        "messaging_importslice.sealed_wrong", "which cells of these rows are wrong", "business key", "7 days after the upload",
+        IMPORT,
+    ),
     Store("messaging_device.sealed_name", "what a customer calls a device", "business key", "with the business", CANARY),
     Store(
         "messaging_enrolment.sealed_secret", "a one-time link's secret, until it is sent", "business key",
@@ -67,6 +84,8 @@ STORES = [
 ]  # fmt: skip
 CODES: Columns = {
     "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash", "marks", "agreed", "refused"},
+    "messaging_importjob": {"state", "inviting", "asked_by"},
+    "messaging_importslice": {"customers"},
     "messaging_consent": {"purpose", "channel"},
     "messaging_enrolment": {"kind", "send_by", "secret_hash"},
     "messaging_templateversion": {"author"},

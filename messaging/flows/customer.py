@@ -1,12 +1,10 @@
 """Customers: added, changed, erased. A profile is never in the ledger; entries name its random subject id."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django.db import IntegrityError, transaction
 
@@ -16,13 +14,12 @@ from messaging.flows import consent, device
 from messaging.flows.consent import Given
 from messaging.models import Body, Consent, Conversation, Customer, DeviceCustomer, Enrolment, Message
 from messaging.queries import customers, profiles
-from messaging.rules import compose, contact, tags
+from messaging.rules import contact, tags
 from portal.kernel import ids, unit
 from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
 
 ERASURES_LOOKED_AFTER = timedelta(minutes=10)  # no transaction lives that long
-LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 
 
 @dataclass(frozen=True)
@@ -139,8 +136,7 @@ def _merged(before: profiles.Profile, details: Details) -> profiles.Profile:
     given: dict[str, Any] = {}
     for name in ("reference", "name"):
         if (value := getattr(details, name)) is not None:
-            _check_line(name, value)
-            given[name] = value
+            given[name] = contact.line(name, value)
     if details.email is not None:
         given["email"] = contact.email(details.email) if details.email else ""
     if details.phone is not None:
@@ -152,11 +148,6 @@ def _merged(before: profiles.Profile, details: Details) -> profiles.Profile:
     return replace(before, **given)
 
 
-def _check_line(name: str, value: str) -> None:
-    if len(value) > 200 or compose.FORBIDDEN.search(value):
-        raise Refusal("bad_text", "That text is too long or has characters that cannot be shown.", field=name)
-
-
 def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
     row.sealed_profile = profiles.seal(row.id, profile)
     row.marks = profiles.marks(profile)
@@ -164,13 +155,9 @@ def _fill(row: Customer, profile: profiles.Profile, details: Details) -> None:
         value = getattr(profile, label)
         setattr(row, f"{label}_hash", profiles.find_by(label, value) if value else None)
     if details.language is not None:
-        if not LANGUAGE.fullmatch(details.language) or len(details.language) > 12:
-            raise Refusal("bad_language", "A language is a tag such as en or de-AT.", field="language")
-        row.language = details.language
+        row.language = contact.language(details.language)
     if details.time_zone is not None:
-        if details.time_zone and details.time_zone not in available_timezones():
-            raise Refusal("bad_time_zone", "A time zone is a name such as Europe/Berlin.", field="time_zone")
-        row.time_zone = details.time_zone
+        row.time_zone = contact.time_zone(details.time_zone)
 
 
 def _end_all(u: unit.Unit, row: Customer, now: datetime) -> list[UUID]:

@@ -78,11 +78,11 @@ def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None],
             wanted[n] = known.get(asked.reference)
 
 
-def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, to: Sequence[customers.Recipient]) -> None:
-    """First contact: who has no device and an e-mail address gets one link, unless one is on its way."""
+def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, to: Sequence[customers.Recipient]) -> int:
+    """First contact: who has no device and an e-mail address gets one link, unless one is on its way. → how many do."""
     newcomers = sorted({one.id for one in to if not one.has_device and one.profile.email})
     if not newcomers:
-        return
+        return 0
     # Locked in one order, looked at after: two sends at once must neither both invite nor wait for each other.
     list(Customer.objects.select_for_update().filter(id__in=newcomers).order_by("id").values_list("id"))
     invited = set(
@@ -92,6 +92,7 @@ def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, to: Sequence[
     )
     for customer_id in (one for one in newcomers if one not in invited):
         enrolment.invite(u, actor=actor, now=now, customer_id=customer_id)
+    return len(newcomers) - len(invited)
 
 
 def subject_of(customer_id: UUID) -> UUID | None:

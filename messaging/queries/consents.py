@@ -1,7 +1,7 @@
 """Consents as they were given: where and in which words is sealed under the business key, like the profile it speaks of."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from messaging.models import Consent
 from messaging.rules import consent as rules
 from portal.kernel import keys
+from portal.sealing import field
 
 CONTEXT = "consent.words"
 
@@ -40,8 +41,13 @@ def refused_at(customer_id: UUID) -> dict[str, datetime]:
 
 
 def seal(consent_id: UUID, *, source: str, wording: str) -> bytes:
-    words = json.dumps({"source": source, "wording": wording}, ensure_ascii=False)
-    return keys.seal_field(CONTEXT, consent_id, words.encode())
+    return sealer(source=source, wording=wording)(consent_id)
+
+
+def sealer(*, source: str, wording: str) -> Callable[[UUID], bytes]:
+    """For many consents with the same words: the business's key is read once."""
+    words, key = json.dumps({"source": source, "wording": wording}, ensure_ascii=False).encode(), keys.business_key()
+    return lambda consent_id: field.seal(key, CONTEXT, consent_id, words)
 
 
 def _open(row: Consent) -> Given:

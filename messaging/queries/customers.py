@@ -66,14 +66,16 @@ def get_recipients(customer_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     wanted = list(customer_ids)
     if not wanted:
         return {}
+    book = profiles.Book()
     return {
-        pk: Recipient(pk, subject, profiles.open_(pk, sealed), language, has_device, agreed, refused)
+        pk: Recipient(pk, subject, book.open_(pk, sealed), language, has_device, agreed, refused)
         for pk, subject, sealed, language, agreed, refused, has_device in planned.fetch(_RECIPIENTS, [wanted])
     }
 
 
 def get_ids_by_reference(references: Iterable[str]) -> dict[str, UUID]:
-    hashes = {profiles.find_by("reference", reference): reference for reference in references}
+    book = profiles.Book()
+    hashes = {book.find_by("reference", reference): reference for reference in references}
     rows = Customer.objects.exclude(state=Customer.State.ERASED).filter(reference_hash__in=list(hashes))
     return {hashes[bytes(found)]: pk for found, pk in rows.values_list("reference_hash", "id")}
 

@@ -192,8 +192,9 @@ def _exact(actor: Actor, q: str) -> QuerySet[Customer] | None:
 
 
 def _scan(rows: QuerySet[Customer], q: str) -> list[UUID]:
+    book = profiles.Book()
     part, newest = q.casefold(), rows.order_by("-id").values_list("id", "sealed_profile")[:SCAN]
-    opened = ((pk, profiles.open_(pk, sealed)) for pk, sealed in newest)
+    opened = ((pk, book.open_(pk, sealed)) for pk, sealed in newest)
     return [pk for pk, one in opened if part in f"{one.name} {one.reference} {one.email} {one.phone}".casefold()]
 
 

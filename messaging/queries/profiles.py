@@ -1,12 +1,13 @@
 """A customer's profile: sealed under the business key, found by keyed hashes."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from messaging.rules import tags
 from portal.kernel import keys
 from portal.sealing import blind
+from portal.sealing import field as sealing
 
 CONTEXT = "customer.profile"
 
@@ -23,24 +24,51 @@ class Profile:
     fields: dict[str, object] = field(default_factory=dict)
 
 
+class Book:
+    """Profiles of many customers: the business's key is read once, and marks that come again are remembered. It holds the key and
+    plain words: make one for a slice of work and drop it with the slice."""
+
+    def __init__(self) -> None:
+        self._key = keys.business_key()
+        self._marks: dict[str, int] = {}
+
+    def open_(self, customer_id: UUID, sealed: bytes) -> Profile:
+        return Profile(**json.loads(sealing.open_(self._key, CONTEXT, customer_id, bytes(sealed))))
+
+    def seal(self, customer_id: UUID, profile: Profile) -> bytes:
+        return sealing.seal(self._key, CONTEXT, customer_id, json.dumps(vars(profile), ensure_ascii=False).encode())
+
+    def find_by(self, label: str, value: str) -> bytes:
+        return blind.index(self._key, f"customer.{label}", value)
+
+    def marks(self, profile: Profile) -> list[int]:
+        return sorted({self.mark(word) for word in tags.words(profile.tags, profile.fields)})
+
+    def mark(self, word: str) -> int:
+        known = self._marks.get(word)
+        if known is None:
+            known = self._marks[word] = int.from_bytes(self.find_by("mark", word)[:8], "big", signed=True)
+        return known
+
+
 def open_(customer_id: UUID, sealed: bytes) -> Profile:
-    return Profile(**json.loads(keys.open_field(CONTEXT, customer_id, bytes(sealed))))
+    return Book().open_(customer_id, sealed)
 
 
 def seal(customer_id: UUID, profile: Profile) -> bytes:
-    return keys.seal_field(CONTEXT, customer_id, json.dumps(asdict(profile), ensure_ascii=False).encode())
+    return Book().seal(customer_id, profile)
 
 
 def find_by(label: str, value: str) -> bytes:
     """The keyed hash under which a reference, phone or email is looked up."""
-    return blind.index(keys.business_key(), f"customer.{label}", value)
+    return Book().find_by(label, value)
 
 
 def marks(profile: Profile) -> list[int]:
     """The keyed hashes of tags and fields, by which audiences find customers whose profiles stay sealed."""
-    return sorted({mark(word) for word in tags.words(profile.tags, profile.fields)})
+    return Book().marks(profile)
 
 
 def mark(word: str) -> int:
     """A signed 64-bit integer, as `bigint[]` under a GIN index takes it; of `rules.tags.words`."""
-    return int.from_bytes(find_by("mark", word)[:8], "big", signed=True)
+    return Book().mark(word)

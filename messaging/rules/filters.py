@@ -11,16 +11,13 @@ created_before    RFC 3339 instant, not included
 never_written_to  true or false
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime
-from zoneinfo import available_timezones
 
-from messaging.rules import compose, consent, tags
+from messaging.rules import compose, consent, contact, tags
 from portal.kernel.errors import Refusal
 
 MOST = 100  # values in one list
-LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 IS = ("given", "missing", "refused")
 
 
@@ -69,14 +66,14 @@ def _fields(where: str, value: object) -> dict[str, object]:
 
 def _languages(where: str, value: object) -> list[str]:
     listed = _texts(where, value)
-    if not all(LANGUAGE.fullmatch(one) for one in listed):
+    if not all(contact.LANGUAGE.fullmatch(one) for one in listed):
         raise wrong(where, "a language is a tag such as en or de-AT")
     return listed
 
 
 def _zones(where: str, value: object) -> list[str]:
     listed = _texts(where, value)
-    if not set(listed) <= available_timezones():
+    if not contact.ZONES.issuperset(listed):
         raise wrong(where, "a time zone is a name such as Europe/Berlin")
     return listed
 
