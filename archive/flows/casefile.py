@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from archive.flows import reading
+from archive.flows import opening, reading
 from archive.ledger import entry
 from archive.models import CaseItem, Entry
 from archive.queries import cases
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
-
-DISPOSED = "record_disposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +25,12 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """`opened` is None once the record was disposed of: its notes stay."""
+    """`opened` is None where the record does not open here any more, and `closed` is the code that says why: its notes
+    stay."""
 
     opened: reading.Opened | None
     notes: list[Note]
+    closed: str = ""
 
 
 def open_item(
@@ -45,14 +45,15 @@ def open_item(
             actor=actor, now=now, index=index, session_key=session_key, half=half, case=case_id
         )  # fmt: skip
 
+    opened, closed = None, ""
     try:
         opened = open_(item.entry_index)
     except Refusal as refusal:
-        if refusal.code != DISPOSED:
+        if refusal.code not in opening.CLOSED:
             raise
-        opened = None
+        closed = refusal.code
     notes = [Note(one.index, one.at, one.actor, _words(open_(one.index))) for one in list_notes(actor, item)]
-    return File(opened, notes)
+    return File(opened, notes, closed)
 
 
 def list_notes(actor: Actor, item: CaseItem) -> list[Note]:

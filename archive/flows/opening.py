@@ -8,8 +8,12 @@ from archive.flows import unlock
 from archive.models import Batch, Record
 from archive.queries import sealed
 from portal.kernel import tenancy
+from portal.kernel.errors import Refusal
 from portal.sealing import errors
 from portal.sealing import record as sealing
+
+# What one record of many refuses, and the others do not: it is named, never passed over in silence.
+CLOSED = frozenset({"record_altered", "record_disposed", "record_mirrored"})
 
 
 class Opener:
@@ -21,7 +25,7 @@ class Opener:
         self._keys: dict[UUID, bytes] = {}
 
     def content(self, row: Record) -> dict[str, Any]:
-        """A record's snapshot. Refuses `record_altered`, `record_disposed`."""
+        """A record's snapshot. Refuses `record_altered`, `record_disposed`, `record_mirrored`."""
         inner = sealed.peel(row)
         try:
             opened = sealing.open_(
@@ -31,6 +35,15 @@ class Opener:
         except errors.SealingError as error:
             raise sealed.altered(row.message_id) from error
         return dict(json.loads(opened.content))
+
+    def read(self, row: Record) -> tuple[dict[str, Any], str]:
+        """The snapshot, or nothing and the code that says why it does not open here (`CLOSED`)."""
+        try:
+            return self.content(row), ""
+        except Refusal as refusal:
+            if refusal.code not in CLOSED:
+                raise
+            return {}, refusal.code
 
     def _key(self, batch_id: UUID) -> bytes:
         key = self._keys.get(batch_id)

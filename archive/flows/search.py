@@ -3,7 +3,8 @@ commits before anything is looked for.
 
 Metadata needs no key. Words need an unlocked archive: their hashes are reckoned under every month's index key. A phrase is
 looked for in the index by its words and then checked in opened records, newest first and at most `MOST_OPENED` a page: a
-page that stopped there says so and goes on where it stopped.
+page that stopped there says so and goes on where it stopped. A record that does not open here (a mirror keeps it, or it was
+altered) is found by its words all the same and says so: nothing is left out because it could not be checked.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ PAGE = 50
 MOST_OPENED = 500
 AROUND = 90  # characters of a text that are shown on each side of what was found
 Batch = list[Record]
+Closed = dict[UUID, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A record that was found; `subject` and `text` where an officer asked to see them."""
+    """A record that was found; `subject` and `text` where an officer asked to see them; `closed` is the code that says why it
+    does not open here, so that neither its text is shown nor a phrase was checked in it."""
 
     hit: Hit
     subject: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,14 @@ def search(
     asked = _ask(actor, now, query, reason, browser, with_text=with_text)
     phrases = [term for term in asked.query.words if term.name == language.PHRASE]
     if phrases and asked.session:
-        kept, after, checked, is_cut = _check(asked, phrases, asked.session, cursor, size)
+        kept, closed, after, checked, is_cut = _check(asked, phrases, asked.session, cursor, size)
     else:
         (kept, after), checked, is_cut = found.page(asked.query, asked.words, cursor, size, sealed=with_text), 0, False
-    shown = _with_text(actor, kept, asked) if with_text and asked.session else [Shown(hit) for hit in found.hits(kept)]
+        closed = {}
+    if with_text and asked.session:
+        shown = _with_text(actor, kept, asked)
+    else:
+        shown = [Shown(hit, closed=closed.get(hit.message_id, "")) for hit in found.hits(kept)]
     return Results(asked.query, shown, after, checked, is_cut, asked.unsearched)
 
 
@@ -129,17 +137,22 @@ def _unlocked(actor: Actor, now: datetime, browser: Browser | None) -> unlock.Se
 # ── phrases ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _check(
     asked: _Asked, phrases: Sequence[language.Term], session: unlock.Session, cursor: str, size: int
-) -> tuple[Batch, str, int, bool]:
-    """The next records in which every phrase stands, or does not where it is denied: (them, cursor, opened, stopped)."""
+) -> tuple[Batch, Closed, str, int, bool]:
+    """The next records in which every phrase stands, or does not where it is denied, and those in which nobody here can
+    look: (them, why these, cursor, opened, stopped)."""
     kept: Batch = []
+    closed: Closed = {}
     checked, last, opener = 0, cursor, opening.Opener(session)
     for row in _candidates(asked, cursor):
         if len(kept) == size or checked == MOST_OPENED:
-            return kept, last, checked, len(kept) < size
+            return kept, closed, last, checked, len(kept) < size
         checked, last = checked + 1, found.encode(row)
-        if _says(opener.content(row), phrases):
+        content, why = opener.read(row)
+        if why:
+            closed[row.message_id] = why
+        if why or _says(content, phrases):
             kept.append(row)
-    return kept, "", checked, False
+    return kept, closed, "", checked, False
 
 
 def _candidates(asked: _Asked, cursor: str) -> Iterator[Record]:
@@ -167,11 +180,17 @@ def _with_text(actor: Actor, rows: Batch, asked: _Asked) -> list[Shown]:
     if not hits or asked.session is None:
         return [Shown(hit) for hit in hits]
     opener = opening.Opener(asked.session)
-    by_id: dict[UUID, dict[str, Any]] = {row.message_id: opener.content(row) for row in rows}
-    with unit.work() as u:
-        u.entry(_reading(actor, hits))
+    read = {row.message_id: opener.read(row) for row in rows}
+    opened = [hit for hit in hits if not read[hit.message_id][1]]
+    if opened:
+        with unit.work() as u:
+            u.entry(_reading(actor, opened))
     wanted = {word for term in asked.query.words if not term.negated for word in words.of_text(term.value)}
-    return [Shown(hit, *_around(by_id[hit.message_id], wanted)) for hit in hits]
+    return [_shown(hit, *read[hit.message_id], wanted) for hit in hits]
+
+
+def _shown(hit: Hit, content: dict[str, Any], closed: str, wanted: set[str]) -> Shown:
+    return Shown(hit, closed=closed) if closed else Shown(hit, *_around(content, wanted))
 
 
 def _reading(actor: Actor, hits: Sequence[Hit]) -> unit.Draft:

@@ -182,7 +182,7 @@ def _file(
     writers = names.actors(one.actor for one in notes)
     return {
         "item": shown([item])[0], "before": before, "after": after, "is_mine": item.assignee_id == request.actor.id,
-        "record": record_page.shown(file.opened) if file and file.opened else None,
+        "record": record_page.shown(file.opened) if file and file.opened else None, "closed": file.closed if file else "",
         "notes": [{"at": one.at, "by": writers.get(one.actor, one.actor), "text": one.text} for one in notes],
     }  # fmt: skip
 

@@ -39,7 +39,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "page": lists.page(request, rows, _shown), "filters": filters, "states": STATES,
         "has_supervision": supervision.get_standing_for(request.actor) is not None,
     }  # fmt: skip
-    return shared.draw(request, "archive_cases", context)
+    return shared.draw(request, "archive_cases", context, here="Cases")
 
 
 @sensitive_post_parameters("name", "query")

@@ -156,7 +156,7 @@ def _overview(request: HttpRequest, extra: dict[str, Any], status: int = 200) ->
         "is_waiting_for_backup": any(one.state == "decided" for one in found),
         "certificates": certificates.get_certificates_for(actor).count(), **extra,
     }  # fmt: skip
-    return shared.draw(request, "disposal", context, status=status)
+    return shared.draw(request, "disposal", context, here="Disposal", status=status)
 
 
 def _runs(found: list[DisposalRun]) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         return lists.as_csv("exports", COLUMNS, _shown(list(rows.order_by("-id")[: lists.MOST_IN_CSV])))
     context = {"page": lists.page(request, rows, _shown), "filters": filters, "states": STATES}
-    return shared.draw(request, "exports", context)
+    return shared.draw(request, "exports", context, here="Exports")
 
 
 @sensitive_post_parameters("query", "reason")

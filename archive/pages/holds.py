@@ -36,7 +36,10 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         return lists.as_csv("holds", COLUMNS, _shown(list(rows.order_by("-id")[: lists.MOST_IN_CSV])))
     return shared.draw(
-        request, "holds", {"page": lists.page(request, rows, _shown), "filters": filters, "states": STATES}
+        request,
+        "holds",
+        {"page": lists.page(request, rows, _shown), "filters": filters, "states": STATES},
+        here="Holds",
     )
 
 

@@ -57,4 +57,4 @@ def _page(
         "page": lists.page(request, rows, show), "values": values, "vkey": proofs.get_key_for(request.actor),
         "url": f"{request.scheme}://{request.get_host()}", **extra,
     }  # fmt: skip
-    return shared.draw(request, "mirrors", context, status=status)
+    return shared.draw(request, "mirrors", context, here="Mirror", status=status)

@@ -8,13 +8,14 @@ from django.views.decorators.http import require_safe
 
 from archive.flows import listing, reading
 from archive.ledger import entry as leaves
+from archive.ledger.kinds import KINDS
 from archive.pages import shared
-from archive.queries import entries, holds
+from archive.queries import entries, holds, sealed
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
 
-SEALED = frozenset({"archive_locked", "nothing_sealed", "record_disposed"})
+SEALED = frozenset({"archive_locked", "nothing_sealed", "record_disposed", "record_mirrored"})
 
 
 @guards.staff("archive.list")
@@ -24,12 +25,13 @@ def record(request: HttpRequest, index: int) -> HttpResponseBase:
     now = clock.now()
     header = entries.get_entry_for(request.actor, index)
     lock = shared.lock_of(request, now)
-    opened = _open(request, index, now) if lock else None
+    is_mirrored = header.kind in shared.WITH_RECORD and sealed.is_mirrored(header.message)
+    opened = _open(request, index, now) if lock and not is_mirrored else None
     if opened is None:
         listing.tell(actor=request.actor, now=now, kind="archive.listed", what="record")
     context = {
         "record": shown(opened) if opened else None, "entry": shared.shown([header])[0], "unlock": lock,
-        "entries": _others(request, header), "proof": shared.proof_of(request.actor, header),
+        "is_mirrored": is_mirrored, "entries": _others(request, header), "proof": shared.proof_of(request.actor, header),
         "holds": _holds(request, header),
     }  # fmt: skip
     return shared.draw(request, "record", context, here=f"Record {index}")
@@ -89,4 +91,8 @@ def _others(request: HttpRequest, header: entries.Header) -> list[dict[str, Any]
     if header.message is None:
         return []
     found = entries.list_for(request.actor, entries.Filter(message=header.message), limit=50).results
-    return [{"index": one.index, "kind": one.kind, "at": one.time} for one in found if one.index != header.index]
+    return [
+        {"index": one.index, "kind": one.kind, "words": KINDS.get(one.kind, one.kind), "at": one.time}
+        for one in found
+        if one.index != header.index
+    ]

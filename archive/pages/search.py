@@ -25,7 +25,7 @@ from portal.web import listing as lists
 
 COLUMNS = (
     "index", "kind", "direction", "category", "customer_id", "message_id", "sent_at", "gone_at", "archived_until", "subject",
-    "text",
+    "text", "closed",
 )  # fmt: skip
 KINDS = (("message.sent", "Sent"), ("message.received", "Received"))
 DIRECTIONS = (("out", "To a customer"), ("in", "From a customer"))
@@ -151,6 +151,7 @@ def _rows(got: searching.Results) -> list[dict[str, Any]]:
             "index": one.hit.index, "kind": one.hit.kind, "direction": one.hit.direction, "category": one.hit.category,
             "customer_id": one.hit.customer_id, "message_id": one.hit.message_id, "sent_at": one.hit.sent_at,
             "gone_at": one.hit.gone_at, "archived_until": one.hit.archived_until, "subject": one.subject, "text": one.text,
+            "closed": one.closed,
             "kind_label": LABELS.get(one.hit.kind, one.hit.kind),
             "customer_name": called.get(one.hit.customer_id, "") if one.hit.customer_id else "",
         }

@@ -66,6 +66,12 @@ def get_items_for(actor: Actor, case_id: UUID, *, show: str = "", tag: str = "")
     return rows.filter(decision=show) if show in casework.DECISIONS else rows
 
 
+def count_to_review(actor: Actor, most: int) -> int:
+    """Records of open cases that nobody decided on, counted up to `most`."""
+    still_open = get_cases_for(actor).filter(state=Case.State.OPEN).values("id")
+    return _reviewable(CaseItem.objects.filter(case_id__in=still_open))[:most].count()
+
+
 def get_item_for(actor: Actor, case_id: UUID, number: int) -> CaseItem:
     actor.require("archive.review")
     found = CaseItem.objects.filter(case_id=case_id, number=number).first()

@@ -49,7 +49,7 @@ _SHOWN = (
 _GROUPED = """
     SELECT day, kind, direction, category, count(*) FROM ({}) AS newest GROUP BY day, kind, direction, category
 """
-_SEALED = ("sealed", "outer_wrap", "batch_id", "disposal_bucket")
+_SEALED = ("sealed", "mirrored_at", "outer_wrap", "batch_id", "disposal_bucket")
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,11 @@ def disposed_at(message_ids: Iterable[UUID | None]) -> dict[UUID, datetime]:
     return dict(Disposed.objects.filter(message_id__in=wanted).values_list("message_id", "at")) if wanted else {}
 
 
+def is_mirrored(message_id: UUID | None) -> bool:
+    """Whether the sealed copy of this message is kept by a mirror and no longer here."""
+    return message_id is not None and Record.objects.filter(message_id=message_id).exclude(mirrored_at=None).exists()
+
+
 def disposed() -> Refusal:
     return Refusal("record_disposed", MISSING, Kind.GONE)
 

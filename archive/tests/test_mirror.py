@@ -12,11 +12,11 @@ import pytest
 from django.conf import settings as project
 from django.db import connection
 
-from archive.flows import hold, mirror, tree
+from archive.flows import case, casefile, collecting, hold, mirror, search, tree, unlock
 from archive.ledger import note
 from archive.models import Entry, Epoch, Mirror, Record
 from archive.queries import mirrors, proofs
-from archive.tests.conftest import Home, keep, snapshot
+from archive.tests.conftest import PASSPHRASE, Home, keep, snapshot
 from portal.kernel import actors, clock, ids
 from portal.kernel.errors import Refusal
 
@@ -131,6 +131,32 @@ def test_without_the_policy_or_after_removal_nothing_goes(home: Home) -> None:
     assert not Record.objects.exclude(mirrored_at=None).exists()
     with pytest.raises(Refusal, match="not_found"):
         sign(home, kept, receipt(draft.index + 1, draft.index + 1))
+
+
+def test_what_only_the_mirror_opens_is_found_all_the_same_and_says_so(home: Home, named: Any) -> None:
+    """One record that does not open here stops neither a search, nor a phrase, nor the case it is in."""
+    (gone,) = keep(snapshot("The invoice is late again."))
+    sign(home, named, receipt(0, gone.index))
+    drop()
+    (stays,) = keep(snapshot("The invoice is late."))
+    half = unlock.open_(actor=home.officer, now=clock.now(), passphrase=PASSPHRASE, session_key="s").half
+    browser = search.Browser("s", half)
+
+    def closed(query: str, **more: Any) -> dict[int, str]:
+        got = search.search(
+            actor=home.officer, now=clock.now(), query=query, reason="Complaint", browser=browser, **more
+        )
+        return {one.hit.index: one.closed for one in got.shown}
+
+    expected = {gone.index: "record_mirrored", stays.index: ""}
+    assert closed("invoice", with_text=True) == expected
+    assert closed('"is late"') == expected
+    assert closed('-"is late again" invoice') == expected, "nobody here can deny it"
+    assert b'"count":1' in bytes(Entry.objects.get(kind="archive.opened").leaf), "what was read, and no more"
+    matter = case.open_(actor=home.officer, now=clock.now(), name="Complaint")
+    collecting.collect(actor=home.officer, now=clock.now(), case_id=matter, query="kind:message.sent")
+    file = casefile.open_item(actor=home.officer, now=clock.now(), case_id=matter, number=1, session_key="s", half=half)
+    assert (file.opened, file.closed) == (None, "record_mirrored")
 
 
 def test_a_dropped_record_says_where_it_is_and_the_archive_is_whole(home: Home, named: Any) -> None:

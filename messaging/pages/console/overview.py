@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from archive.flows import birth
-from archive.queries import approvals, summary, viewings
+from archive.flows import birth, logstate
+from archive.queries import approvals, summary, viewings, waiting
 from messaging.pages.console import shared, views
-from messaging.queries import desk, devices
+from messaging.queries import account, desk, devices
+from messaging.rules import account as rules
 from portal.kernel import clock
 from portal.web import guards
 
@@ -25,7 +26,7 @@ def overview(request: HttpRequest) -> HttpResponseBase:
         "waiting": _waiting(request),
         "ending": _ending(request, now),
         "devices_attention": _attention(request),
-        "archive": {**summary.get_summary(), "officer_needed": not birth.is_complete()},
+        "archive": {**summary.get_summary(), "officer_needed": not birth.is_complete(), **_archive(request)},
         "can": shared.may(request, send="message.send"),
     }
     return shared.draw(request, "overview", "overview", context)
@@ -39,6 +40,27 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     if request.actor.may("archive.list"):
         found["approvals"] = approvals.count_to_decide(request.actor) + viewings.count_to_decide(request.actor)
     return found
+
+
+def _archive(request: HttpRequest) -> dict[str, Any]:
+    """What waits there for this person, each with its page; and what must not wait: a log that stands still, an account
+    that does not add up."""
+    if not request.actor.may("archive.list"):
+        return {}
+    found = waiting.get_waiting_for(request.actor)
+    tasks = (
+        ("To decide, as a second person", found.to_decide, "archive_approvals"),
+        ("To review in cases", found.in_cases, "archive_cases"),
+        ("To review before disposal", found.before_disposal, "archive_disposal_review"),
+    )
+    return {
+        "tasks": [
+            {"name": name, "count": count, "is_more": count >= waiting.MOST, "url": reverse(f"console:{url}")}
+            for name, count, url in tasks
+            if count
+        ],
+        "log_refuses": logstate.seems_broken(), "account_differs": bool(rules.alarms(account.totals())),
+    }  # fmt: skip
 
 
 def _figures(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:

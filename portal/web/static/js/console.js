@@ -17,6 +17,12 @@ document.addEventListener("ebb:gone", (event) => {
   for (const node of scope.querySelectorAll("[data-while-live]")) node.hidden = true;
 });
 
+// On a phone tabs run off the side: the one that is shown comes into sight.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const tabs = tab.parentElement;
+  tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+}
+
 // A page restored from the back/forward cache may hold text that has ended since.
 addEventListener("pageshow", (event) => {
   if (event.persisted && document.querySelector("[data-live-body]")) location.reload();
