@@ -8,7 +8,7 @@ class MessagingConfig(AppConfig):
         from archive.flows import restore
         from archive.rules import events, scopes
         from messaging.api import idempotency
-        from messaging.flows import birth, launch, promise, restored
+        from messaging.flows import birth, device, launch, promise, restored, wipe
         from messaging.queries import moments, policy
         from portal.web import once
         from tenants.flows import provision
@@ -22,3 +22,5 @@ class MessagingConfig(AppConfig):
         scopes.register_categories(policy.category_names)
         launch.register()
         once.register(idempotency.answer_once)
+        device.register()
+        wipe.register()

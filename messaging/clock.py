@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from messaging.flows import account, campaigntext, customer, device, expiry, importing, notice, schedule, sweep
+from messaging.flows import account, campaigntext, customer, expiry, importing, notice, schedule, sweep, wipe
 from messaging.flows import run as runs
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
@@ -142,7 +142,7 @@ def _imports(now: datetime) -> None:
 
 
 def _dark(now: datetime) -> None:
-    device.mark_dark(now=now)
+    wipe.mark_dark(now=now)
 
 
 def _notices(now: datetime) -> None:

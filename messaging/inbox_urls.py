@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.pages import inbox
+from messaging.pages import inbox, mydevices
 
 urlpatterns = [
     path("", inbox.shell, name="inbox"),
@@ -16,6 +16,11 @@ urlpatterns = [
     path("messages/<uuid:message_id>/read", inbox.read, name="inbox-read"),
     path("messages/<uuid:message_id>/extend", inbox.extend, name="inbox-extend"),
     path("sign-out", inbox.sign_out, name="inbox-sign-out"),
+    path("devices", mydevices.listing, name="inbox-devices"),
+    path("devices/<uuid:device_id>/lock", mydevices.lock, name="inbox-device-lock"),
+    path("devices/<uuid:device_id>/sign-out", mydevices.sign_out, name="inbox-device-sign-out"),
+    path("devices/<uuid:device_id>/wipe", mydevices.wipe, name="inbox-device-wipe"),
+    path("wiped", mydevices.wiped, name="inbox-wiped"),
     path("kept", inbox.kept_page, name="inbox-kept"),
     path("sw.js", inbox.service_worker, name="inbox-sw"),
     path("manifest.webmanifest", inbox.manifest, name="inbox-manifest"),

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from messaging import push
 from messaging.flows import device as devices_flow
+from messaging.flows import wipe as wipes
 from messaging.queries import devices, frames, messages
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
@@ -270,7 +271,7 @@ def _standing(device: UUID) -> devices.Standing | None:
 
 
 def _sent(wipe_id: UUID) -> None:
-    devices_flow.mark_wipe_sent(now=clock.now(), wipe_id=wipe_id)
+    wipes.mark_sent(now=clock.now(), wipe_id=wipe_id)
 
 
 def _pairs(event: wake.Event) -> "zip[tuple[UUID, UUID]]":

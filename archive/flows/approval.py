@@ -161,7 +161,7 @@ def _settle(row: Approval, state: str, by: Actor, now: datetime) -> Decided:
     row.save(update_fields=["state", "decided_by", "decided_at", "failure"])
     act = acts.get(row.kind)
     if state != State.DONE and act is not None and act.let_go is not None:
-        act.let_go(row.target_id)
+        act.let_go(actor=by, now=now, target_id=row.target_id, codes=row.codes)
     return Decided(row.id, row.state)
 
 

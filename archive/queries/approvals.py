@@ -1,5 +1,7 @@
 """Requests for acts that need a second person, as people read them."""
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 
 from archive.models import Approval
@@ -18,6 +20,12 @@ def get_waiting_for(actor: Actor) -> "QuerySet[Approval]":
 
 def get_settled_for(actor: Actor) -> "QuerySet[Approval]":
     return _for(actor).exclude(state__in=Approval.WAITING)
+
+
+def get_waiting_id(kind: str, target: UUID) -> UUID | None:
+    """The request for an act on a target that waits now: there is one at a time."""
+    waiting = Approval.objects.filter(kind=kind, target_id=target, state__in=Approval.WAITING)
+    return waiting.values_list("id", flat=True).first()
 
 
 def count_to_decide(actor: Actor) -> int:

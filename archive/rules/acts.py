@@ -30,7 +30,7 @@ class Act:
     carry_out: CarryOut
     describe: Callable[[UUID, Codes], str] | None = None
     page: str = ""
-    let_go: Callable[[UUID], None] | None = None
+    let_go: CarryOut | None = None
 
 
 class Request(Protocol):

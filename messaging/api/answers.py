@@ -157,6 +157,7 @@ class Device(s.Serializer):  # type: ignore[type-arg]
     name = s.CharField()
     state = s.CharField()
     customers = s.ListField(child=s.UUIDField())
+    public_key = s.DictField(child=s.CharField())
     created_at = s.DateTimeField()
     seen_at = s.DateTimeField(allow_null=True)
     revoked_at = s.DateTimeField(allow_null=True)

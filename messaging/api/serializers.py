@@ -239,6 +239,10 @@ class TemplateChange(TemplateInput):
     version = serializers.IntegerField(required=False)
 
 
+class WipeInput(Strict):
+    reason = Text(required=False, default="")
+
+
 class CategoryInput(Strict):
     key = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,39}$")
     name = Text()

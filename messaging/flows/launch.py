@@ -81,7 +81,7 @@ def carry_out(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes
         _plan(u, actor, row, verb, policy.get_policy().campaigns.undo_for, recipients, now)
 
 
-def let_go(target_id: UUID) -> None:
+def let_go(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes) -> None:
     """The second person said no, nobody said anything, or it was taken back: a draft again. Runs in the approval's unit."""
     Campaign.objects.filter(id=target_id, state=Campaign.State.APPROVING).update(state=Campaign.State.DRAFT)
 

@@ -48,19 +48,25 @@ class DeviceCustomer(models.Model):
 
 
 class Wipe(models.Model):
-    """A wipe and its evidence: requested → sent → acknowledged (signed by the device key) or dark. Kept."""
+    """A wipe and its evidence: (held →) requested → sent → acknowledged (signed by the device key) or dark. Kept."""
 
     class State(models.TextChoices):
+        HELD = "held"  # for a second person; the device is locked meanwhile
         REQUESTED = "requested"
         SENT = "sent"
         ACKNOWLEDGED = "acknowledged"
         DARK = "dark"
+        REFUSED = "refused"
+
+    ORDERED = (State.REQUESTED, State.SENT)
+    OPEN = (State.HELD, *ORDERED)
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="wipes")
     state = models.CharField(max_length=16, choices=State.choices, default=State.REQUESTED)
     requested_by = models.CharField(max_length=60)
     requested_at = models.DateTimeField()
+    ordered_at = models.DateTimeField(null=True)  # from here on the device waits for nobody's consent
     sent_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
     dark_at = models.DateTimeField(null=True)
@@ -70,8 +76,16 @@ class Wipe(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["device"],
-                condition=models.Q(state__in=["requested", "sent"]),
+                condition=models.Q(state__in=["held", "requested", "sent"]),
                 name="a_device_has_one_open_wipe",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["held", "requested", "sent", "acknowledged", "dark", "refused"]),
+                name="a_wipe_is_in_a_known_state",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["held", "refused"]) | models.Q(ordered_at__isnull=False),
+                name="an_ordered_wipe_knows_since_when",
             ),
             models.CheckConstraint(
                 condition=~models.Q(state="acknowledged") | models.Q(signature__isnull=False),

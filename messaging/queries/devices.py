@@ -1,6 +1,7 @@
 """Finding devices. `get_…_for(actor)` for people and programs; `get_by_cookie` and `standing_of` for a device's own
 doors."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,12 +38,13 @@ class Standing:
 
     def require_active(self) -> None:
         if not self.is_active:
-            raise refused(self.state)
+            raise refused(self)
 
 
-def refused(state: str) -> Refusal:
-    """Codes `device_locked`, `device_wiping`, `device_revoked`."""
-    return Refusal(f"device_{state}", "This device may not see messages now.", Kind.FORBIDDEN)
+def refused(standing: Standing) -> Refusal:
+    """Codes `device_locked`, `device_wiping` (with the wipe that it may sign for), `device_revoked`."""
+    told = {"wipe": str(standing.wipe_id)} if standing.wipe_id else {}
+    return Refusal(f"device_{standing.state}", "This device may not see messages now.", Kind.FORBIDDEN, **told)
 
 
 def unknown() -> Refusal:
@@ -95,6 +97,17 @@ def get_devices_for(actor: Actor, *, customer: UUID | None = None) -> QuerySet[D
     return rows.filter(serves__customer_id=customer).distinct() if customer else rows
 
 
+def is_within(device_id: UUID, customers: frozenset[UUID], now: datetime) -> bool:
+    """Whether a device serves somebody, and nobody but these: then another of their devices may end it."""
+    served = set(_serving(now).filter(device_id=device_id).values_list("customer_id", flat=True))
+    return bool(served) and served <= customers
+
+
+def thumbprint(row: Device) -> str:
+    """SHA-256 of the key's uncompressed point: to tell two devices apart, aloud."""
+    return hashlib.sha256(bytes(row.public_key)).hexdigest()
+
+
 def name_of(row: Device) -> str:
     return keys.open_field(NAME, row.id, row.sealed_name).decode()
 
@@ -112,7 +125,5 @@ def _standing(row: Device, now: datetime) -> Standing:
     customers = frozenset(_serving(now).filter(device_id=row.id).values_list("customer_id", flat=True))
     wipe_id = None
     if row.state == Device.State.WIPING:
-        wipe_id = (
-            Wipe.objects.filter(device_id=row.id, state__in=["requested", "sent"]).values_list("id", flat=True).first()
-        )
+        wipe_id = Wipe.objects.filter(device_id=row.id, state__in=Wipe.ORDERED).values_list("id", flat=True).first()
     return Standing(row.id, row.state, bytes(row.public_key), customers, wipe_id)

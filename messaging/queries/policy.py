@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from messaging.models import Category, Policy
-from messaging.rules import compose
+from messaging.rules import compose, demands
+from messaging.rules.demands import Demands
 from portal.kernel import tenancy
 
 FRESH_FOR = 2.0
@@ -32,6 +33,7 @@ class Current:
     replies_live_days: int
     time_zone: str
     accent: str
+    demands: Demands
     categories: dict[str, int | None] = field(default_factory=dict)
     purposes: dict[str, str] = field(default_factory=dict)
     campaigns: Campaigns = field(default_factory=Campaigns)
@@ -75,6 +77,7 @@ def _load() -> Current:
         row.replies_live_days,
         row.time_zone,
         row.accent,
+        Demands(**{name: getattr(row, name) for name in demands.NAMES}),
         {key: life for key, life, _ in categories},
         {key: purpose for key, _, purpose in categories},
         Campaigns(row.undo_for, row.second_person_from, row.missed, row.missed_after),

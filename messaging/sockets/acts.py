@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from uuid import UUID
 
-from messaging.flows import device, message, receipt
+from messaging.flows import message, receipt, wipe
 from messaging.queries import devices, inbox
 from messaging.rules import proof
 from messaging.sockets.protocol import Frame
@@ -39,12 +39,12 @@ def state(device_id: UUID) -> tuple[devices.Standing, str, float]:
     return standing, _dump("state", **found), _first_end(found["messages"])
 
 
-def acknowledge(host: str, actor: Actor, wipe_id: UUID, signature: str) -> None:
-    device.acknowledge_wipe(actor=actor, now=clock.now(), host=host, wipe_id=wipe_id, signature=signature)
+def acknowledge(host: str, device_id: UUID, wipe_id: UUID, signature: str) -> None:
+    wipe.acknowledge(device_id=device_id, now=clock.now(), host=host, wipe_id=wipe_id, signature=signature)
 
 
 def sent(wipe_id: UUID) -> None:
-    device.mark_wipe_sent(now=clock.now(), wipe_id=wipe_id)
+    wipe.mark_sent(now=clock.now(), wipe_id=wipe_id)
 
 
 def act(device_id: UUID, frame: Frame) -> Answer:

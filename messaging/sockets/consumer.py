@@ -10,7 +10,7 @@ from messaging import hub
 from messaging.sockets import acts, protocol
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
-from portal.kernel import actors, ids, tenancy
+from portal.kernel import ids, tenancy
 from portal.web import problems
 
 log = logging.getLogger("ebb.sockets")
@@ -150,8 +150,7 @@ class InboxConsumer(AsyncConsumer):
     async def act(self, frame: protocol.Frame) -> None:
         line = self.line
         if frame.kind == "wiped" and line.wipe is not None and frame.id is not None:
-            actor = actors.device(line.device, line.customers)
-            await tenancy.run_in_tenant(line.place, acts.acknowledge, line.host, actor, frame.id, frame.signature)
+            await tenancy.run_in_tenant(line.place, acts.acknowledge, line.host, line.device, frame.id, frame.signature)
             line.close(hub.NOT_ALLOWED)
         elif line.stage != lines.OPEN:
             return

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from messaging.flows import customer, device
+from messaging.flows import customer, device, wipe
 from messaging.hub import LINES_A_DEVICE
 from portal.kernel import clock, tenancy, wake
 from portal.testing import cast as people
@@ -107,7 +107,7 @@ def _act(business, group):
             elif group.name == "locked":
                 device.lock(actor=actor, now=now, device_id=UUID(device_id))
             elif group.name == "wiped":
-                device.request_wipe(actor=actor, now=now, device_id=UUID(device_id))
+                wipe.request(actor=actor, now=now, device_id=UUID(device_id))
             else:
                 customer.erase(actor=actor, now=now, customer_id=who)
 

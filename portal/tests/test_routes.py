@@ -97,11 +97,12 @@ API = {
 # A customer's doors: nobody signed in as staff and no key changes what they say; a device proves itself each time.
 PROVED = {
     "state", "messages", "messages/<uuid:message_id>/reveal", "messages/<uuid:message_id>/read",
-    "messages/<uuid:message_id>/extend", "sign-out",
+    "messages/<uuid:message_id>/extend", "sign-out", "devices", "devices/<uuid:device_id>/lock",
+    "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe",
 }  # fmt: skip
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
-    "inbox/kept", "inbox/sw.js",
+    "inbox/kept", "inbox/wiped", "inbox/sw.js",
     "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
 }  # fmt: skip
 

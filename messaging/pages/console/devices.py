@@ -1,7 +1,7 @@
 """Devices: locked, signed out and wiped from afar, with the evidence in honest words."""
 
 import base64
-import hashlib
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
 from messaging.flows import device as flow
+from messaging.flows import wipe as wiping
 from messaging.models import Device, Wipe
 from messaging.pages.console import shared, timeline, views
 from messaging.queries import desk, devices
@@ -18,6 +19,7 @@ from portal.kernel import clock, ids
 from portal.web import guards
 from portal.web import listing as lists
 
+HELD = "Many devices were ended within an hour: this one is locked, and a second person decides under Approvals."
 TRAIL = ("Devices", "devices")
 STATES = [("active", "Active"), ("locked", "Locked"), ("wiping", "Being wiped"), ("revoked", "Ended")]
 
@@ -50,7 +52,7 @@ def device(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
     wipes = devices.wipes_of(row)
     shown = views.devices([row], now)[0]
     context = {
-        "device": {**shown, **_abilities(request, row), "key_thumbprint": _thumbprint(row)},
+        "device": {**shown, **_abilities(request, row, wipes), "key_thumbprint": devices.thumbprint(row)},
         "serves": _serves(row),
         "wipe": _wipe(wipes[0]) if wipes else None,
         "events": timeline.of_device(row, wipes),
@@ -78,7 +80,8 @@ def unlock(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @guards.staff("device.manage")
 @require_POST
 def sign_out(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("device", device_id), "Signed out: its key opens nothing any more.", lambda: (
+    done = _unless_held("Signed out: its key opens nothing any more.")
+    return shared.act(request, shared.go("device", device_id), done, lambda: (
         flow.revoke(actor=request.actor, now=clock.now(), device_id=device_id)
     ))  # fmt: skip
 
@@ -86,21 +89,28 @@ def sign_out(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @guards.staff("device.manage")
 @require_POST
 def wipe(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("device", device_id), "Asked. From now on the server shows it nothing.", lambda: (
-        flow.request_wipe(
+    done = _unless_held("Asked. From now on the server shows it nothing.")
+    return shared.act(request, shared.go("device", device_id), done, lambda: (
+        wiping.request(
             actor=request.actor, now=clock.now(), device_id=device_id, reason=request.POST.get("reason", "")[:200]
         )
     ))  # fmt: skip
 
 
-def _abilities(request: HttpRequest, row: Device) -> dict[str, bool]:
+def _unless_held(done: str) -> Callable[[flow.Ended | wiping.Wiping], str]:
+    """One of many waits for a second person, and is locked meanwhile."""
+    return lambda made: HELD if made.approval else done
+
+
+def _abilities(request: HttpRequest, row: Device, wipes: list[Wipe]) -> dict[str, bool]:
     may = request.actor.may("device.manage")
+    is_held = bool(wipes) and wipes[0].state == Wipe.State.HELD
     return {
         "can_show": row.state == Device.State.ACTIVE,
         "can_lock": may and row.state == Device.State.ACTIVE,
-        "can_unlock": may and row.state == Device.State.LOCKED,
+        "can_unlock": may and row.state == Device.State.LOCKED and not is_held,
         "can_sign_out": may and row.state != Device.State.REVOKED,
-        "can_wipe": may and row.state in {Device.State.ACTIVE, Device.State.LOCKED},
+        "can_wipe": may and row.state in {Device.State.ACTIVE, Device.State.LOCKED} and not is_held,
     }
 
 
@@ -124,8 +134,3 @@ def _wipe(row: Wipe) -> dict[str, Any]:
         "sent_at": row.sent_at, "acknowledged_at": row.acknowledged_at, "dark_at": row.dark_at,
         "signature": signature, "entry_index": None,
     }  # fmt: skip
-
-
-def _thumbprint(row: Device) -> str:
-    """SHA-256 of the key's uncompressed point: to tell two devices apart, aloud."""
-    return hashlib.sha256(bytes(row.public_key)).hexdigest()

@@ -31,16 +31,18 @@ def go(name: str, *args: object) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(f"console:{name}", args=args))
 
 
-def act(request: HttpRequest, back: HttpResponseBase, done: str, flow: Callable[[], object]) -> HttpResponseBase:
-    """One button: one flow, then back to the page with a word about what happened."""
+def act(
+    request: HttpRequest, back: HttpResponseBase, done: str | Callable[[Any], str], flow: Callable[[], object]
+) -> HttpResponseBase:  # fmt: skip
+    """One button: one flow, then back to the page with a word about what happened, which may depend on what it returned."""
     try:
-        flow()
+        made = flow()
     except Refusal as refusal:
         if refusal.kind in _NOT_OF_A_FORM:
             raise
         pages.tell(request, refusal)
     else:
-        messages.success(request, done)
+        messages.success(request, done if isinstance(done, str) else done(made))
     return back
 
 

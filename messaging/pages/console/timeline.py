@@ -48,7 +48,9 @@ def of_message(row: Message, listed: list[entries.Header], now: datetime) -> lis
 def of_device(row: Device, wipes: list[Wipe]) -> list[dict[str, Any]]:
     events = [_event(row.created_at, "Enrolled", "link", None)]
     for wipe in wipes:
-        steps = ((wipe.requested_at, "Wipe asked for", "wipe"), (wipe.sent_at, "Order sent to the device", "sent"),
+        agreed_at = wipe.ordered_at if wipe.ordered_at != wipe.requested_at else None  # it was held first
+        steps = ((wipe.requested_at, "Wipe asked for", "wipe"), (agreed_at, "A second person agreed to the wipe", "check"),
+                 (wipe.sent_at, "Order sent to the device", "sent"),
                  (wipe.acknowledged_at, "The device acknowledged, signed with its key", "seal"),
                  (wipe.dark_at, "It never came back: its key is revoked", "refused"))  # fmt: skip
         events += [_event(at, words, icon, None) for at, words, icon in steps if at]

@@ -74,7 +74,7 @@ def _device(row: Device, names: dict[Any, str], now: datetime) -> dict[str, Any]
         "id": row.id, "name": device_queries.name_of(row), "browser": "", "state": device_state(row),
         "customer_names": [names[one.customer_id] for one in row.serves.all() if one.customer_id in names],
         "online": is_online(row, now), "enrolled_at": row.created_at, "last_seen_at": row.seen_at,
-        "wipe_state": wipes[0].state if wipes else None,
+        "wipe_state": wipes[0].state if wipes and wipes[0].state != "refused" else None,
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from messaging.flows import device
+from messaging.flows import device, wipe
 from messaging.sockets import acts
 from messaging.tests.device.phone import aside
 from portal.kernel import actors, clock
@@ -10,7 +10,7 @@ from portal.kernel import actors, clock
 
 @pytest.mark.parametrize(
     ("act", "said"),
-    [(device.request_wipe, "wipe"), (device.lock, "lock"), (device.revoke, "")],
+    [(wipe.request, "wipe"), (device.lock, "lock"), (device.revoke, "")],
     ids=["wipe", "lock", "revoke"],
 )
 async def test_what_happened_while_it_proved_itself_counts(cast, open_hub, monkeypatch, act, said) -> None:

@@ -5,7 +5,7 @@ import json
 from uuid import UUID
 
 from messaging import hub, push
-from messaging.flows import device, message, receipt
+from messaging.flows import device, message, receipt, wipe
 from messaging.models import Message, Wipe
 from messaging.sockets import protocol
 from messaging.tests.device.phone import aside
@@ -163,7 +163,7 @@ async def test_a_locked_device_is_told_and_closed_until_it_is_unlocked(cast, ope
 async def test_a_wipe_leaves_signed_evidence(cast, open_hub) -> None:
     phone = await aside(cast.phone)
     wire, _ = await phone.online()
-    asked = await inside(cast, device.request_wipe, actor=SYSTEM, now=clock.now(), device_id=UUID(phone.id))
+    asked = await inside(cast, wipe.request, actor=SYSTEM, now=clock.now(), device_id=UUID(phone.id))
     order = await wire.until("wipe")
     assert order["wipe"] == str(asked.id)
     await wire.say(type="wiped", wipe=order["wipe"], signature=phone.emptied(str(asked.id)))
@@ -174,7 +174,7 @@ async def test_a_wipe_leaves_signed_evidence(cast, open_hub) -> None:
 
 async def test_a_forged_acknowledgement_is_no_evidence(cast, open_hub) -> None:
     phone, other = await aside(cast.phone), await aside(cast.phone)
-    asked = await inside(cast, device.request_wipe, actor=SYSTEM, now=clock.now(), device_id=UUID(phone.id))
+    asked = await inside(cast, wipe.request, actor=SYSTEM, now=clock.now(), device_id=UUID(phone.id))
     wire, order = await phone.online()
     assert order["type"] == "wipe"
     await wire.say(type="wiped", wipe=order["wipe"], signature=other.emptied(order["wipe"], phone.id))

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db import connection
 
 from messaging.flows import customer, device, message, receipt
+from messaging.flows import wipe as wipes
 from messaging.models import Wipe
 from messaging.queries import frames, inbox
-from portal.kernel.actors import Actor
 from portal.testing.simulation import choices
 from portal.testing.simulation.acts import Act, Side, Sim, must, newest
 from portal.testing.simulation.model import IN, OUT, WORDS_LIVE, Customer, Device, Talk, Told, pick, span_of
@@ -231,10 +231,10 @@ def wipe(sim: Sim, side: Side, a: int, b: int) -> Act | None:
 
     def then(_: object) -> None:
         phone.state = "wiping"
-        phone.wipe = Wipe.objects.get(device_id=phone.id, state__in=["requested", "sent"]).id
+        phone.wipe = Wipe.objects.get(device_id=phone.id, state__in=Wipe.ORDERED).id
 
     return Act(
-        lambda: device.request_wipe(actor=side.cast.author, now=sim.now(), device_id=phone.id),
+        lambda: wipes.request(actor=side.cast.author, now=sim.now(), device_id=phone.id),
         then,
         may=phone.state != "revoked",
     )
@@ -244,14 +244,14 @@ def confirm_wipe(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     phone = pick([one for one in side.model.devices if one.state == "wiping"], a)
     if phone is None:
         return None
-    host, actor = side.cast.host, Actor("device", phone.id)
+    host = side.cast.host
     signed = phone.phone.wiped_proof(str(phone.wipe))
 
     def then(_: object) -> None:
         phone.state = "revoked"
 
     return Act(
-        lambda: device.acknowledge_wipe(actor=actor, now=sim.now(), host=host, wipe_id=phone.wipe, signature=signed),
+        lambda: wipes.acknowledge(device_id=phone.id, now=sim.now(), host=host, wipe_id=phone.wipe, signature=signed),
         then,
         entry="device.wiped",
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from archive.flows import approval, hold, ruleapply, subject, tree, unlock
 from archive.flows import sweep as archive_sweep
-from messaging.flows import customer, device, expiry, schedule
+from messaging.flows import customer, expiry, schedule, wipe
 from portal.kernel import keys
 from portal.testing.simulation.acts import Act, Side, Sim, must
 from portal.testing.simulation.model import IN, OUT, WORDS_LIVE, span_of
@@ -16,7 +16,7 @@ CARRY_AHEAD = timedelta(days=2)
 # As `archive.flows.sweep` and the clock call them; those of disposal and of keys come less often than they may.
 ROUNDS: tuple[Callable[..., object], ...] = (
     approval.sweep, approval.sweep, hold.sweep, hold.sweep, ruleapply.apply_due, subject.finish, unlock.sweep,
-    customer.finish_erasures, device.mark_dark, archive_sweep.sweep,
+    customer.finish_erasures, wipe.mark_dark, archive_sweep.sweep,
 )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def sweep(sim: Sim, side: Side, a: int, b: int) -> Act:
         for one in side.model.holds if run in (hold.sweep, archive_sweep.sweep) else ():
             if one.state == "releasing" and one.releases_at and one.releases_at <= now:
                 one.state = "released"
-        if run is device.mark_dark:
+        if run is wipe.mark_dark:
             _refresh_dark(side)
 
     return Act(lambda: run(now=now), then, again=True)

@@ -158,11 +158,12 @@ export function start(device, { keep = true } = {}) {
   }
 
   // The door was closed on us. Locked and wiped say so themselves first; else ask once more, over HTTP, why.
-  async function refused(why) {
+  async function refused(why, order) {
     link?.stop();
     if (mode === "wiped" || mode === "signed_out") return;
+    if (why === "revoked") ({ why, order } = await reason());
+    if (why === "wiping") return wipe(order);
     if (mode === "locked" && why !== "unknown") return again();
-    if (why === "revoked") why = await reason();
     if (why === "open") return again();
     if (why === "locked") return mode === "locked" ? again() : show("locked");
     show(why, { key: "recover", href: "/inbox/recover" });
@@ -176,10 +177,10 @@ export function start(device, { keep = true } = {}) {
   async function reason() {
     try {
       await http.ask(device, "GET", "/inbox/state");
-      return "open";
-    } catch ({ status, code }) {
-      if (status === 0) return mode === "locked" ? "locked" : "revoked";
-      return code.includes("lock") ? "locked" : "revoked";
+      return { why: "open" };
+    } catch ({ status, code, problem }) {
+      if (status === 0) return { why: mode === "locked" ? "locked" : "revoked" };
+      return { why: socket.standing(code), order: problem.wipe };
     }
   }
 
@@ -189,9 +190,10 @@ export function start(device, { keep = true } = {}) {
     show("wiped");
     unwatch();
     await device_.forgetKey();
-    link.send({ type: "wiped", wipe: id, signature: await proof.wiped(device, id) });
+    const told = { wipe: id, signature: await proof.wiped(device, id) };
+    if (!link?.send({ type: "wiped", ...told })) await http.plain("POST", "/inbox/wiped", told).catch(() => {});
     await device_.forgetShell();
-    setTimeout(() => link.stop(), 1500);
+    setTimeout(() => link?.stop(), 1500);
   }
 
   async function signOut() {

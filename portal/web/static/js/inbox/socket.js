@@ -15,9 +15,14 @@ const REVOKED = 4403;
 const TOO_MANY = 4429;
 const RESTART = 1012;
 
+/** What a refusal by its code means for the page: locked, wiping (an order waits for it), or over. */
+export function standing(code) {
+  return { device_locked: "locked", device_wiping: "wiping" }[code] ?? "revoked";
+}
+
 /**
  * on: {frame(frame), state(state, asked, fresh), line("open" | "connecting" | "polling" | "offline"),
- *      silent(), refused("unknown" | "revoked" | "locked")}
+ *      silent(), refused("unknown" | "revoked" | "locked" | "wiping", wipe)}
  */
 export function connect(device, on) {
   let socket = null;
@@ -111,10 +116,10 @@ export function connect(device, on) {
     }
   }
 
-  function unanswered({ status, code }) {
+  function unanswered({ status, code, problem }) {
     if (open) return; // the socket is alive and will say so itself
     if (status === 401) on.refused("unknown");
-    else if (status === 403) on.refused(code.includes("lock") ? "locked" : "revoked");
+    else if (status === 403) on.refused(standing(code), problem.wipe);
     else on.line(navigator.onLine ? "connecting" : "offline");
   }
 
