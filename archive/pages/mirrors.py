@@ -1,10 +1,12 @@
 """Mirrors: which there are, how far each has signed, and how one is set up."""
 
+from pathlib import Path
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from archive.flows import mirror as flow
 from archive.models import Mirror
@@ -16,6 +18,7 @@ from portal.web import guards
 from portal.web import listing as lists
 
 COLUMNS = ("id", "name", "vkey", "drops", "added_at", "removed_at", "last_at", "signed_to", "dropped_to", "behind")
+PROGRAM = Path(settings.BASE_DIR) / "deploy" / "mirror" / "ebb_mirror.py"
 
 
 @guards.staff("archive.export")
@@ -37,6 +40,24 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 @guards.staff("archive.export")
+@require_safe
+def program(request: HttpRequest) -> HttpResponse:
+    """The mirror itself, one file, for whoever sets one up and has nothing else of this installation."""
+    headers = {"Content-Disposition": f'attachment; filename="{PROGRAM.name}"'}
+    return HttpResponse(PROGRAM.read_bytes(), content_type="text/x-python; charset=utf-8", headers=headers)
+
+
+@guards.staff("archive.export")
+@require_safe
+def log_key(request: HttpRequest) -> HttpResponse:
+    """The log's key as the file that the mirror and the verifier of an export ask for."""
+    headers = {"Content-Disposition": 'attachment; filename="log.vkey"'}
+    return HttpResponse(
+        f"{proofs.get_key_for(request.actor)}\n", content_type="text/plain; charset=utf-8", headers=headers
+    )
+
+
+@guards.staff("archive.export")
 @require_POST
 def remove(request: HttpRequest, mirror_id: UUID) -> HttpResponseBase:
     return acting.act(
@@ -55,6 +76,7 @@ def _page(
 
     context = {
         "page": lists.page(request, rows, show), "values": values, "vkey": proofs.get_key_for(request.actor),
-        "url": f"{request.scheme}://{request.get_host()}", **extra,
+        "url": f"{request.scheme}://{request.get_host()}",
+        "new_id": rows.filter(last_at=None, removed_at=None).order_by("-id").values_list("id", flat=True).first(), **extra,
     }  # fmt: skip
     return shared.draw(request, "mirrors", context, here="Mirror", status=status)

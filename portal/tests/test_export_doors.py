@@ -137,3 +137,16 @@ def test_the_page_of_mirrors(filled):
     page = officer.get("/console/archive/mirrors/").content.decode()
     assert "Cellar" in page
     assert "No receipt yet" in page
+
+
+def test_whoever_sets_up_a_mirror_gets_its_files_here(filled):
+    """The program as it lies in the source, and the log's key as a file that it and the verifier take."""
+    from django.conf import settings
+
+    officer, place = browser.staff(filled, "officer"), "/console/archive/mirrors/"
+    program = officer.get(f"{place}ebb_mirror.py")
+    assert program.content == (settings.BASE_DIR / "deploy/mirror/ebb_mirror.py").read_bytes()
+    assert "attachment" in program["Content-Disposition"]
+    key = officer.get(f"{place}log.vkey").content.decode()
+    assert key == browser.program(filled).get("/api/v1/archive/key").content.decode().strip() + "\n"
+    assert key.strip() in officer.get(place).content.decode().replace("&#x2B;", "+")

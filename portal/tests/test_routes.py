@@ -39,6 +39,7 @@ CONSOLE = {
     "devices/<uuid:device_id>/sign-out": "device.manage", "devices/<uuid:device_id>/wipe": "device.manage",
     "archive/exports/": "archive.export", "archive/exports/new": "archive.export",
     "archive/exports/<uuid:export_id>/": "archive.export", "archive/exports/<uuid:export_id>/download": "archive.export",
+    "archive/mirrors/ebb_mirror.py": "archive.export", "archive/mirrors/log.vkey": "archive.export",
     "archive/mirrors/": "archive.export", "archive/mirrors/<uuid:mirror_id>/remove": "archive.export",
     "archive/": "archive.list", "archive/ceremony": "archive.open", "archive/unlock": "archive.list",
     "archive/lock": "archive.list", "archive/<int:index>/": "archive.list", "archive/<int:index>/record": "archive.list",
