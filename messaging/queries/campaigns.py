@@ -52,6 +52,19 @@ def get_run_for(actor: Actor, campaign_id: UUID, run_id: UUID | None) -> Run | N
     return found
 
 
+def get_numbered_run_for(actor: Actor, campaign_id: UUID, number: int) -> Run:
+    """As people count them: the first is 1."""
+    in_bounds = 0 < number < 2**31
+    found = (
+        Run.objects.filter(campaign_id=get_campaign_for(actor, campaign_id).id, number=number).first()
+        if in_bounds
+        else None
+    )
+    if found is None:
+        raise not_found("run")
+    return found
+
+
 def runs_of(campaign_ids: list[UUID], most: int = 20) -> dict[UUID, list[Run]]:
     """The newest runs of each campaign, newest first."""
     found: dict[UUID, list[Run]] = {}

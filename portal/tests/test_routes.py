@@ -25,6 +25,10 @@ CONSOLE = {
     "templates/": "message.send", "templates/new": "template.manage", "templates/preview": "message.send",
     "templates/<uuid:template_id>/": "message.send", "templates/<uuid:template_id>/delete": "template.manage",
     "templates/<uuid:template_id>/versions/<int:number>/": "message.send",
+    "campaigns/": "message.view", "campaigns/coming": "message.view", "campaigns/new": "message.send",
+    "campaigns/<uuid:campaign_id>/": "message.view", "campaigns/<uuid:campaign_id>/runs/<int:number>/": "message.view",
+    **{f"campaigns/<uuid:campaign_id>/{act}": "message.send" for act in
+       ("edit", "save", "read", "simulate", "start", "pause", "resume", "cancel", "resend")},
     "messages/": "message.view", "messages/<uuid:message_id>/": "message.view",
     "messages/<uuid:message_id>/read": "message.view", "messages/<uuid:message_id>/recall": "message.recall",
     "messages/<uuid:message_id>/extend": "message.extend",
