@@ -139,6 +139,7 @@ def edit(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
 @require_POST
 def save(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     """Autosave: the same as the form's button, answered as JSON."""
+    campaigns.get_campaign_for(request.actor, campaign_id)
     values = _typed(request)
     try:
         saved = flow.change(
@@ -146,8 +147,6 @@ def save(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
             revision=shared.number(values.get("revision", "")) or 0,
         )  # fmt: skip
     except Refusal as refusal:
-        if refusal.kind is Kind.NOT_FOUND:
-            raise
         return JsonResponse({"code": refusal.code, "problem": refusal.message}, status=409)
     return JsonResponse({"revision": saved.revision})
 

@@ -85,6 +85,7 @@ def furnished(running, acme, chromium):
         page.goto(link)
         page.click("[data-enrol] button[type=submit]")
         page.wait_for_url("**/inbox/")
+        assert api.post("campaigns", json={"name": "Flu shots", "audience": {}, "body": "Come."}).status_code == 201
         for asked in (
             {"body": "A line.", "subject": "A subject", "gone_after": 3600},
             {"body": "For later.", "gone_after": 3600, "gone_after_read": 60},
@@ -163,6 +164,9 @@ def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
     if role == "owner":
         paths |= {f"settings, {tab}": f"/console/settings/?tab={tab}" for tab in ("staff", "roles", "lifetimes")}
         paths["components"] = "/console/_styles/"
+        paths |= {f"campaigns, {path}": f"/console/campaigns/{path}" for path in ("", "new", "coming")}
+        page.goto(desk.running.page(acme, "/console/campaigns/"))
+        paths["campaigns, one"] = str(page.locator("tbody a.row-link").first.get_attribute("href"))
     return paths
 
 
