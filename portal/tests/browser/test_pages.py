@@ -22,6 +22,10 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 # Axe looks at every kind of page once, and in the dark on a phone at those that hold most of the parts.
 ONCE = [("light", DESK)]
 TWICE = [("light", DESK), ("dark", PHONE)]
+OF_OFFICERS = (
+    "holds/new", "rules/new", "cases/new", "exports/new", "supervision/", "disposal/runs/", "disposal/review/",
+    "disposal/certificates/", "ceremony", "unlock",
+)  # fmt: skip
 DARK_TOO = {"components", "/console/", "/console/compose/", "messages, one", "customers, one"}
 AXE = """async (tags) => {
   const context = { include: ["html"], exclude: ["tbody tr:nth-child(n+6)"] };  // rows repeat each other
@@ -159,6 +163,8 @@ def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
             paths[f"{name}, one"] = str(row.get_attribute("href"))
         if role == "owner":
             paths[f"{name}, none"] = f"{path}?q=nothing-like-that"
+    if "/console/archive/" in paths:
+        paths |= _archive_paths(page, acme, desk, role)
     if "customer.manage" in roles.MATRIX[role]:
         paths["new customer"] = "/console/customers/new"
     if role == "owner":
@@ -170,8 +176,20 @@ def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
     return paths
 
 
+def _archive_paths(page: Page, acme, desk, role: str) -> dict[str, str]:
+    """Every tab of the archive, and what is reached from their buttons."""
+    page.goto(desk.running.page(acme, "/console/archive/"))
+    tabs = [str(tab.get_attribute("href")) for tab in page.locator("nav[aria-label=Archive] a").all()]
+    if role == "officer":
+        tabs += [f"/console/archive/{path}" for path in OF_OFFICERS]
+    return {f"archive: {path}": path for path in tabs}
+
+
 def _ways(role: str, name: str) -> Sequence[tuple[str, Size]]:
-    """The owner's pages hold every part; a list without rows is the list and a part of other pages."""
+    """The owner's pages hold every part, the officer's those of the archive; a list without rows is the list and a part of
+    other pages."""
+    if name.startswith("archive: "):
+        return ONCE if role == "officer" else []
     if role != "owner" or name.endswith(", none"):
         return []
     return TWICE if name in DARK_TOO else ONCE
