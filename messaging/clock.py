@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from messaging.flows import account, campaigntext, customer, expiry, importing, notice, schedule, sweep, wipe
+from messaging.flows import account, campaigntext, customer, ending, expiry, importing, notice, schedule, sweep, wipe
 from messaging.flows import run as runs
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
@@ -95,7 +95,7 @@ def sweep_all(now: datetime) -> None:
     """What may be a little late: words without an end, forgotten schedules, used-up nonces and answers, dark devices."""
     in_each(
         tenancy.directory().all_ready(), carry=_carry, due=_send_due, archive=_archive, used_up=_used_up, dark=_dark,
-        erased=_erased, account=_account, imports=_imports,
+        ending=_ending, erased=_erased, account=_account, imports=_imports,
     )  # fmt: skip
 
 
@@ -143,6 +143,10 @@ def _imports(now: datetime) -> None:
 
 def _dark(now: datetime) -> None:
     wipe.mark_dark(now=now)
+
+
+def _ending(now: datetime) -> None:
+    ending.end_due(now=now)
 
 
 def _notices(now: datetime) -> None:

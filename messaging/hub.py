@@ -9,15 +9,16 @@ sockets: time-outs, pings, and every minute whether each device may still be her
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Callable
-from uuid import UUID
 
+from messaging.queries.devices import Standing
 from messaging.room import Room
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from messaging.sockets.receipts import Receipts
-from portal.kernel import wake
+from portal.kernel import clock, wake
 
 log = logging.getLogger("ebb.hub")
 
@@ -78,12 +79,13 @@ class Hub:
         room.add(line)
         return True
 
-    def serve(self, line: Line, customers: frozenset[UUID]) -> None:
-        """Whom it serves, as loaded after it was subscribed: news of these reach it from here on."""
+    def serve(self, line: Line, standing: Standing) -> None:
+        """Whom it serves and until when, as loaded after it was subscribed: news of these reach it from here on."""
         room = self.rooms.get(line.place.schema)
-        if room is not None and line.stage == lines.HELD and line.customers != customers:
+        line.ends_at = standing.ends_at.timestamp() if standing.ends_at else math.inf
+        if room is not None and line.stage == lines.HELD and line.customers != standing.customers:
             room.remove(line)
-            line.customers = customers
+            line.customers = standing.customers
             room.add(line)
 
     def leave(self, line: Line) -> None:
@@ -115,12 +117,15 @@ class Hub:
 
     def tick(self) -> None:
         """Every socket, once a second: late, silent and slow ones are closed, quiet ones are asked for a word."""
-        now, loop_now = self.steady(), self.loop.time()
+        now, loop_now, instant = self.steady(), self.loop.time(), clock.now().timestamp()
         for line in list(self.lines):
             if now >= line.due:
                 line.close(NOT_PROVED if line.stage == lines.CHALLENGED else TIMED_OUT)
             elif loop_now - line.slow_since > SLOW_FOR:
                 line.close(TIMED_OUT)
+            elif line.stage == lines.OPEN and instant >= line.ends_at:
+                line.ends_at = math.inf
+                self.rooms[line.place.schema].look_again(line.device)
             elif line.stage == lines.OPEN and now >= line.ping_due:
                 line.ping_due = now + PING_EVERY
                 line.write(PING)

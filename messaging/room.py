@@ -4,6 +4,7 @@ loop."""
 import asyncio
 import json
 import logging
+import math
 import random
 import threading
 from collections.abc import Iterable
@@ -217,6 +218,10 @@ class Room:
         for device in wanted:
             self._apply(device, *found.get(device, ("revoked", frozenset())))
 
+    def look_again(self, device: UUID) -> None:
+        """Something of it ended by itself just now."""
+        self._spawn(self._refresh(device, list(self.devices.get(device, ()))))
+
     async def _refresh(self, device: UUID, here: list[Line]) -> None:
         standing = await tenancy.run_in_tenant(self.place, _standing, device)
         if standing is not None and standing.wipe_id is not None:
@@ -225,6 +230,8 @@ class Room:
         elif standing is None:
             self.dismiss(here)
         else:
+            for line in here:
+                line.ends_at = standing.ends_at.timestamp() if standing.ends_at else math.inf
             self._apply(device, standing.state, standing.customers)
 
     def _apply(self, device: UUID, state: str, customers: frozenset[UUID]) -> None:

@@ -38,6 +38,10 @@ STORES = [
     ),
     Store("messaging_device.sealed_name", "what a customer calls a device", "business key", "with the business", CANARY),
     Store(
+        "messaging_device.sealed_place", "where a device was used last: a time zone, a network", "business key",
+        "with the business", CANARY,
+    ),
+    Store(
         "messaging_enrolment.sealed_secret", "a one-time link's secret, until it is sent", "business key",
         "emptied when the e-mail is out", "portal/tests/test_canary.py::test_mail_says_nothing_of_a_message",
     ),
@@ -87,7 +91,7 @@ CODES: Columns = {
     "messaging_importjob": {"state", "inviting", "asked_by"},
     "messaging_importslice": {"customers"},
     "messaging_consent": {"purpose", "channel"},
-    "messaging_enrolment": {"kind", "send_by", "secret_hash"},
+    "messaging_enrolment": {"kind", "send_by", "secret_hash", "relation", "issued_by"},
     "messaging_templateversion": {"author"},
     "messaging_policy": {"time_zone", "accent", "missed"},
     "messaging_campaign": {"state", "category", "format", "send_at_local", "repeat", "missed", "author"},

@@ -48,6 +48,8 @@ KINDS = {
     "consents.imported": "Consents came with a file: codes name purpose, channel and whether given; count and hash of subject ids.",
     "enrolment.issued": "An enrolment link or code was made for a customer.",
     "device.enrolled": "A device was bound to a customer.",
+    "device.grant_ended": "What a device was allowed to see for a customer ended at its time.",
+    "terms.accepted": "A customer was shown what is kept and until when, and went on: the detail holds the words.",
     "device.refused": "A device failed to prove itself or used a spent enrolment.",
     "device.locked": "A device was locked from afar.",
     "device.unlocked": "A device was unlocked.",

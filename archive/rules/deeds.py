@@ -48,6 +48,8 @@ DEEDS = {
     "consents.imported": "imported consents from a file",
     "enrolment.issued": "made a link or code to enrol a device",
     "device.enrolled": "enrolled a device",
+    "device.grant_ended": "ended what a device was allowed to see for a customer",
+    "terms.accepted": "read what is kept, and went on",
     "device.refused": "turned a device away",
     "device.locked": "locked a device",
     "device.unlocked": "unlocked a device",
@@ -146,7 +148,7 @@ GROUPS = {
     "exports": ("Exports and mirrors", ("export.", "mirror.", "checkpoint.", "keeper.")),
     "customers": (
         "Customers and devices",
-        ("customer.", "customers.", "audience.", "consent.", "consents.", "enrolment.", "device."),
+        ("customer.", "customers.", "audience.", "consent.", "consents.", "enrolment.", "device.", "terms."),
     ),
     "messages": ("Messages and conversations", ("message.", "conversation.")),
     "staff": ("Staff and keys", ("staff.", "key.", "officer.", "category.")),

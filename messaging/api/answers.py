@@ -152,11 +152,27 @@ class Wipe(s.Serializer):  # type: ignore[type-arg]
     signature = s.CharField(allow_null=True)
 
 
+class Grant(s.Serializer):  # type: ignore[type-arg]
+    customer = s.UUIDField()
+    relation = s.ChoiceField(["self", "child", "care"])
+    granted_by = s.CharField()
+    granted_at = s.DateTimeField()
+    until = s.DateTimeField(allow_null=True)
+
+
+class Place(s.Serializer):  # type: ignore[type-arg]
+    zone = s.CharField(allow_blank=True)
+    network = s.CharField(allow_blank=True)
+
+
 class Device(s.Serializer):  # type: ignore[type-arg]
     id = s.UUIDField()
     name = s.CharField()
     state = s.CharField()
     customers = s.ListField(child=s.UUIDField())
+    serves = Grant(many=True)
+    place = Place()
+    ends_at = s.DateTimeField(allow_null=True)
     public_key = s.DictField(child=s.CharField())
     created_at = s.DateTimeField()
     seen_at = s.DateTimeField(allow_null=True)

@@ -93,6 +93,9 @@ class Enrolments(View):
         return super().post(request, *args, **kwargs)
 
     def act(self, request: Request, now: datetime, *args: Any, **kwargs: Any) -> Response:
-        send_by = given(serializers.EnrolmentInput, request).get("send_by")
-        issued = enrolment.issue(actor=self.actor(), now=now, customer_id=kwargs["customer_id"], send_by=send_by)
+        data = given(serializers.EnrolmentInput, request)
+        issued = enrolment.issue(
+            actor=self.actor(), now=now, customer_id=kwargs["customer_id"], send_by=data.get("send_by"),
+            grant=enrolment.Grant(data["relation"], data["until"]),
+        )  # fmt: skip
         return Response(answers.enrolment(issued, request), status=201)

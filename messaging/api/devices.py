@@ -1,6 +1,7 @@
 """Devices: their state, the state machine of a wipe and its evidence."""
 
 from base64 import urlsafe_b64encode
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from archive.api.holds import ApprovingAnswer
 from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
 from messaging.flows import device, wipe
-from messaging.models import Device, Wipe
+from messaging.models import Device, DeviceCustomer, Wipe
 from messaging.queries import devices
 from portal.kernel import clock
 
@@ -22,10 +23,18 @@ from portal.kernel import clock
 def shown(row: Device) -> dict[str, object]:
     return {
         "id": str(row.id), "name": devices.name_of(row), "state": row.state,
-        "customers": [str(one.customer_id) for one in row.serves.all()], "created_at": iso(row.created_at),
+        "customers": [str(one.customer_id) for one in row.serves.all()], "serves": [_grant(one) for one in row.serves.all()],
+        "place": asdict(devices.place_of(row)), "ends_at": iso(row.ends_at), "created_at": iso(row.created_at),
         "public_key": _jwk(bytes(row.public_key)), "seen_at": iso(row.seen_at), "revoked_at": iso(row.revoked_at),
         "reason": row.revoked_reason or None,
         "wipes": [_wipe(one) for one in devices.wipes_of(row)],
+    }  # fmt: skip
+
+
+def _grant(one: DeviceCustomer) -> dict[str, object]:
+    return {
+        "customer": str(one.customer_id), "relation": one.relation, "granted_by": one.granted_by,
+        "granted_at": iso(one.granted_at), "until": iso(one.until),
     }  # fmt: skip
 
 

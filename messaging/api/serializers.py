@@ -158,6 +158,8 @@ class AudienceChange(Strict):
 
 class EnrolmentInput(Strict):
     send_by = Choice(["email", "sms", "show"], required=False)
+    relation = Choice(["self", "child", "care"], required=False, default="self")
+    until = serializers.DateTimeField(required=False, default=None, allow_null=True)
 
 
 class MessageInput(Strict):

@@ -15,7 +15,8 @@ from messaging import push
 from messaging.flows import many
 from messaging.models import Customer, Device, DeviceCustomer, Nonce, Wipe
 from messaging.queries import devices
-from portal.kernel import unit
+from messaging.rules import place
+from portal.kernel import keys, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -87,6 +88,12 @@ def sign_out(*, actor: Actor, now: datetime, device_id: UUID | None = None) -> N
             end_within(u, actor=actor, now=now, row=row, reason="signed_out", kind="device.signed_out")
 
 
+def use(*, now: datetime, standing: devices.Standing, where: place.Place) -> None:
+    """It proved its key just now: when and from where, for the list of devices. Not an entry."""
+    sealed = keys.seal_field(devices.PLACE, standing.id, where.encode())
+    Device.objects.filter(id=standing.id).update(seen_at=now, sealed_place=sealed)
+
+
 def see(*, now: datetime, device_ids: list[UUID]) -> None:
     """These devices were heard of just now. Not an entry: it happens every minute."""
     Device.objects.filter(id__in=device_ids).update(seen_at=now)
@@ -132,13 +139,15 @@ def end_within(
     push.device(u, row.id, "revoke")
 
 
-def end_unserved(u: unit.Unit, *, actor: Actor, now: datetime, device_id: UUID, subject_id: UUID) -> None:
-    """In the caller's unit: a device whose last customer was erased. One that waits for a wipe keeps its order."""
+def end_unserved(
+    u: unit.Unit, *, actor: Actor, now: datetime, device_id: UUID, subject_id: UUID, reason: str = "erased"
+) -> None:  # fmt: skip
+    """A device whose last customer was erased, or whose last grant ended. One that waits for a wipe keeps its order."""
     row = Device.objects.select_for_update().filter(id=device_id, state__in=["active", "locked"]).first()
     if row is None or DeviceCustomer.objects.filter(device_id=device_id).exists():
         return
-    retire(row, now, "erased")
-    codes: dict[str, str | int | bool] = {"device": str(row.id), "reason": "erased"}
+    retire(row, now, reason)
+    codes: dict[str, str | int | bool] = {"device": str(row.id), "reason": reason}
     u.entry(unit.Draft("device.revoked", actor.label, subject=subject_id, codes=codes))
     push.device(u, row.id, "revoke")
 

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from messaging import push
 from messaging.flows import attempt
-from messaging.models import Customer, Device, DeviceCustomer, Enrolment
-from messaging.queries import devices, profiles, served
-from messaging.rules import contact, proof, secrets
-from portal.kernel import actors, ids, jobs, keys, tenancy, unit
+from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Relation
+from messaging.queries import devices, kept, profiles, served
+from messaging.rules import contact, place, proof, secrets
+from portal.kernel import actors, clock, ids, jobs, keys, tenancy, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -28,6 +29,7 @@ GUESSES_OF_ALL = 2_000  # codes, of everyone: 2^50 codes make that harmless, and
 RECOVERIES = 5
 SECRET = "enrolment.secret"  # noqa: S105 - the context of a sealed field, no secret
 NAME_LIMIT = 60
+BRIEF = timedelta(minutes=15)  # a device that is not the customer's own
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,27 @@ class Issued:
     expires_at: datetime
     url: str | None = None
     code: str | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Whom the customer is to whoever gets the link (self, child, care), and until when the device serves them by it."""
+
+    relation: str = Relation.SELF
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a browser tells beside its key. `accepts`: the digest of what it was shown of what is kept (`queries.kept`);
+    `lives_for`: it is not the customer's own device, and ends by itself after so long."""
+
+    zone: object = ""
+    accepts: str = ""
+    lives_for: timedelta | None = None
+
+
+SELF, PLAIN = Grant(), Visit()
 
 
 @dataclass(frozen=True)
@@ -63,17 +86,30 @@ def no_channel() -> Refusal:
 
 
 # ── issuing ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def issue(*, actor: Actor, now: datetime, customer_id: UUID, send_by: str | None = None) -> Issued:
+def issue(
+    *, actor: Actor, now: datetime, customer_id: UUID, send_by: str | None = None, grant: Grant = SELF
+) -> Issued:  # fmt: skip
     """A link by the customer's own channel, or a link and a code to show."""
     actor.require("customer.invite")
+    _check_grant(grant, now)
     if send_by is not None and send_by not in Enrolment.SendBy.values:
         raise Refusal("unknown_channel", "A link goes by email, by sms, or is shown.", field="send_by")
     with unit.work() as u:
         customer = _locked_customer(customer_id)
         channel = send_by or "email"
-        if channel == Enrolment.SendBy.SHOW:
-            return _show(u, actor, now, customer)
-        return _send(u, actor, now, customer, channel)
+        is_shown = channel == Enrolment.SendBy.SHOW
+        issued = _show(u, actor, now, customer) if is_shown else _send(u, actor, now, customer, channel)
+        Enrolment.objects.filter(customer=customer, created_at=now, used_at__isnull=True).update(
+            relation=grant.relation, grant_until=grant.until, issued_by=actor.label
+        )
+        return issued
+
+
+def _check_grant(grant: Grant, now: datetime) -> None:
+    if grant.relation not in Relation.values:
+        raise Refusal("unknown_relation", "A device serves its owner, a child or a person in care.", field="relation")
+    if grant.until is not None and grant.until <= now:
+        raise Refusal("until_past", "That end has passed already.", field="until")
 
 
 def invite(u: unit.Unit, *, actor: Actor, now: datetime, customer_id: UUID) -> Issued:
@@ -163,7 +199,7 @@ def mark_sent(*, now: datetime, enrolment_id: UUID) -> None:
 # ── redeeming ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def redeem(
     *, now: datetime, host: str, secret: str, public_key: object, name: str, signature: object, source: str,
-    cookie: str = "",
+    cookie: str = "", visit: Visit = PLAIN,
 ) -> Redeemed:  # fmt: skip
     """Bind a key. `secret` is the token or code exactly as it was signed. A known device (same cookie, same key) gets
     one more customer; any other key is a new device."""
@@ -174,14 +210,17 @@ def redeem(
     proof.verify(public, proof.enrol(host, secret), signature)
     with unit.work() as u:
         row = _locked_enrolment(secret, now)
+        terms = _accepted(visit, now)
         known = devices.get_by_cookie(cookie, now)
         if known and known.is_active and known.public_key == public:
             device_id, fresh = known.id, None
         else:
-            device_id, fresh = _add_device(public, name, now)
+            device_id, fresh = _add_device(public, name, now, visit, source)
             _replace(u, row, known, now)
         _use_up(row, device_id, now)
-        _serve(u, row.customer, device_id, now)
+        _serve(u, row, device_id, now)
+        if terms is not None:
+            _note_terms(u, row.customer, device_id, terms)
     customers = served.customers(actors.device(device_id, _served(device_id)))
     return Redeemed(device_id, fresh, customers)
 
@@ -205,12 +244,35 @@ def _locked_enrolment(secret: str, now: datetime) -> Enrolment:
     return row
 
 
-def _add_device(public: bytes, name: str, now: datetime) -> tuple[UUID, str]:
+def _accepted(visit: Visit, now: datetime) -> kept.Terms | None:
+    """What was shown must be what holds: between the page and the button a rule may have changed. A program is shown nothing."""
+    if not visit.accepts:
+        return None
+    terms = kept.terms(now)
+    if visit.accepts != terms.digest:
+        raise Refusal(
+            "terms_changed", "What is kept has changed since this page was opened. Please read it again.", Kind.CONFLICT
+        )
+    return terms
+
+
+def _note_terms(u: unit.Unit, customer: Customer, device_id: UUID, terms: kept.Terms) -> None:
+    """The words that were on the page are sealed with the entry (I10)."""
+    actor = actors.device(device_id, frozenset())
+    codes: dict[str, str | int | bool] = {"device": str(device_id), "terms": terms.digest}
+    u.entry(unit.Draft("terms.accepted", actor.label, subject=customer.subject_id, customer=customer.id, codes=codes,
+                       detail={"kept": terms.rows}))  # fmt: skip
+
+
+def _add_device(public: bytes, name: str, now: datetime, visit: Visit, address: str) -> tuple[UUID, str]:
     device_id, cookie = ids.uuid7(), ids.token()
     label = " ".join(name.split())[:NAME_LIMIT] or "Browser"
+    where = place.of(visit.zone, address).encode()
     Device.objects.create(
         id=device_id, public_key=public, sealed_name=keys.seal_field(devices.NAME, device_id, label.encode()),
         cookie_hash=secrets.digest(tenancy.here().id, secrets.COOKIE, cookie), created_at=now, seen_at=now,
+        sealed_place=keys.seal_field(devices.PLACE, device_id, where),
+        ends_at=now + visit.lives_for if visit.lives_for else None,
     )  # fmt: skip
     return device_id, cookie
 
@@ -239,15 +301,28 @@ def _use_up(row: Enrolment, device_id: UUID, now: datetime) -> None:
     ).update(cancelled_at=now)  # fmt: skip
 
 
-def _serve(u: unit.Unit, customer: Customer, device_id: UUID, now: datetime) -> None:
-    actor = actors.device(device_id, frozenset())
-    DeviceCustomer.objects.get_or_create(
-        device_id=device_id, customer=customer, defaults={"granted_by": actor.label, "granted_at": now}
-    )
-    u.entry(unit.Draft("device.enrolled", actor.label, subject=customer.subject_id, customer=customer.id,
-                       codes={"device": str(device_id)}))  # fmt: skip
+def _serve(u: unit.Unit, row: Enrolment, device_id: UUID, now: datetime) -> None:
+    actor, customer, grant = actors.device(device_id, frozenset()), row.customer, _grant_of(row, now)
+    DeviceCustomer.objects.update_or_create(
+        device_id=device_id, customer=customer,
+        defaults={"granted_by": row.issued_by or actor.label, "granted_at": now, "relation": grant.relation, "until": grant.until},
+    )  # fmt: skip
+    codes: dict[str, str | int | bool] = {"device": str(device_id), "relation": grant.relation}
+    if grant.until is not None:
+        codes["until"] = clock.text(grant.until)
+    u.entry(unit.Draft("device.enrolled", actor.label, subject=customer.subject_id, customer=customer.id, codes=codes))
     push.device(u, device_id, "refresh")
     jobs.enqueue("messaging.jobs.tell_of_device", device_id, customer.id)
+
+
+def _grant_of(row: Enrolment, now: datetime) -> Grant:
+    """Who lets themself in again comes in as before: a link that a parent asked for does not make the phone the child's own, and
+    what was to end still ends."""
+    standing = DeviceCustomer.objects.filter(Q(until__isnull=True) | Q(until__gt=now), customer_id=row.customer_id)
+    before = standing.order_by("-granted_at").first()
+    if row.is_recovery and before is not None:
+        return Grant(before.relation, before.until)
+    return Grant(row.relation, row.grant_until)
 
 
 def _served(device_id: UUID) -> frozenset[UUID]:

@@ -4,6 +4,7 @@ both win."""
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from messaging.flows import device
 from messaging.models import Nonce
 from messaging.queries import devices
 from messaging.rules import proof, secrets
@@ -11,6 +12,7 @@ from portal.kernel import ids, tenancy
 from portal.kernel.errors import Kind, Refusal
 
 LIVES_FOR = timedelta(seconds=60)
+SEEN_EVERY = timedelta(minutes=1)
 OPEN_LIMIT = 64  # of one device: more than any page asks for at once
 
 
@@ -39,6 +41,8 @@ def spend(
     if not _take(standing.id, nonce, now):
         raise proof.not_proved()
     proof.verify(standing.public_key, proof.http(host, standing.id, nonce, method, path, body), signature)
+    if standing.is_active and (standing.seen_at is None or standing.seen_at <= now - SEEN_EVERY):
+        device.see(now=now, device_ids=[standing.id])
     return standing
 
 

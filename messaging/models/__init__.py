@@ -1,15 +1,36 @@
 from messaging.models.account import AccountDay
 from messaging.models.campaign import Campaign, Run, RunChunk, RunRecipient
 from messaging.models.conversation import Category, Conversation, Policy
-from messaging.models.customer import Audience, Consent, Customer, Enrolment
+from messaging.models.customer import Audience, Consent, Customer, Enrolment, Relation
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.importing import ImportJob, ImportSlice
 from messaging.models.message import Body, Idempotency, Message
 from messaging.models.template import Template, TemplateVersion
 
 __all__ = [
-    "AccountDay", "Attempt", "Audience", "Body", "Campaign", "Category", "Consent", "Conversation", "Customer", "Device",
-    "DeviceCustomer", "Enrolment", "Idempotency", "ImportJob", "ImportSlice", "Message", "Nonce", "Policy", "Run", "RunChunk",
-    "RunRecipient", "Template",
-    "TemplateVersion", "Wipe",
+    "AccountDay",
+    "Attempt",
+    "Audience",
+    "Body",
+    "Campaign",
+    "Category",
+    "Consent",
+    "Conversation",
+    "Customer",
+    "Device",
+    "DeviceCustomer",
+    "Enrolment",
+    "Idempotency",
+    "ImportJob",
+    "ImportSlice",
+    "Message",
+    "Nonce",
+    "Policy",
+    "Relation",
+    "Run",
+    "RunChunk",
+    "RunRecipient",
+    "Template",
+    "TemplateVersion",
+    "Wipe",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ class Policy(models.Model):
         max_length=4, default="send"
     )  # what becomes of a campaign whose time passed: send, skip, ask
     missed_after = models.PositiveIntegerField(default=600)  # seconds
+    idle_days = models.PositiveSmallIntegerField(default=90)  # a device unseen for so long ends; 0: never
     ends_an_hour = models.PositiveSmallIntegerField(
         default=10
     )  # devices that staff end before a second person is asked

@@ -84,6 +84,14 @@ class Audience(models.Model):
     updated_at = models.DateTimeField()
 
 
+class Relation(models.TextChoices):
+    """What a customer is to whoever holds the device."""
+
+    SELF = "self"
+    CHILD = "child"
+    CARE = "care"
+
+
 class Enrolment(models.Model):
     """A one-time way in: a link (7 days) or a code (15 minutes). Only the hash of its secret is kept. Dies a month after use."""
 
@@ -101,6 +109,9 @@ class Enrolment(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     send_by = models.CharField(max_length=8, choices=SendBy.choices)
     is_recovery = models.BooleanField(default=False)
+    relation = models.CharField(max_length=8, choices=Relation.choices, default=Relation.SELF)
+    grant_until = models.DateTimeField(null=True)  # what comes in by it serves the customer until then
+    issued_by = models.CharField(max_length=60, default="")
     secret_hash = models.BinaryField(max_length=32, unique=True)
     sealed_secret = models.BinaryField(null=True)  # for the job that sends it; emptied when it was sent
     created_at = models.DateTimeField()

@@ -1,6 +1,6 @@
 from django.db import models
 
-from messaging.models.customer import Customer
+from messaging.models.customer import Customer, Relation
 from portal.kernel import ids
 
 
@@ -21,6 +21,8 @@ class Device(models.Model):
     revoked_reason = models.CharField(max_length=20, default="")
     created_at = models.DateTimeField()
     seen_at = models.DateTimeField(null=True)
+    sealed_place = models.BinaryField(null=True)  # where it was used last, coarsely
+    ends_at = models.DateTimeField(null=True)  # of a device that is not its customer's own: it ends by itself
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -30,6 +32,9 @@ class Device(models.Model):
                 name="a_device_is_in_a_known_state",
             )
         ]
+        indexes = [  # read by the sweep
+            models.Index(fields=["ends_at"], condition=models.Q(ends_at__isnull=False), name="device_that_ends")
+        ]
 
 
 class DeviceCustomer(models.Model):
@@ -38,13 +43,21 @@ class DeviceCustomer(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="serves")
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="devices")
-    relation = models.CharField(max_length=20, default="self")
+    relation = models.CharField(max_length=8, choices=Relation.choices, default=Relation.SELF)
     granted_by = models.CharField(max_length=60)
     granted_at = models.DateTimeField()
     until = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["device", "customer"], name="a_device_serves_a_customer_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "customer"], name="a_device_serves_a_customer_once"),
+            models.CheckConstraint(
+                condition=models.Q(relation__in=["self", "child", "care"]), name="a_grant_has_a_known_relation"
+            ),
+        ]
+        indexes = [  # read by the sweep
+            models.Index(fields=["until"], condition=models.Q(until__isnull=False), name="grant_that_ends")
+        ]
 
 
 class Wipe(models.Model):

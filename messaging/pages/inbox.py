@@ -31,7 +31,7 @@ def enrol_page(request: HttpRequest, token: str) -> HttpResponse:
     """The page of a link: looks whether it would work, uses nothing up."""
     now = clock.now()
     usable = token if enrolment.is_open(now=now, token=token) else None
-    return _page(request, "inbox/enrol.html", token=usable, kept_until=kept.until(now))
+    return _page(request, "inbox/enrol.html", token=usable, kept_until=kept.until(now), terms=kept.terms(now).digest)
 
 
 @require_GET
@@ -53,14 +53,19 @@ def enrol(request: HttpRequest) -> HttpResponse:
     redeemed = enrolment.redeem(
         now=clock.now(), host=proved.host_of(request), secret=proved.text_of(body, "token" if "token" in body else
         "code"), public_key=body.get("public_key"), name=proved.text_of(body, "name", ""), signature=body.get("proof"),
-        source=proved.source_of(request), cookie=proved.cookie_of(request),
+        source=proved.source_of(request), cookie=proved.cookie_of(request), visit=_visit(body),
     )  # fmt: skip
     answer = JsonResponse({"device": str(redeemed.device_id), "customers": redeemed.customers}, status=201)
     if redeemed.cookie:
-        answer.set_cookie(
-            proved.COOKIE, redeemed.cookie, max_age=COOKIE_LIVES_FOR, secure=True, httponly=True, samesite="Strict"
-        )
+        # Of a device that is not the customer's own nothing is left when the browser is closed.
+        lasts = None if body.get("brief") is True else COOKIE_LIVES_FOR
+        answer.set_cookie(proved.COOKIE, redeemed.cookie, max_age=lasts, secure=True, httponly=True, samesite="Strict")
     return answer
+
+
+def _visit(body: dict[str, object]) -> enrolment.Visit:
+    lives_for = enrolment.BRIEF if body.get("brief") is True else None
+    return enrolment.Visit(body.get("zone"), proved.text_of(body, "accepts", ""), lives_for)
 
 
 @require_GET
@@ -139,7 +144,8 @@ def _language(request: HttpRequest) -> str:
 
 
 def _recover_page(request: HttpRequest) -> HttpResponse:
-    return _page(request, "inbox/recover.html")
+    now = clock.now()
+    return _page(request, "inbox/recover.html", terms=kept.terms(now).digest, kept_until=kept.until(now))
 
 
 @proved.same_origin_post

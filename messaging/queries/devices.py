@@ -10,12 +10,14 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from messaging.models import Device, DeviceCustomer, Wipe
-from messaging.rules import secrets
+from messaging.queries import policy
+from messaging.rules import place, secrets
 from portal.kernel import actors, keys, tenancy
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 NAME = "device.name"
+PLACE = "device.place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Standing:
     public_key: bytes
     customers: frozenset[UUID]
     wipe_id: UUID | None
+    seen_at: datetime | None = None
+    ends_at: datetime | None = None  # when it, or the first of its grants, ends by itself
+    reason: str = ""  # why it is revoked
 
     @property
     def actor(self) -> Actor:
@@ -42,8 +47,10 @@ class Standing:
 
 
 def refused(standing: Standing) -> Refusal:
-    """Codes `device_locked`, `device_wiping` (with the wipe that it may sign for), `device_revoked`."""
+    """Codes `device_locked`, `device_wiping` (with the wipe that it may sign for), `device_revoked` (with why)."""
     told = {"wipe": str(standing.wipe_id)} if standing.wipe_id else {}
+    if standing.reason:
+        told["reason"] = standing.reason
     return Refusal(f"device_{standing.state}", "This device may not see messages now.", Kind.FORBIDDEN, **told)
 
 
@@ -68,7 +75,8 @@ def get_standing(device_id: UUID, now: datetime) -> Standing | None:
 def standings(device_ids: Iterable[UUID], now: datetime) -> dict[UUID, tuple[str, frozenset[UUID]]]:
     """State and customers of many devices, in two queries: the minute's check of every open socket."""
     wanted = list(device_ids)
-    states = dict(Device.objects.filter(id__in=wanted).values_list("id", "state"))
+    rows = Device.objects.filter(id__in=wanted).only("id", "state", "ends_at", "seen_at", "revoked_reason")
+    states = {row.id: _state(row, now)[0] for row in rows}
     customers: dict[UUID, set[UUID]] = {device_id: set() for device_id in states}
     for device_id, customer_id in _serving(now).filter(device_id__in=wanted).values_list("device_id", "customer_id"):
         customers.setdefault(device_id, set()).add(customer_id)
@@ -122,8 +130,26 @@ def _serving(now: datetime) -> QuerySet[DeviceCustomer]:
 
 
 def _standing(row: Device, now: datetime) -> Standing:
-    customers = frozenset(_serving(now).filter(device_id=row.id).values_list("customer_id", flat=True))
+    grants = dict(_serving(now).filter(device_id=row.id).values_list("customer_id", "until"))
+    state, reason = _state(row, now)
     wipe_id = None
-    if row.state == Device.State.WIPING:
+    if state == Device.State.WIPING:
         wipe_id = Wipe.objects.filter(device_id=row.id, state__in=Wipe.ORDERED).values_list("id", flat=True).first()
-    return Standing(row.id, row.state, bytes(row.public_key), customers, wipe_id)
+    ends_at = min((at for at in (row.ends_at, *grants.values()) if at), default=None)
+    return Standing(
+        row.id, state, bytes(row.public_key), frozenset(grants), wipe_id, row.seen_at, ends_at, reason
+    )  # fmt: skip
+
+
+def _state(row: Device, now: datetime) -> tuple[str, str]:
+    """State and reason as they are at this instant: what ends by itself has ended, whether the clock has written it or not."""
+    if row.state in {Device.State.ACTIVE, Device.State.LOCKED}:
+        if row.ends_at is not None and row.ends_at <= now:
+            return Device.State.REVOKED, "brief"
+        if policy.get_policy().demands.is_idle(row.seen_at, now):
+            return Device.State.REVOKED, "idle"
+    return row.state, row.revoked_reason
+
+
+def place_of(row: Device) -> place.Place:
+    return place.decode(keys.open_field(PLACE, row.id, row.sealed_place)) if row.sealed_place else place.Place()

@@ -59,7 +59,8 @@ _FOR_PUSH = f"""
            {_TIME.format("m.delivered_at")}, {_TIME.format("m.revealed_at")}, {_TIME.format("m.read_at")},
            b.wrap, b.sealed,
            ARRAY(SELECT s.device_id FROM messaging_devicecustomer s JOIN messaging_device d ON d.id = s.device_id
-                  WHERE s.customer_id = m.customer_id AND d.state = 'active' AND (s.until IS NULL OR s.until > %s))
+                  WHERE s.customer_id = m.customer_id AND d.state = 'active'
+                    AND (s.until IS NULL OR s.until > %s) AND (d.ends_at IS NULL OR d.ends_at > %s))
       FROM messaging_message m
       JOIN messaging_body b ON b.message_id = m.id
       JOIN messaging_customer c ON c.id = m.customer_id AND c.state = 'active'
@@ -93,7 +94,7 @@ def for_push(message_ids: Iterable[UUID], now: datetime) -> list[Push]:
     business. Checked in the same query that reads the message."""
     if tenancy.directory().by_id(tenancy.here().id) is None:
         return []
-    rows = [Row(*columns) for columns in planned.fetch(_FOR_PUSH, [now, list(message_ids), now])]
+    rows = [Row(*columns) for columns in planned.fetch(_FOR_PUSH, [now, now, list(message_ids), now])]
     opened = body.open_many(body.Row(row.id, row.customer_id, row.wrap, row.sealed) for row in rows)
     return [_push(row, opened[row.id], now) for row in rows if row.id in opened]
 

@@ -1,6 +1,9 @@
 """What the business keeps of each kind of message, and for how long at least: told before first use, without any key
 (I10)."""
 
+import hashlib
+import json
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from archive.queries import rules
@@ -9,6 +12,23 @@ from messaging.models import Category
 from messaging.queries import policy
 
 SENT = "message.sent"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is told before first use, and by which digest a page says that it showed it."""
+
+    digest: str
+    rows: list[dict[str, object]]
+
+
+def terms(now: datetime) -> Terms:
+    """The same digest for as long as the same rules hold: it names lengths of time, no days."""
+    usual = rules.retention_for(category="", kind=SENT, at=now)
+    first: dict[str, object] = {"what": "", "keep_for": usual.keep_for, "from": usual.event}
+    told = [first, *rows(now)]
+    canonical = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return Terms(hashlib.sha256(canonical.encode()).hexdigest(), told)
 
 
 def rows(now: datetime) -> list[dict[str, object]]:

@@ -1,13 +1,19 @@
 """What a business asks of devices. Pure."""
 
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True)
 class Demands:
-    """`ends_an_hour`: devices that its staff and programs wipe or sign out before a second person is asked."""
+    """`idle_days`: a device that was not seen for so long ends (0: never). `ends_an_hour`: devices that staff and programs wipe
+    or sign out before a second person is asked."""
 
+    idle_days: int = 90
     ends_an_hour: int = 10
+
+    def is_idle(self, seen_at: datetime | None, now: datetime) -> bool:
+        return bool(self.idle_days and seen_at and seen_at <= now - timedelta(days=self.idle_days))
 
 
 NAMES = tuple(one.name for one in fields(Demands))

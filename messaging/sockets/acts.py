@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from uuid import UUID
 
-from messaging.flows import message, receipt, wipe
+from messaging.flows import device, message, receipt, wipe
 from messaging.queries import devices, inbox
-from messaging.rules import proof
+from messaging.rules import place, proof
 from messaging.sockets.protocol import Frame
 from portal.kernel import clock
 from portal.kernel.actors import Actor
@@ -18,12 +18,15 @@ def find(cookie: str) -> devices.Standing | None:
     return devices.get_by_cookie(cookie, clock.now())
 
 
-def prove(host: str, device_id: UUID, nonce: str, signature: str) -> devices.Standing:
+def prove(host: str, device_id: UUID, nonce: str, frame: Frame, address: str) -> devices.Standing:
     """The device as it stands now, once its key has signed the challenge; or a refusal."""
-    standing = devices.get_standing(device_id, clock.now())
+    now = clock.now()
+    standing = devices.get_standing(device_id, now)
     if standing is None:
         raise proof.not_proved()
-    proof.verify(standing.public_key, proof.socket(host, device_id, nonce), signature)
+    proof.verify(standing.public_key, proof.socket(host, device_id, nonce), frame.signature)
+    if standing.is_active:
+        device.use(now=now, standing=standing, where=place.of(frame.zone, address))
     return standing
 
 

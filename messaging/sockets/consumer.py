@@ -42,6 +42,7 @@ class InboxConsumer(AsyncConsumer):
         if standing is None:
             await send({"type": "websocket.close", "code": hub.NOT_PROVED})
             return
+        self.address = (scope.get("client") or [""])[0]
         self.hub = hub.current()
         self.line = Line(send, place, host, standing.id, ids.token())
         self.hub.challenge(self.line)
@@ -112,7 +113,7 @@ class InboxConsumer(AsyncConsumer):
             line.close(hub.NOT_PROVED)
             return
         standing = await tenancy.run_in_tenant(
-            line.place, acts.prove, line.host, line.device, line.nonce, frame.signature
+            line.place, acts.prove, line.host, line.device, line.nonce, frame, self.address
         )
         line.nonce = ""
         if line.stage == lines.CHALLENGED:
@@ -128,7 +129,7 @@ class InboxConsumer(AsyncConsumer):
             line.close(TOO_MANY)
         else:
             standing, first, gone_at = await tenancy.run_in_tenant(line.place, acts.state, line.device)
-            self.hub.serve(line, standing.customers)
+            self.hub.serve(line, standing)
             if standing.is_active:
                 line.release(first, gone_at)
             elif line.stage == lines.HELD:

@@ -42,12 +42,13 @@ class _Rest:
 
 class Line:
     """`due` is when the present stage, or the wait for a word of the peer, is over (seconds of the hub's steady
-    clock)."""
+    clock); `ends_at` when its device, or the first of its grants, ends by itself (seconds of the epoch)."""
 
     __slots__ = (
         "customers",
         "device",
         "due",
+        "ends_at",
         "host",
         "malformed",
         "nonce",
@@ -68,6 +69,7 @@ class Line:
         self.send, self.place, self.host, self.device, self.nonce = send, place, host, device, nonce
         self.customers: frozenset[UUID] = frozenset()
         self.stage = CHALLENGED
+        self.ends_at = math.inf
         self.queue: deque[tuple[str, float]] | None = None
         self.waiting: asyncio.Task[None] | None = None
         self.slow_since = math.inf

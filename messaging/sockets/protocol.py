@@ -42,6 +42,7 @@ class Frame:
     text: str = ""
     signature: str = ""
     reply: UUID | None = None
+    zone: str = ""  # what the device's clock is set to
 
 
 def parse(text: object) -> Frame:
@@ -82,13 +83,17 @@ def _signed(kind: str, raw: dict[str, object]) -> Frame:
     return Frame(kind, id=wipe, signature=_text(raw["signature"]))
 
 
+def _proved(kind: str, raw: dict[str, object]) -> Frame:
+    return Frame(kind, signature=_text(raw["signature"]), zone=_text(raw.get("zone", "")))
+
+
 def _written(kind: str, raw: dict[str, object]) -> Frame:
     reply = raw.get("in_reply_to")
     return Frame(kind, id=_uuid(raw["for"]), text=_text(raw["body"]), reply=_uuid(reply) if reply else None)
 
 
 _FRAMES = {
-    "pong": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _signed,
+    "pong": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _proved,
     "wiped": _signed, "write": _written,
 }  # fmt: skip
 

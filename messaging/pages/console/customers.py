@@ -1,19 +1,21 @@
 """Customers: found, added, invited, erased."""
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from messaging.flows import consent, enrolment
 from messaging.flows import customer as flow
 from messaging.models import Customer
 from messaging.pages.console import shared, views
-from messaging.queries import customers, desk, devices, messages, profiles
+from messaging.queries import customers, desk, devices, messages, policy, profiles
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
@@ -131,13 +133,26 @@ def _enrolment(
 def invite(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     """A link that is shown stands on the answer to this POST and nowhere else: no redirect could carry it."""
     send_by = request.POST.get("send_by") or None
+    issue = partial(
+        enrolment.issue,
+        actor=request.actor,
+        now=clock.now(),
+        customer_id=customer_id,
+        send_by=send_by,
+        grant=_grant(request),
+    )
     if send_by == enrolment.Enrolment.SendBy.SHOW:
-        issued = enrolment.issue(actor=request.actor, now=clock.now(), customer_id=customer_id, send_by=send_by)
-        return _page(request, customers.get_customer_for(request.actor, customer_id), issued)
-    back = shared.go("customer", customer_id)
-    return shared.act(request, back, "The invitation is on its way.", lambda: enrolment.issue(
-        actor=request.actor, now=clock.now(), customer_id=customer_id, send_by=send_by
-    ))  # fmt: skip
+        return _page(request, customers.get_customer_for(request.actor, customer_id), issue())
+    return shared.act(request, shared.go("customer", customer_id), "The invitation is on its way.", issue)
+
+
+def _grant(request: HttpRequest) -> enrolment.Grant:
+    """A last day counts to its end, in the business's zone."""
+    day = parse_date(request.POST.get("until", ""))
+    until = None
+    if day is not None:
+        until = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(policy.get_policy().time_zone))
+    return enrolment.Grant(request.POST.get("relation") or enrolment.Grant.relation, until)
 
 
 @guards.staff("customer.manage")

@@ -21,6 +21,7 @@ from portal.web import listing as lists
 
 HELD = "Many devices were ended within an hour: this one is locked, and a second person decides under Approvals."
 TRAIL = ("Devices", "devices")
+RELATIONS = {"self": "Their own", "child": "A child's", "care": "Of a person in care"}
 STATES = [("active", "Active"), ("locked", "Locked"), ("wiping", "Being wiped"), ("revoked", "Ended")]
 
 
@@ -52,7 +53,13 @@ def device(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
     wipes = devices.wipes_of(row)
     shown = views.devices([row], now)[0]
     context = {
-        "device": {**shown, **_abilities(request, row, wipes), "key_thumbprint": devices.thumbprint(row)},
+        "device": {
+            **shown,
+            **_abilities(request, row, wipes),
+            "key_thumbprint": devices.thumbprint(row),
+            "place": devices.place_of(row),
+            "ends_at": row.ends_at,
+        },
         "serves": _serves(row),
         "wipe": _wipe(wipes[0]) if wipes else None,
         "events": timeline.of_device(row, wipes),
@@ -117,10 +124,12 @@ def _abilities(request: HttpRequest, row: Device, wipes: list[Wipe]) -> dict[str
 def _serves(row: Device) -> list[dict[str, Any]]:
     served = list(row.serves.all())
     names = desk.names_of(one.customer_id for one in served)
+    names_of_staff = staff.get_names(one.granted_by for one in served if one.granted_by.startswith("staff:"))
     return [
         {
             "customer_id": one.customer_id, "customer_name": names.get(one.customer_id, "Erased customer"),
-            "relation": one.relation, "until": one.until,
+            "relation": RELATIONS[one.relation], "until": one.until, "granted_at": one.granted_at,
+            "granted_by": names_of_staff.get(one.granted_by, ""),
         }
         for one in served
     ]  # fmt: skip

@@ -221,7 +221,8 @@ def _furnish(sim: Sim, side: Side) -> None:
     from archive.models import Rule as RuleRow
     from messaging.models import Policy
 
-    Policy.objects.update(ends_an_hour=30_000)  # whoever plays here ends devices by the dozen and asks nobody
+    # Whoever plays here ends devices by the dozen and asks nobody, and lets months pass between two looks at a phone.
+    Policy.objects.update(ends_an_hour=30_000, idle_days=0)
     owner, now = side.cast.owner, clock.now()
     for key, purpose in (("billing", "service"), ("promo", "marketing")):
         category.create(actor=owner, now=now, key=key, name=key.title(), purpose=purpose, gone_after=None)

@@ -12,12 +12,15 @@ import * as proof from "./proof.js";
 import { say, speak } from "./words.js";
 
 /** Spends `secret` ({token} or {code}) for a device. → {id, key}. Throws http.Answer. */
-async function redeem(secret, { answer, keep, key, open }) {
+async function redeem(secret, { answer, accepts, keep, key, open }) {
   const told = await http.plain("POST", "/inbox/enrol", {
     ...secret,
     public_key: await keystore.publicJwk(open),
     name: deviceName(),
     proof: await proof.enrol(key, secret.token ?? secret.code),
+    zone: proof.zone(),
+    ...(!keep && { brief: true }),
+    ...(accepts && { accepts }),
     ...(answer && { answer }),
   });
   const device = { id: told.device, key, open };
@@ -60,7 +63,7 @@ export function wire(form) {
       const keep = !form.elements.not_mine?.checked;
       const { key, open } = (keep && (await ours())) || (fresh ??= await made());
       const answer = form.elements.answer?.value.trim();
-      const { device, kept } = await redeem(secret(), { answer, keep, key, open });
+      const { device, kept } = await redeem(secret(), { answer, accepts: form.dataset.accepts, keep, key, open });
       // The token is spent, and leaves the address bar and the history with it.
       history.replaceState(null, "", "/inbox/");
       document.title = say("messages");
@@ -87,6 +90,7 @@ export function wire(form) {
       form.elements.answer.focus();
       return text(said, asked ? say("factor_wrong") : "");
     }
+    if (code === "terms_changed") return location.reload(); // nothing is used up: read it again
     if (!(problem instanceof http.Answer)) throw problem;
     if (/factor|answer/.test(code)) text(said, say("factor_wrong"));
     else if (status === 429) text(said, say("too_many"));

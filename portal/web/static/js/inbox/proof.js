@@ -19,6 +19,11 @@ export function socket(device, nonce) {
   return sign(device.key, ["ebb/v1/socket", host(), device.id, nonce]);
 }
 
+/** What this device's clock is set to: told at each connection, for the list of devices. */
+export function zone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+}
+
 export function wiped(device, wipe) {
   return sign(device.key, ["ebb/v1/wiped", host(), device.id, wipe]);
 }

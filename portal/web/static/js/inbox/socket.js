@@ -69,7 +69,7 @@ export function connect(device, on) {
     else if (frame.type === "challenge") {
       const signature = await proof.socket(device, frame.nonce);
       asked = performance.now();
-      send({ type: "prove", signature });
+      send({ type: "prove", signature, zone: proof.zone() });
     } else if (frame.type === "state") {
       clearTimeout(patience);
       tries = unproved = 0;
