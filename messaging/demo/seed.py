@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from messaging.demo import handset, holds, letters, rules, texts
+from messaging.demo import campaigns, handset, holds, letters, rules, texts
 from messaging.flows import consent, customer, enrolment, expiry, message, opening
 from messaging.models import Customer
 from messaging.rules.compose import Compose
@@ -64,6 +64,7 @@ def _make(slug: str, words: dict, data: Path, count: int, say: Say) -> tuple[ten
             officer = actors.staff(opened.staff[f"officer@{slug}.example"], "officer")
             rules.seed(officer, slug)
             _past(then, author, slug, words, count, say)
+            campaigns.seed_present(author, slug, then, datetime.now(UTC))
     with tenancy.tenant_scope(opened.place):
         letters.seed(author, slug)
         _present(author, words)
@@ -79,8 +80,9 @@ def _past(then: clock.Fake, author: actors.Actor, slug: str, words: dict, count:
     for n, person in enumerate(texts.people(slug, count)):
         given = (consent.Given("service", "inbox", "paper form"),)
         details = customer.Details(
-            reference=person["reference"], name=person["name"], email=person["email"], consent=given
-        )
+            reference=person["reference"], name=person["name"], email=person["email"], consent=given,
+            time_zone=campaigns.ZONES[n % 3],
+        )  # fmt: skip
         made.append(customer.create(actor=author, now=clock.now(), details=details))
         if n % 500 == 499:
             say(f"  {n + 1} of {count} customers")
@@ -94,6 +96,8 @@ def _past(then: clock.Fake, author: actors.Actor, slug: str, words: dict, count:
                 handset.read(phones[number], clock.now() + timedelta(minutes=7), sent.id)
         expiry.destroy_over(now=clock.now())
         expiry.purge(now=clock.now())
+        if day == 2:
+            campaigns.seed_past(author, slug)
     then.advance(hours=1)
 
 
