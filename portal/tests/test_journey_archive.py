@@ -12,7 +12,7 @@ import pytest
 
 from archive import jobs
 from archive.flows import sweep, tree
-from archive.models import DisposalRun, Record
+from archive.models import DisposalRun, Disposed, Record
 from archive.queries import verification
 from portal.kernel import clock
 from portal.testing import browser
@@ -107,6 +107,10 @@ def test_an_archive_case(fresh, at, tmp_path):
     _dispose(cast, officer)
     with cast.inside():
         assert Record.objects.count() == 2, "the two that are held"
+        gone = Disposed.objects.get().message_id
+    page = browser.staff(cast, "author").get(f"/console/messages/{gone}/").content.decode()
+    assert "no longer: disposed of" in page
+    assert "The archive keeps the sealed record" not in page
     told = officer.see(f"cases/{case}/", at="1")
     assert "Disposed" not in told
     assert "1 to review" in told

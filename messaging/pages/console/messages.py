@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
-from archive.queries import viewings
+from archive.queries import sealed, viewings
 from messaging.flows import message as flow
 from messaging.flows import words
 from messaging.models import Message
@@ -127,7 +127,7 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
             "tap_to_reveal": row.tap_to_reveal, "revealed_at": row.revealed_at,
             "ended_reason": row.ended_reason, "rule": row.rule,
             "why": REASONS.get(row.outcome, ""), "conversation_id": row.conversation_id,
-            "entry_index": listed[0].index if listed else None,
+            "entry_index": listed[0].index if listed else None, "disposed_at": sealed.disposed_at([row.id]).get(row.id),
             "subject": (said.subject or "") if said and said.body is not None else "",
             "body": said.body if said else None, "html": views.formatted(row, said.body if said else None),
         },
