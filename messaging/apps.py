@@ -9,8 +9,8 @@ class MessagingConfig(AppConfig):
         from archive.rules import events, scopes
         from messaging.api import idempotency
         from messaging.flows import birth, device, launch, promise, restored, wipe
-        from messaging.queries import moments, policy
-        from portal.web import once
+        from messaging.queries import moments, noticehealth, policy
+        from portal.web import health, once
         from tenants.flows import provision
 
         provision.register_step("messaging", birth.prepare)
@@ -21,6 +21,7 @@ class MessagingConfig(AppConfig):
         events.register_moved(promise.move)
         scopes.register_categories(policy.category_names)
         launch.register()
+        health.register("notices", noticehealth.find)
         once.register(idempotency.answer_once)
         device.register()
         wipe.register()

@@ -14,8 +14,21 @@ from django.db import close_old_connections
 
 from archive.flows import searchindex, tree
 from archive.flows import sweep as archive_sweep
-from messaging.flows import account, campaigntext, customer, ending, expiry, importing, notice, schedule, sweep, wipe
+from messaging.flows import (
+    account,
+    campaigntext,
+    customer,
+    ending,
+    expiry,
+    importing,
+    lookout,
+    notice,
+    schedule,
+    sweep,
+    wipe,
+)
 from messaging.flows import run as runs
+from messaging.queries import noticehealth
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
 from tenants.flows import wakeup
@@ -100,7 +113,9 @@ def sweep_all(now: datetime) -> None:
 
 
 def notify(now: datetime) -> None:
-    in_each(tenancy.directory().all_ready(), notices=_notices)
+    seen = noticehealth.Round()
+    in_each(tenancy.directory().all_ready(), notices=_notices, health=seen.look)
+    seen.remember()
 
 
 def _purge(now: datetime) -> None:
@@ -150,7 +165,11 @@ def _ending(now: datetime) -> None:
 
 
 def _notices(now: datetime) -> None:
-    notice.queue_due(now=now)
+    for _ in range(lookout.ROUNDS):
+        if not lookout.look(now=now):
+            break
+    for channel in notice.due_channels(now=now):
+        notice.call(channel)
 
 
 def integrate(now: datetime) -> None:

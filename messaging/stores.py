@@ -43,8 +43,19 @@ STORES = [
     ),
     Store(
         "messaging_enrolment.sealed_secret", "a one-time link's secret, until it is sent", "business key",
-        "emptied when the e-mail is out", "portal/tests/test_canary.py::test_mail_says_nothing_of_a_message",
+        "emptied when the notice is out", "portal/tests/test_canary.py::test_mail_says_nothing_of_a_message",
     ),
+    Store(
+        "messaging_channel.secret", "what a provider knows the business by", "encrypted field, under the master key",
+        "with the setting", "messaging/tests/notices/test_channel.py::test_what_a_provider_knows_us_by_is_never_plain",
+    ),
+    Store(
+        "messaging_channel.hook_secret", "what signs a provider's reports", "encrypted field, under the master key",
+        "with the setting", "messaging/tests/notices/test_channel.py::test_what_a_provider_knows_us_by_is_never_plain",
+    ),
+    Store("messaging_channel.account", "the business's account at a provider", "plain: a label", "with the setting", CANARY),
+    Store("messaging_channel.sender", "the number or name that texts come from", "plain: a label", "with the setting", CANARY),
+    Store("messaging_policy.sender_name", "the business's name in notices", "plain: a label", "with the business", CANARY),
     Store(
         "messaging_idempotency.sealed_answer", "the answer to an API call (of a customer: with the profile)", "business key",
         "after 24 hours", CANARY,
@@ -85,19 +96,26 @@ STORES = [
         "the link after 7 days or its first use", "portal/tests/test_canary.py::test_mail_says_nothing_of_a_message",
         ("messaging/notices/mail.py",),
     ),
+    Store(
+        "text messages to customers", "that there is a message, from whom; a one-time link", "as text messages are",
+        "the link after 7 days or its first use", "messaging/tests/notices/test_notice.py::test_a_text_says_nothing_of_a_message",
+        ("messaging/notices/sms.py",),
+    ),
 ]  # fmt: skip
 CODES: Columns = {
-    "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash", "marks", "agreed", "refused"},
+    "messaging_customer": {"state", "reference_hash", "phone_hash", "email_hash", "ways", "marks", "agreed", "refused"},
     "messaging_importjob": {"state", "inviting", "asked_by"},
     "messaging_importslice": {"customers"},
     "messaging_consent": {"purpose", "channel"},
     "messaging_enrolment": {"kind", "send_by", "secret_hash", "relation", "issued_by"},
     "messaging_templateversion": {"author"},
-    "messaging_policy": {"time_zone", "accent", "missed"},
+    "messaging_policy": {"time_zone", "accent", "missed", "ways"},
     "messaging_campaign": {"state", "category", "format", "send_at_local", "repeat", "missed", "author"},
     "messaging_run": {"state", "wall"},
     "messaging_runrecipient": {"outcome", "reason"},
     "messaging_runchunk": {"state"},
+    "messaging_notice": {"purpose", "channel", "state", "reason", "reference"},
+    "messaging_channel": {"kind", "failing_why"},
     "messaging_category": {"key", "purpose"},
     "messaging_conversation": {"state"},
     "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason"},
@@ -111,6 +129,7 @@ CODES: Columns = {
 BARE = {
     "messaging/rules/template.py": "how 64 languages write dates and numbers",
     "messaging/api/serializers.py": "one serializer of each kind, which keeps nothing of a body",
+    "messaging/queries/noticehealth.py": "which channels fail, and why, as codes, for two minutes (cache table)",
     "messaging/queries/policy.py": "each business's limits and category keys, for two seconds",
     "messaging/demo/seed.py": "`demo.json` (0600): the keys and links of a demo, never of a real installation",
     "messaging/management/commands/create_business.py": "the recovery key's file, where its officer asked for it",

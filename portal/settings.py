@@ -1,5 +1,6 @@
 """One settings file. Every value that differs between installations comes from the environment (`docs/settings.md`)."""
 
+import hmac
 import os
 from pathlib import Path
 
@@ -23,6 +24,9 @@ EBB_EXPORTS = env.text(
 )
 EBB_EXPORTS = EBB_EXPORTS or str(Path(EBB_KEYRING).parent / "exports")
 EBB_METRICS_KEY = env.secret("EBB_METRICS_KEY", "", about="bearer key that /metrics asks for; empty closes it")
+# What businesses are known by at providers is encrypted under this (django-cryptography): not the secret of the sessions, which
+# may be changed at any time.
+CRYPTOGRAPHY_KEY = hmac.digest(EBB_MASTER_KEY, b"ebb/v1/stored-secrets", "sha256")
 DEBUG = env.flag("EBB_DEBUG", False, about="Django's debug pages; never in a real installation")
 
 BASE_NAME = EBB_BASE_HOST.split(":")[0]
@@ -106,7 +110,11 @@ _CLUSTER = {
 Q_CLUSTER = {
     "name": "urgent",
     **_CLUSTER,
-    "ALT_CLUSTERS": {"bulk": {**_CLUSTER, "timeout": 900, "retry": 2000}},
+    # Of their own: a provider that hangs keeps neither campaigns nor anybody's sign of life waiting.
+    "ALT_CLUSTERS": {
+        "bulk": {**_CLUSTER, "timeout": 900, "retry": 2000},
+        "notices": {**_CLUSTER, "timeout": 300, "retry": 900},
+    },
 }
 
 # ── web ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,6 +206,15 @@ EMAIL_HOST_PASSWORD = env.secret("EBB_SMTP_PASSWORD", "", about="password at the
 EMAIL_USE_TLS = env.flag("EBB_SMTP_TLS", False, about="STARTTLS")
 EMAIL_FILE_PATH = env.text("EBB_MAIL_FOLDER", "", about="folder of the file back end (demo)") or None
 EMAIL_TIMEOUT = 15
+
+# ── text messages ─────────────────────────────────────────────────────────────────────────────────────────────────
+# Where they go to is the operator's to say; what a business is known by there is the business's (its settings page).
+EBB_SMS_PROVIDER = env.choice(
+    "EBB_SMS_PROVIDER", ("", "twilio", "http", *(["console"] if EBB_DEMO else [])),
+    about="who sends text messages: twilio, http (docs/protocol.md), console (in a demo only); empty nobody",
+)  # fmt: skip
+EBB_SMS_URL = env.text("EBB_SMS_URL", "", about="address of the provider; empty with twilio: Twilio's own")
+EBB_SMS_SECONDS = env.number("EBB_SMS_SECONDS", 10, about="how long the provider may take to answer")
 
 # ── API ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {

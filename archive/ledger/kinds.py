@@ -16,6 +16,7 @@ KINDS = {
     "message.extended": "A live message was given a later end.",
     "messages.ended": "Messages reached their end, by bucket: count and hash of their ids.",
     "receipts": "Devices acknowledged messages: count and hash of their ids; codes say which receipt.",
+    "notices": "Notices that there is a message went out, failed, or may have: count and hash of what they told of; codes say how.",
     "conversation.assigned": "A conversation got another assignee.",
     "conversation.closed": "A conversation was closed.",
     "campaign.created": "A campaign was written.",

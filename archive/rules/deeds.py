@@ -16,6 +16,7 @@ DEEDS = {
     "message.extended": "let a message live longer",
     "messages.ended": "ended messages whose time had come",
     "receipts": "acknowledged messages",
+    "notices": "told customers that there is a message",
     "conversation.assigned": "gave a conversation to somebody",
     "conversation.closed": "closed a conversation",
     "campaign.created": "wrote a campaign",

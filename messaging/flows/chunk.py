@@ -22,8 +22,8 @@ from django.db import DatabaseError
 
 from archive.flows import record
 from messaging import push
-from messaging.flows import body, campaigntext, run, snapshot, terms
-from messaging.flows.message import BODY_COLUMNS, NOTICE_DELAY
+from messaging.flows import body, campaigntext, lookout, run, snapshot, terms
+from messaging.flows.message import BODY_COLUMNS
 from messaging.models import Campaign, Run, RunChunk
 from messaging.queries import customers, eligible, policy, profiles
 from portal.kernel import bulk, clock, ids, planned, unit
@@ -183,7 +183,7 @@ def _row(work: _Work, message_id: UUID, to: customers.Recipient) -> tuple[object
     return (
         message_id, to.id, "out", campaign.author, campaign.category, campaign.format,
         campaign.tap_to_reveal or campaign.gone_after_read is not None, its.life, campaign.gone_after_read, False,
-        work.now, work.now, its.gone_at, work.now + NOTICE_DELAY if to.profile.email else None, "", "", its.keep.until,
+        work.now, work.now, its.gone_at, work.now + lookout.NOTICE_DELAY, "", "", its.keep.until,
         its.keep.rule, work.run.id,
     )  # fmt: skip
 

@@ -4,30 +4,30 @@ only where they asked to show it, else a job sends it and empties it.
 A GET uses nothing up. Redeeming is single use under a row lock and needs a proof of the key that is being bound.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q
 
 from messaging import push
-from messaging.flows import attempt
-from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Relation
-from messaging.queries import devices, kept, profiles, served
-from messaging.rules import contact, place, proof, secrets
-from portal.kernel import actors, clock, ids, jobs, keys, tenancy, unit
+from messaging.flows import attempt, link, notice
+from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Notice, Relation
+from messaging.queries import devices, kept, links, profiles, reach, served
+from messaging.rules import contact, place, proof, secrets, telling
+from portal.kernel import actors, clock, ids, keys, tenancy, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
-LINK_LIVES_FOR = timedelta(days=7)
 CODE_LIVES_FOR = timedelta(minutes=15)
 RECOVERY_PAUSE = timedelta(days=1)  # after contact data changed: whoever changed it may not be the customer
 WINDOW = timedelta(minutes=15)
+WAY_OF = {"email": telling.EMAIL, "phone": telling.SMS}
 GUESSES = 20  # of one source in a window
 GUESSES_OF_ALL = 2_000  # codes, of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
 RECOVERIES = 5
-SECRET = "enrolment.secret"  # noqa: S105 - the context of a sealed field, no secret
+DEVICE_NEWS_FOR = timedelta(days=2)
 NAME_LIMIT = 60
 BRIEF = timedelta(minutes=15)  # a device that is not the customer's own
 
@@ -96,9 +96,8 @@ def issue(
         raise Refusal("unknown_channel", "A link goes by email, by sms, or is shown.", field="send_by")
     with unit.work() as u:
         customer = _locked_customer(customer_id)
-        channel = send_by or "email"
-        is_shown = channel == Enrolment.SendBy.SHOW
-        issued = _show(u, actor, now, customer) if is_shown else _send(u, actor, now, customer, channel)
+        is_shown = send_by == Enrolment.SendBy.SHOW
+        issued = _show(u, actor, now, customer) if is_shown else _send(u, actor, now, customer, send_by)
         Enrolment.objects.filter(customer=customer, created_at=now, used_at__isnull=True).update(
             relation=grant.relation, grant_until=grant.until, issued_by=actor.label
         )
@@ -112,9 +111,20 @@ def _check_grant(grant: Grant, now: datetime) -> None:
         raise Refusal("until_past", "That end has passed already.", field="until")
 
 
-def invite(u: unit.Unit, *, actor: Actor, now: datetime, customer_id: UUID) -> Issued:
-    """First contact: a link by e-mail. Runs in the caller's unit."""
-    return _send(u, actor, now, _locked_customer(customer_id), Enrolment.SendBy.EMAIL)
+def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, customer_ids: Sequence[UUID]) -> int:
+    """In the caller's unit, first contact with many: who has no device and a way to be told gets one link, unless one is on its
+    way. → how many do."""
+    # Locked in one order, looked at after: two at once must neither both invite nor wait for each other.
+    list(Customer.objects.select_for_update().filter(id__in=customer_ids).order_by("id").values_list("id"))
+    offered, open_ = reach.offered(), link.open_for(customer_ids, now)
+    found = {pk: one for pk, one in reach.of(customer_ids).items() if not one.has_device and pk not in open_}
+    ways = {pk: way for pk, one in found.items() if (way := _first_way(one, offered))}
+    made = link.make(u, actor=actor, now=now, to=[(pk, found[pk].subject_id, way) for pk, way in ways.items()])
+    until = now + link.LIVES_FOR
+    notice.queue(u, now=now, new=[
+        notice.New(pk, made[pk], Notice.Purpose.INVITE, way, now, until, made[pk]) for pk, way in ways.items()
+    ])  # fmt: skip
+    return len(made)
 
 
 def recover(*, now: datetime, to: str, source: str) -> None:
@@ -129,71 +139,57 @@ def recover(*, now: datetime, to: str, source: str) -> None:
         return
     with unit.work() as u:
         for customer in _recoverable(kind, address, now):
-            _send(u, actors.SYSTEM, now, customer, Enrolment.SendBy.EMAIL, is_recovery=True)
+            _send(u, actors.SYSTEM, now, customer, WAY_OF[kind], is_recovery=True)
 
 
 def _recoverable(kind: str, address: str, now: datetime) -> list[Customer]:
     """Families share an address: each customer there gets a link. Only channels that can be written to count."""
     rows = Customer.objects.filter(**{f"{kind}_hash": profiles.find_by(kind, address)}, state=Customer.State.ACTIVE)
     settled = [row for row in rows[:5] if not row.contact_changed_at or row.contact_changed_at <= now - RECOVERY_PAUSE]
-    return [row for row in settled if profiles.open_(row.id, row.sealed_profile).email]
+    reached = reach.of([row.id for row in settled])
+    offered = reach.offered()
+    return [row for row in settled if row.id in reached and WAY_OF[kind] in reached[row.id].ways(offered)]
 
 
 def _show(u: unit.Unit, actor: Actor, now: datetime, customer: Customer) -> Issued:
     Enrolment.objects.filter(customer=customer, kind="code", used_at__isnull=True, cancelled_at__isnull=True).update(
         cancelled_at=now
     )
-    link, token = _add(customer, now, Enrolment.Kind.LINK, Enrolment.SendBy.SHOW)
-    _, code = _add(customer, now, Enrolment.Kind.CODE, Enrolment.SendBy.SHOW)
-    _note(u, actor, customer, Enrolment.SendBy.SHOW)
-    return Issued(link.id, link.expires_at, url_of(token), code)
+    shown, token = _add(customer, now, Enrolment.Kind.LINK, link.LIVES_FOR)
+    _, code = _add(customer, now, Enrolment.Kind.CODE, CODE_LIVES_FOR)
+    u.entry(unit.Draft(
+        "enrolment.issued", actor.label, subject=customer.subject_id, customer=customer.id, codes={"send_by": "show"}
+    ))  # fmt: skip
+    return Issued(shown.id, shown.expires_at, links.url_of(token), code)
 
 
 def _send(
-    u: unit.Unit, actor: Actor, now: datetime, customer: Customer, channel: str, *, is_recovery: bool = False
+    u: unit.Unit, actor: Actor, now: datetime, customer: Customer, channel: str | None, *, is_recovery: bool = False
 ) -> Issued:
-    profile = profiles.open_(customer.id, customer.sealed_profile)
-    if channel != Enrolment.SendBy.EMAIL or not profile.email:
+    """By the channel that was asked for, else by the customer's own: a device that is there would need no link."""
+    person, offered = reach.of([customer.id])[customer.id], reach.offered()
+    way = channel or _first_way(person, offered)
+    if way is None or way not in person.ways(offered):
         raise no_channel()
-    row, token = _add(customer, now, Enrolment.Kind.LINK, channel, is_recovery=is_recovery)
-    row.sealed_secret = keys.seal_field(SECRET, row.id, token.encode())
-    row.save(update_fields=["sealed_secret"])
-    _note(u, actor, customer, channel)
-    jobs.enqueue("messaging.jobs.send_enrolment", row.id)
-    return Issued(row.id, row.expires_at)
+    made = link.make(u, actor=actor, now=now, to=[(customer.id, customer.subject_id, way)], is_recovery=is_recovery)
+    enrolment_id, expires_at = made[customer.id], now + link.LIVES_FOR
+    purpose = Notice.Purpose.RECOVER if is_recovery else Notice.Purpose.INVITE
+    notice.queue(u, now=now, new=[notice.New(customer.id, enrolment_id, purpose, way, now, expires_at, enrolment_id)])
+    return Issued(enrolment_id, expires_at)
 
 
-def _add(
-    customer: Customer, now: datetime, kind: str, channel: str, *, is_recovery: bool = False
-) -> tuple[Enrolment, str]:
+def _first_way(person: reach.Reach, offered: frozenset[str]) -> str | None:
+    """Where a link can go: a push would need the device that the link is for."""
+    return next((way for way in person.ways(offered) if way != telling.PUSH), None)
+
+
+def _add(customer: Customer, now: datetime, kind: str, lives_for: timedelta) -> tuple[Enrolment, str]:
     secret = ids.code() if kind == Enrolment.Kind.CODE else ids.token()
-    lives_for = CODE_LIVES_FOR if kind == Enrolment.Kind.CODE else LINK_LIVES_FOR
     row = Enrolment.objects.create(
-        customer=customer, kind=kind, send_by=channel, is_recovery=is_recovery, secret_hash=_digest(secret),
-        created_at=now, expires_at=now + lives_for,
+        customer=customer, kind=kind, send_by=Enrolment.SendBy.SHOW, secret_hash=link.digest(secret), created_at=now,
+        expires_at=now + lives_for,
     )  # fmt: skip
     return row, secret
-
-
-def _note(u: unit.Unit, actor: Actor, customer: Customer, channel: str) -> None:
-    u.entry(unit.Draft(
-        "enrolment.issued", actor.label, subject=customer.subject_id, customer=customer.id, codes={"send_by": channel}
-    ))  # fmt: skip
-
-
-def url_of(token: str) -> str:
-    return f"{base_url()}/inbox/enrol/{token}"
-
-
-def base_url() -> str:
-    """Where this business is reached; its own domain where the place names one."""
-    place = tenancy.here()
-    return f"{settings.EBB_SCHEME}://{place.host or f'{place.slug}.{settings.EBB_BASE_HOST}'}"
-
-
-def mark_sent(*, now: datetime, enrolment_id: UUID) -> None:
-    """The link left the house: its secret is emptied."""
-    Enrolment.objects.filter(id=enrolment_id).update(sealed_secret=None, sent_at=now)
 
 
 # ── redeeming ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,14 +223,14 @@ def redeem(
 
 def is_open(*, now: datetime, token: str) -> bool:
     """Whether a link would still work: for its page. Uses nothing up."""
-    return Enrolment.objects.filter(secret_hash=_digest(token)).filter(
+    return Enrolment.objects.filter(secret_hash=link.digest(token)).filter(
         used_at__isnull=True, cancelled_at__isnull=True, expires_at__gt=now
     ).exists()  # fmt: skip
 
 
 def _locked_enrolment(secret: str, now: datetime) -> Enrolment:
     """The customer's row first, as everyone locks: a link and its code at once, or an erasure, must not wait in a circle."""
-    named = Enrolment.objects.filter(secret_hash__in=[_digest(secret), _digest(ids.normalise_code(secret))])
+    named = Enrolment.objects.filter(secret_hash__in=[link.digest(secret), link.digest(ids.normalise_code(secret))])
     owner = Customer.objects.select_for_update().filter(id__in=named.values("customer_id"), state=Customer.State.ACTIVE)
     if owner.first() is None:
         raise spent()
@@ -292,13 +288,15 @@ def _replace(u: unit.Unit, row: Enrolment, known: devices.Standing | None, now: 
 
 
 def _use_up(row: Enrolment, device_id: UUID, now: datetime) -> None:
-    """Single use; the code or link that was shown beside it goes with it."""
+    """Single use. What was shown beside it goes with it, and so do links in older notices of messages, which lie in a mailbox.
+    What staff issued stays: it may be for somebody else who looks after this customer."""
     row.used_at, row.device_id, row.sealed_secret = now, device_id, None
     row.save(update_fields=["used_at", "device_id", "sealed_secret"])
+    beside = Q(send_by=Enrolment.SendBy.SHOW, created_at=row.created_at)
+    unasked = ~Q(send_by=Enrolment.SendBy.SHOW) & Q(issued_by="", is_recovery=False)
     Enrolment.objects.filter(
-        customer_id=row.customer_id, created_at=row.created_at, send_by=Enrolment.SendBy.SHOW,
-        used_at__isnull=True, cancelled_at__isnull=True,
-    ).update(cancelled_at=now)  # fmt: skip
+        beside | unasked, customer_id=row.customer_id, used_at__isnull=True, cancelled_at__isnull=True
+    ).update(cancelled_at=now, sealed_secret=None)
 
 
 def _serve(u: unit.Unit, row: Enrolment, device_id: UUID, now: datetime) -> None:
@@ -312,7 +310,17 @@ def _serve(u: unit.Unit, row: Enrolment, device_id: UUID, now: datetime) -> None
         codes["until"] = clock.text(grant.until)
     u.entry(unit.Draft("device.enrolled", actor.label, subject=customer.subject_id, customer=customer.id, codes=codes))
     push.device(u, device_id, "refresh")
-    jobs.enqueue("messaging.jobs.tell_of_device", device_id, customer.id)
+    _tell_of_device(u, customer, device_id, now)
+
+
+def _tell_of_device(u: unit.Unit, customer: Customer, device_id: UUID, now: datetime) -> None:
+    """A new device reads this customer's messages: said to the customer where others were there before."""
+    others = DeviceCustomer.objects.filter(customer=customer).exclude(device_id=device_id)
+    ways = reach.of([customer.id])[customer.id].ways(reach.offered()) if others.exists() else ()
+    if ways:
+        until = now + DEVICE_NEWS_FOR
+        new = notice.New(customer.id, device_id, Notice.Purpose.DEVICE, ways[0], now, until)
+        notice.queue(u, now=now, new=[new])
 
 
 def _grant_of(row: Enrolment, now: datetime) -> Grant:
@@ -334,7 +342,3 @@ def _locked_customer(customer_id: UUID) -> Customer:
     if row is None:
         raise not_found("customer")
     return row
-
-
-def _digest(secret: str) -> bytes:
-    return secrets.digest(tenancy.here().id, secrets.ENROLMENT, secret)

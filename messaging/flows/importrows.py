@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.db.models import F
 
-from messaging.flows import recipient, roster
+from messaging.flows import enrolment, roster
 from messaging.models import ImportJob, ImportSlice
 from messaging.queries import customers, imports, profiles
 from messaging.rules import columns, consent, tags
@@ -99,11 +99,7 @@ def invite(*, row: ImportJob, now: datetime) -> bool:
                 ImportJob.objects.filter(id=row.id, inviting="running").update(inviting="done", finished_at=now)
             return False
         chosen = piece.customers[piece.looked_at : piece.looked_at + INVITED_AT_ONCE]
-        willing = [
-            one for one in customers.get_recipients(chosen).values()
-            if consent.may_notify("service", "email", one.agreed, one.refused)
-        ]  # fmt: skip
-        piece.invited += recipient.invite_newcomers(u, actor=_asker(row), now=now, to=willing)
+        piece.invited += enrolment.invite_newcomers(u, actor=_asker(row), now=now, customer_ids=chosen)
         piece.looked_at += len(chosen)
         piece.save(update_fields=["looked_at", "invited"])
     return True

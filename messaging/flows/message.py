@@ -12,16 +12,15 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import body, recipient, snapshot, terms, written
+from messaging.flows import body, lookout, notice, recipient, snapshot, terms, written
 from messaging.models import Body, Conversation, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
 from portal.kernel import bulk, clock, ids, unit
-from portal.kernel.actors import SYSTEM, Actor
+from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 BATCH_LIMIT = 1000
-NOTICE_DELAY = timedelta(seconds=30)  # a device that is online takes the push; a notice goes to those that are not
 MESSAGE_COLUMNS = (
     "id", "customer_id", "conversation_id", "direction", "author", "category", "in_reply_to", "format", "tap_to_reveal",
     "gone_after", "gone_after_read", "was_extended", "composed_at", "send_at", "sent_at", "gone_at", "notify_at",
@@ -206,8 +205,6 @@ def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -
             # Its words cannot be opened any more (a lost live keyring): it fails alone, those behind it are sent.
             _fail(u, row, now, "unreadable")
     record.keep(u, snapshots)
-    # Now, not when it was composed: the link lives for days, and there was nothing to see.
-    recipient.invite_newcomers(u, actor=SYSTEM, now=now, to=[found[shot.customer_id] for shot in snapshots])
     push.arrived(u, [(shot.message_id, shot.customer_id) for shot in snapshots])
 
 
@@ -224,7 +221,11 @@ def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: date
     wrap = body.rewrap(message_id=row.id, wrap=stored.wrap, bucket=bucket)
     Body.objects.filter(message_id=row.id).update(wrap=wrap, bucket=bucket, gone_at=gone_at)
     Message.objects.filter(id=row.id).update(
-        sent_at=now, gone_at=gone_at, archived_until=keep.until, rule=keep.rule, notify_at=now + NOTICE_DELAY
+        sent_at=now,
+        gone_at=gone_at,
+        archived_until=keep.until,
+        rule=keep.rule,
+        notify_at=lookout.first_look(now, has_device=to.has_device),
     )
     return snapshot.take(
         "message.sent", _author(row), to, row.id, "out", row.category, row.format, now, gone_at, keep, content
@@ -296,7 +297,6 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
     for (answer, _), draft in zip(snapshots, drafts, strict=True):
         answer.draft = draft
     _answer_conversations(ready)
-    recipient.invite_newcomers(u, actor=actor, now=now, to=[one.to for one in ready if one.asked.send_at is None])
     push.arrived(u, [(shot.message_id, shot.customer_id) for _, shot in snapshots])
 
 
@@ -313,7 +313,7 @@ def _row(one: _Ready, actor: Actor, now: datetime) -> tuple[object, ...]:
         one.id, one.to.id, None, "out", actor.label, asked.category, asked.in_reply_to, asked.format,
         asked.tap_to_reveal or asked.gone_after_read is not None, its.life, asked.gone_after_read, False,
         now, asked.send_at, None if waits else now, None if waits else its.gone_at,
-        None if waits or not one.to.profile.email else now + NOTICE_DELAY, "", "", its.keep.until, its.keep.rule,
+        None if waits else lookout.first_look(now, has_device=one.to.has_device), "", "", its.keep.until, its.keep.rule,
     )  # fmt: skip
 
 
@@ -365,6 +365,7 @@ def _move_end(row: Message, now: datetime, gone_at: datetime) -> None:
     stored.save(update_fields=["wrap", "bucket", "gone_at"])
     row.save(update_fields=["gone_at", "was_extended", "archived_until"])
     record.set_end(message_ids=[row.id], gone_at=gone_at)
+    notice.move_end(about_id=row.id, until=gone_at)
 
 
 def _check_time_left(ready: list[_Ready]) -> None:

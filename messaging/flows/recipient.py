@@ -1,12 +1,11 @@
-"""From what a caller names to customers: found, or made and invited. Runs in the send's unit."""
+"""From what a caller names to customers: found, or made. Runs in the send's unit."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from messaging.flows import customer, enrolment
-from messaging.models import Customer, Enrolment, Policy
+from messaging.flows import customer
+from messaging.models import Customer, Policy
 from messaging.queries import customers, policy
 from messaging.rules import compose, consent, contact
 from portal.kernel import tenancy, unit
@@ -76,23 +75,6 @@ def _fill_references(composed: list[compose.Compose], wanted: list[UUID | None],
     for n, asked in enumerate(composed):
         if asked.reference and refused[n] is None:
             wanted[n] = known.get(asked.reference)
-
-
-def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, to: Sequence[customers.Recipient]) -> int:
-    """First contact: who has no device and an e-mail address gets one link, unless one is on its way. → how many do."""
-    newcomers = sorted({one.id for one in to if not one.has_device and one.profile.email})
-    if not newcomers:
-        return 0
-    # Locked in one order, looked at after: two sends at once must neither both invite nor wait for each other.
-    list(Customer.objects.select_for_update().filter(id__in=newcomers).order_by("id").values_list("id"))
-    invited = set(
-        Enrolment.objects.filter(
-            customer_id__in=newcomers, kind="link", used_at__isnull=True, cancelled_at__isnull=True, expires_at__gt=now
-        ).values_list("customer_id", flat=True)
-    )
-    for customer_id in (one for one in newcomers if one not in invited):
-        enrolment.invite(u, actor=actor, now=now, customer_id=customer_id)
-    return len(newcomers) - len(invited)
 
 
 def subject_of(customer_id: UUID) -> UUID | None:

@@ -1,13 +1,14 @@
-"""What has no more use: nonces, answers kept for repeats, old enrolments. Deleted by the clock."""
+"""What has no more use: nonces, answers kept for repeats, old enrolments and notices. Deleted by the clock."""
 
 from datetime import datetime, timedelta
 
-from messaging.flows import attempt
+from messaging.flows import attempt, notice
 from messaging.models import Enrolment, Idempotency, Nonce
 
 
 def used_up(*, now: datetime) -> None:
     attempt.sweep(now=now)
+    notice.sweep(now=now)
     Nonce.objects.filter(expires_at__lte=now).delete()
     Idempotency.objects.filter(expires_at__lte=now).delete()
     Enrolment.objects.filter(expires_at__lte=now - timedelta(days=30)).delete()

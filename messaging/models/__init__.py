@@ -5,6 +5,7 @@ from messaging.models.customer import Audience, Consent, Customer, Enrolment, Re
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.importing import ImportJob, ImportSlice
 from messaging.models.message import Body, Idempotency, Message
+from messaging.models.notice import Channel, Notice
 from messaging.models.template import Template, TemplateVersion
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Body",
     "Campaign",
     "Category",
+    "Channel",
     "Consent",
     "Conversation",
     "Customer",
@@ -25,6 +27,7 @@ __all__ = [
     "ImportSlice",
     "Message",
     "Nonce",
+    "Notice",
     "Policy",
     "Relation",
     "Run",
@@ -33,4 +36,4 @@ __all__ = [
     "Template",
     "TemplateVersion",
     "Wipe",
-]  # fmt: skip
+]

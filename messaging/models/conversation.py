@@ -23,6 +23,13 @@ class Policy(models.Model):
     ends_an_hour = models.PositiveSmallIntegerField(
         default=10
     )  # devices that staff end before a second person is asked
+    # notices: minutes after midnight in the recipient's zone, and seconds
+    quiet_from = models.PositiveSmallIntegerField(null=True)
+    quiet_until = models.PositiveSmallIntegerField(null=True)
+    ways = models.CharField(max_length=30, default="push,email,sms")
+    sender_name = models.CharField(max_length=40, default="")
+    fall_back_after = models.PositiveIntegerField(null=True)
+    remind_before = models.PositiveIntegerField(null=True, default=6 * 3600)
 
     class Meta:
         constraints = [

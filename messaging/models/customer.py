@@ -27,6 +27,9 @@ class Customer(models.Model):
     refused = ArrayField(models.CharField(max_length=40), default=list)
     language = models.CharField(max_length=12, default="en")
     time_zone = models.CharField(max_length=60, default="")
+    ways = models.CharField(
+        max_length=30, default=""
+    )  # by which a notice goes to them, in their own order; "": the business's
     contact_changed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

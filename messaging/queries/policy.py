@@ -8,6 +8,7 @@ from uuid import UUID
 from messaging.models import Category, Policy
 from messaging.rules import compose, demands
 from messaging.rules.demands import Demands
+from messaging.rules.quiet import Quiet
 from portal.kernel import tenancy
 
 FRESH_FOR = 2.0
@@ -26,6 +27,17 @@ class Campaigns:
 
 
 @dataclass(frozen=True)
+class Notices:
+    """What goes out to say that there is a message. `sender`: as the business names itself there, "" for its name."""
+
+    quiet: Quiet
+    ways: str
+    sender: str
+    fall_back_after: timedelta | None
+    remind_before: timedelta | None
+
+
+@dataclass(frozen=True)
 class Current:
     """`categories` maps a key to its usual life in seconds, or None; `purposes` to what it is for."""
 
@@ -34,6 +46,7 @@ class Current:
     time_zone: str
     accent: str
     demands: Demands
+    notices: Notices
     categories: dict[str, int | None] = field(default_factory=dict)
     purposes: dict[str, str] = field(default_factory=dict)
     campaigns: Campaigns = field(default_factory=Campaigns)
@@ -78,7 +91,18 @@ def _load() -> Current:
         row.time_zone,
         row.accent,
         Demands(**{name: getattr(row, name) for name in demands.NAMES}),
+        Notices(
+            Quiet(row.quiet_from, row.quiet_until),
+            row.ways,
+            row.sender_name,
+            _seconds(row.fall_back_after),
+            _seconds(row.remind_before),
+        ),
         {key: life for key, life, _ in categories},
         {key: purpose for key, _, purpose in categories},
         Campaigns(row.undo_for, row.second_person_from, row.missed, row.missed_after),
     )
+
+
+def _seconds(number: int | None) -> timedelta | None:
+    return None if number is None else timedelta(seconds=number)

@@ -10,7 +10,7 @@ from django.db import OperationalError, connections
 
 from archive.models import Entry
 from messaging import clock as loops
-from messaging.flows import conversation, customer, enrolment, expiry, lane, message, schedule
+from messaging.flows import conversation, customer, enrolment, expiry, lane, lookout, message, schedule
 from messaging.models import Body, Conversation, Customer, Enrolment, Message
 from messaging.pages import proved
 from messaging.queries import conversations, messages
@@ -170,9 +170,11 @@ def test_a_newcomer_is_invited_when_the_message_is_sent(fresh):
     fake = clock.Fake(clock.now())
     with clock.use(fake), it.inside():
         it.send(pk, send_at=clock.now() + timedelta(days=20))
+        lookout.look(now=clock.now())
         assert not Enrolment.objects.filter(customer_id=pk).exists()
         fake.advance(days=20, seconds=1)
         schedule.send_due(now=clock.now())
+        lookout.look(now=clock.now())
         assert Enrolment.objects.get(customer_id=pk).expires_at > clock.now()
 
 
@@ -295,6 +297,11 @@ def test_first_messages_at_once_make_one_customer_and_one_invitation(fresh, name
     with it.inside():
         found = Customer.objects.get()
         assert Message.objects.filter(customer_id=found.id).count() == 5
+    for thread in [in_a_thread(it, lambda: lookout.look(now=clock.now())) for _ in range(3)]:
+        thread.join(30)
+    with it.inside():
+        while lookout.look(now=clock.now()):
+            pass
         assert Enrolment.objects.filter(customer=found).count() == 1
 
 

@@ -87,6 +87,14 @@ def number(name: str, default: int, *, about: str) -> int:
         raise ImproperlyConfigured(f"{name} is {raw!r}; it must be a whole number.") from error
 
 
+def choice(name: str, known: tuple[str, ...], *, about: str) -> str:
+    """One of a few words; the first is the default."""
+    raw = _read(name, "choice", known[0], about)
+    if raw is not None and raw not in known:
+        raise ImproperlyConfigured(f"{name} is {raw!r}; use {', '.join(word or 'nothing' for word in known)}.")
+    return known[0] if raw is None else raw
+
+
 def names(name: str, default: str, *, about: str) -> list[str]:
     raw = _read(name, "list", default, about)
     return [part.strip() for part in (default if raw is None else raw).split(",") if part.strip()]

@@ -12,7 +12,7 @@ from django_q.tasks import async_task
 from portal.kernel import tenancy
 from portal.kernel.errors import Kind, Refusal
 
-Queue = Literal["urgent", "bulk"]
+Queue = Literal["urgent", "bulk", "notices"]
 
 
 def enqueue(name: str, *ids: UUID, queue: Queue = "urgent") -> None:

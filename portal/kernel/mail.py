@@ -17,7 +17,7 @@ def send(to: Sequence[str], template: str, subject: str, **context: object) -> N
     text = render_to_string(f"{template}.txt", {"business": business, "console": f"{base_url()}/console/", **context})
     for address in to:
         EmailMessage(
-            one_line(subject.format(business=business)), text, _sender(business), [address], headers=HEADERS
+            one_line(subject.format(business=business)), text, sender(business), [address], headers=HEADERS
         ).send()
 
 
@@ -32,6 +32,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _sender(business: str) -> str:
+def sender(business: str) -> str:
+    """The From line: whoever writes, at the installation's one address."""
     name = one_line(business).replace('"', "").replace("\\", "")
     return f'"{name}" <{settings.EBB_MAIL_FROM}>'

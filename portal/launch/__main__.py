@@ -34,7 +34,7 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("process", choices=("web", "worker", "clock"))
-    command.add_argument("queue", nargs="?", choices=serve.QUEUES, help="worker: only this queue (default both)")
+    command.add_argument("queue", nargs="?", choices=serve.QUEUES, help="worker: only this queue (default all)")
 
 
 def _add_scratch(command: argparse.ArgumentParser) -> None:

@@ -54,6 +54,7 @@ def build(place: Place, database_url: str) -> dict[str, str]:
         "EBB_PROXIES": "",  # no proxy stands before a demo: nobody's X-Forwarded-For is believed
         "EBB_SCHEME": "http",
         "EBB_SECRET_KEY_FILE": str(secret_file(place.data / "secret.key")),
+        "EBB_SMS_PROVIDER": "console",  # into the log of the worker of notices
         "EBB_WEB_DRAIN": "5",
         "EBB_WEB_HOST": "127.0.0.1",
         "EBB_WEB_PORT": str(place.port),

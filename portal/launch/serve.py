@@ -8,7 +8,7 @@ from portal.launch import environment
 from portal.launch.problem import LaunchError
 from portal.launch.supervisor import Child, Supervisor
 
-QUEUES = ("urgent", "bulk")
+QUEUES = ("urgent", "bulk", "notices")
 SWITCH_SECONDS = 0.0005
 FRAME_LIMIT = 64 * 1024  # the contract's largest frame; one byte more is closed with 1009
 
@@ -20,7 +20,7 @@ def run(process: str, queue: str | None = None) -> int:
     if process == "web":
         return web()
     if process == "worker" and queue is None:
-        return both_workers()
+        return all_workers()
     manage_and_become(worker_command() if process == "worker" else clock_command(), queue)
     return 1  # pragma: no cover - exec does not come back
 
@@ -54,7 +54,7 @@ def web(application: Any = "portal.asgi:application", port: int | None = None) -
     return 0
 
 
-def both_workers() -> int:
+def all_workers() -> int:
     supervisor = Supervisor([worker(queue, dict(os.environ)) for queue in QUEUES], say=tell)
     supervisor.listen_to_signals()
     supervisor.start()

@@ -25,7 +25,7 @@ from portal.testing.handset import Handset
 from portal.testing.processes import Running
 from portal.testing.sink import Sink, mail_server
 
-PROCESSES = ("web", "clock", "worker-urgent")
+PROCESSES = ("web", "clock", "worker-urgent", "worker-notices")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 import zlib
 from base64 import b64encode
 
+from portal.testing.installation import until
 from portal.testing.search import Finder
 from portal.testing.sink import text_of
 
@@ -67,7 +68,7 @@ def test_nothing_plain_is_at_rest_while_it_lives(planted, tmp_path):
 def test_the_queue_holds_ids_only(planted):
     """Pickled and signed rows, while nobody serves them: opened as the worker opens them, so that no encoding hides a word."""
     house = planted.installation
-    house.kill("worker-urgent")
+    house.kill("worker-notices")
     try:
         customer = house.customer(
             planted.business, name=planted.word("queued"), email=f"{planted.word('queued')}@example.org"
@@ -80,11 +81,12 @@ def test_the_queue_holds_ids_only(planted):
             "for row in OrmQ.objects.all(): print(SignedPackage.loads(row.payload))\n"
             "for row in Task.objects.all(): print(row.args, row.kwargs, row.result, row.name, row.group)\n"
         )
+        until(lambda: house.rows("SELECT 1 FROM django_q_ormq WHERE key = 'notices'"), 15, "the queue stayed empty")
         told = house.run("-c", code).stdout
-        assert "messaging.jobs.send_enrolment" in told, "the queue is empty: this would prove nothing"
+        assert "messaging.jobs.send_mails" in told, "the queue is empty: this would prove nothing"
         assert planted.mark not in told
     finally:
-        house.start("worker-urgent")
+        house.start("worker-notices")
 
 
 def test_mail_says_nothing_of_a_message(planted):

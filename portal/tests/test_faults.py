@@ -337,6 +337,7 @@ def test_a_clock_that_steps_back_revives_nothing_not_even_after_a_restart(house,
 # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_killed_worker_is_missed_and_what_waited_is_done(house, globex):
     house.kill("worker-urgent")
+    house.kill("worker-notices")
     try:
         address = f"worker-{secrets.token_hex(6)}@example.org"
         customer = house.customer(globex, email=address)
@@ -346,7 +347,7 @@ def test_a_killed_worker_is_missed_and_what_waited_is_done(house, globex):
         assert (status, checks["worker"]["state"]) == (503, "failing"), checks
         assert house.sink.wait_for(address, 1) is None
     finally:
-        house.start("worker-urgent")
+        house.start("worker-urgent", "worker-notices")
     started = time.monotonic()
     assert house.sink.wait_for(address, RECOVERS_IN), "what waited was lost"
     until(lambda: state_of(house, "worker") == "ok", RECOVERS_IN)
@@ -455,7 +456,18 @@ async def hear(house, line: Line, phone) -> list[str]:
                     return found
 
 
-# ── mail ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── notices ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def notices_of(house, business, message: str) -> list[tuple]:
+    table = f'"{business.schema}".messaging_notice'
+    return house.rows(
+        f"SELECT channel, state, reason, attempts FROM {table} WHERE about_id = %s::uuid ORDER BY id", message
+    )
+
+
+def let_the_pause_pass(house, business) -> None:
+    house.rows(f'UPDATE "{business.schema}".messaging_notice SET due_at = now() WHERE due_at > now()')
+
+
 def test_a_refused_notice_is_due_again_and_says_nothing(house, globex):
     address = f"notice-{secrets.token_hex(6)}@example.org"
     customer = house.customer(globex, name="Nora Notice", email=address)
@@ -463,57 +475,53 @@ def test_a_refused_notice_is_due_again_and_says_nothing(house, globex):
     house.sink.mood = "refuses"
     words = f"words-{secrets.token_hex(12)}"
     sent = house.send(globex, customer, words, subject=words, gone_after=3600).json()["id"]
-    table = f'"{globex.schema}".messaging_message'
     tried = house.sink.tried
-    house.rows(f"UPDATE {table} SET notify_at = now() WHERE id = %s::uuid", sent)  # half a minute passed
+    house.rows(f'UPDATE "{globex.schema}".messaging_message SET notify_at = now() WHERE id = %s::uuid', sent)
     assert house.sink.wait_tried(tried + 1, RECOVERS_IN), "the notice was never tried"
-    again = until(
-        lambda: house.rows(f"SELECT notify_at FROM {table} WHERE id = %s::uuid AND notify_at > now()", sent),
-        RECOVERS_IN,
-    )
-    assert again, "the row does not say that the notice is due again"
+    until(lambda: notices_of(house, globex, sent) == [("email", "waiting", "provider_busy", 1)], RECOVERS_IN)
+    until(lambda: state_of(house, "notices") == "warning", RECOVERS_IN, "/readyz does not say that mail fails")
+    assert house.ready()[0] == 200, "what leaves the house does not stop the house"
     assert api_get(house, globex, sent)["state"] == "sent"
     house.sink.mood = "takes"
-    house.rows(f"UPDATE {table} SET notify_at = now() WHERE id = %s::uuid", sent)  # the pause passed
+    let_the_pause_pass(house, globex)
     raw = house.sink.wait_for(address, RECOVERS_IN)
     assert raw is not None
     mail = text_of(raw)
     assert words not in mail
     assert "Globex House" in mail
-    left = f"SELECT count(*) FROM {table} WHERE id = %s::uuid AND notify_at IS NOT NULL"
-    until(lambda: house.rows(left, sent)[0][0] == 0, 5, "the notice would go out again")
+    until(lambda: notices_of(house, globex, sent) == [("email", "sent", "", 2)], 10, "it would go out again")
+    until(lambda: state_of(house, "notices") == "ok", RECOVERS_IN)
 
 
-def test_a_slow_mail_server_slows_no_sender(house, globex):
+def test_a_mail_server_that_hangs_slows_no_sender_and_loses_no_invitation(house, globex):
     house.sink.mood = "sleeps"
     address = f"slow-{secrets.token_hex(6)}@example.org"
     customer, tried = house.customer(globex, email=address), house.sink.tried
     started = time.monotonic()
-    assert house.send(globex, customer, "hello").status_code == 201
+    answer = house.send(globex, customer, "hello")
+    assert answer.status_code == 201
     took = time.monotonic() - started
     assert house.sink.wait_tried(tried + 1, RECOVERS_IN)
     assert took < 3, f"the send waited {took:.1f} s for the mail server"
     assert is_well(house)
+    until(lambda: notices_of(house, globex, answer.json()["id"])[0][1:3] == ("ambiguous", "no_answer"), RECOVERS_IN)
     house.sink.mood = "takes"
+    let_the_pause_pass(house, globex)
     assert house.sink.wait_for(address, RECOVERS_IN), "the invitation was lost"
 
 
-def test_a_refused_invitation_is_tried_again(house, globex):
-    """The queue keeps it; its second try is due after a while, here at once."""
-    house.sink.mood = "refuses"
-    address = f"again-{secrets.token_hex(6)}@example.org"
+def test_a_worker_that_is_killed_while_it_sends_leaves_a_row_that_says_so(house, globex):
+    house.sink.mood = "sleeps"
+    address = f"killed-{secrets.token_hex(6)}@example.org"
     customer, tried = house.customer(globex, email=address), house.sink.tried
-    assert house.send(globex, customer, "hello").status_code == 201
+    sent = house.send(globex, customer, "hello").json()["id"]
     assert house.sink.wait_tried(tried + 1, RECOVERS_IN)
-    unsent = (
-        f'SELECT count(*) FROM "{globex.schema}".messaging_enrolment WHERE customer_id = %s::uuid AND sent_at IS NULL'
-    )
-    assert house.rows(unsent, customer) == [(1,)], "the row says that it was sent"
-    house.sink.mood = "takes"
-
-    def due_now() -> bytes | None:
-        house.rows("UPDATE django_q_ormq SET lock = now() - interval '1 hour' WHERE lock > now()")
-        return house.sink.wait_for(address, 1)
-
-    assert until(due_now, RECOVERS_IN, "the invitation was lost")
-    until(lambda: house.rows(unsent, customer) == [(0,)], 5)
+    house.kill("worker-notices")
+    try:
+        assert notices_of(house, globex, sent)[0][1] == "sending"
+        house.sink.mood = "takes"
+        let_the_pause_pass(house, globex)  # the lease
+    finally:
+        house.start("worker-notices")
+    until(lambda: notices_of(house, globex, sent)[0][1] == "sent", RECOVERS_IN, "nobody took it over")
+    assert house.sink.wait_for(address, 5)

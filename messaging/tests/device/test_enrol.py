@@ -78,7 +78,7 @@ def test_an_old_link_and_an_old_code_are_over(cast, inside) -> None:
     token, code = cast.invite(cast.customer())
     with clock.use(clock.Fake(clock.now() + enrolment.CODE_LIVES_FOR)):
         assert Phone().enrol(code, "code").status_code == 401
-    with clock.use(clock.Fake(clock.now() + enrolment.LINK_LIVES_FOR)):
+    with clock.use(clock.Fake(clock.now() + enrolment.link.LIVES_FOR)):
         assert Phone().enrol(token).status_code == 401
 
 

@@ -1,0 +1,26 @@
+"""What notices say, in the inbox's languages. Their only variables: who writes, a link, until when the link works.
+
+A text message fits into one part (160 characters of GSM 03.38) with a usual name and link, so its words use that alphabet only.
+"""
+
+from dataclasses import dataclass
+
+from messaging.notices import Outgoing
+from messaging.notices.words import de, en, es, fr, nl
+
+LANGUAGES = {"en": en.SAYINGS, "de": de.SAYINGS, "es": es.SAYINGS, "fr": fr.SAYINGS, "nl": nl.SAYINGS}
+
+
+@dataclass(frozen=True)
+class Said:
+    subject: str
+    mail: str
+    text: str
+
+
+def say(notice: Outgoing) -> Said:
+    """In the recipient's language (`de-AT` is German), else in English."""
+    sayings = LANGUAGES.get(notice.language.split("-")[0].lower(), en.SAYINGS)
+    values = {"sender": notice.sender, "url": notice.url, "until": notice.link_until}
+    subject, mail, text = sayings[notice.saying]
+    return Said(subject.format(**values), mail.format(**values), text.format(**values))

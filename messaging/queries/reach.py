@@ -1,0 +1,90 @@
+"""How a customer can be told that there is a message: ways that are set up, addresses they have, what they do not want."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.db import connection
+
+from messaging.models import Channel
+from messaging.queries import policy, profiles
+from messaging.rules import consent, telling
+
+SERVICE = "service"  # a message without a category, a link that was asked for, news of a device
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One active customer. `addresses` maps a way to where it leads; `own` is the customer's order, "" for the business's."""
+
+    id: UUID
+    subject_id: UUID
+    language: str
+    zone: ZoneInfo
+    own: str
+    agreed: list[str]
+    refused: list[str]
+    addresses: dict[str, str]
+    has_device: bool
+
+    def ways(self, offered: frozenset[str], purpose: str = SERVICE) -> tuple[str, ...]:
+        """Those that may be used now for something of this purpose, in order."""
+        wanted = {way for way in offered & self.addresses.keys() if self.wants(way, purpose)}
+        return telling.in_order(self.own, policy.get_policy().notices.ways, wanted)
+
+    def wants(self, way: str, purpose: str) -> bool:
+        return consent.may_notify(purpose, way, self.agreed, self.refused)
+
+
+_REACH = """
+    SELECT c.id, c.subject_id, c.sealed_profile, c.language, c.time_zone, c.ways, c.agreed, c.refused, EXISTS (
+        SELECT 1 FROM messaging_devicecustomer s JOIN messaging_device d ON d.id = s.device_id
+        WHERE s.customer_id = c.id AND d.state <> 'revoked')
+    FROM messaging_customer c WHERE c.id = ANY(%s) AND c.state = 'active'
+"""
+
+
+def of(customer_ids: Iterable[UUID]) -> dict[UUID, Reach]:
+    """By id; who cannot be written to is absent."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REACH, [list(customer_ids)])
+        return {row[0]: _reach(*row) for row in cursor.fetchall()}
+
+
+def offered() -> frozenset[str]:
+    """The ways that this installation and this business are set up for."""
+    ways = {telling.EMAIL}
+    if is_set_up(telling.SMS):
+        ways.add(telling.SMS)
+    return frozenset(ways)
+
+
+def is_set_up(way: str) -> bool:
+    """Text messages: a provider in the settings, and what it knows this business by."""
+    if way != telling.SMS or not settings.EBB_SMS_PROVIDER:
+        return way == telling.EMAIL
+    if settings.EBB_SMS_PROVIDER == "console":
+        return True
+    return Channel.objects.filter(kind=way, is_on=True).exclude(sender="").exists()
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The customer's zone, else the business's; a name that nobody knows any more counts as none."""
+    for one in (name, policy.get_policy().time_zone):
+        try:
+            return ZoneInfo(one)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def _reach(
+    customer_id: UUID, subject_id: UUID, sealed: bytes, language: str, zone: str, own: str, agreed: list[str],
+    refused: list[str], has_device: bool,
+) -> Reach:  # fmt: skip
+    profile = profiles.open_(customer_id, sealed)
+    found = {telling.EMAIL: profile.email, telling.SMS: profile.phone}
+    addresses = {way: to for way, to in found.items() if to}
+    return Reach(customer_id, subject_id, language, zone_of(zone), own, agreed, refused, addresses, has_device)

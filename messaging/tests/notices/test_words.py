@@ -1,0 +1,65 @@
+"""What notices say: complete in five languages, one part of a text message, nothing but who, a link and until when."""
+
+import string
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from messaging.notices import Outgoing, words
+
+# GSM 03.38, the basic set: a text of these has 160 characters in one part, any other 70.
+GSM = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+PURPOSES = {"arrived", "arrived_link", "reminder", "reminder_link", "invite", "recover", "device"}
+LINK = "https://acme.example.com/inbox/enrol/" + "x" * 43
+
+
+def outgoing(saying="arrived", language="en", sender="Acme Clinic"):
+    return Outgoing(
+        uuid4(),
+        "x@example.org",
+        saying,
+        language,
+        sender,
+        LINK,
+        datetime.now(UTC),
+        60,
+        "2026-06-01 12:00 (Europe/Berlin)",
+    )
+
+
+def names(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_each_language_says_all_of_it(language):
+    sayings = words.LANGUAGES[language]
+    assert set(sayings) == PURPOSES
+    for saying, (subject, mail, text) in sayings.items():
+        has_link = saying.endswith("_link") or saying in {"invite", "recover"}
+        assert names(subject) == {"sender"}
+        assert names(mail) == {"sender", "url", "until"} if has_link else names(mail) == {"sender", "url"}
+        assert names(text) == {"sender", "url"}
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize("saying", sorted(PURPOSES))
+def test_a_text_fits_into_one_part(language, saying):
+    said = words.say(outgoing(saying, language))
+    assert set(said.text) <= GSM, set(said.text) - GSM
+    assert len(said.text) <= 160
+
+
+@pytest.mark.parametrize(
+    ("tag", "subject"), [("de-AT", "hat eine"), ("DE", "hat eine"), ("ar", "has a"), ("", "has a")]
+)
+def test_the_language_of_a_tag(tag, subject):
+    assert subject in words.say(outgoing(language=tag)).subject
+
+
+def test_a_name_with_braces_is_a_name():
+    assert words.say(outgoing(sender="{url} & {until}")).subject.startswith("{url} & {until} has")
