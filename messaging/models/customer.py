@@ -27,9 +27,8 @@ class Customer(models.Model):
     refused = ArrayField(models.CharField(max_length=40), default=list)
     language = models.CharField(max_length=12, default="en")
     time_zone = models.CharField(max_length=60, default="")
-    ways = models.CharField(
-        max_length=30, default=""
-    )  # by which a notice goes to them, in their own order; "": the business's
+    # By which a notice goes to them, in their own order; "": the business's. COPY leaves it out.
+    ways = models.CharField(max_length=30, default="", db_default="")
     contact_changed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -405,6 +405,7 @@ def test_who_came_in_meanwhile_needs_no_link(it, mailoutbox):
     it.cast.send(pk)
     with it.cast.inside():
         lookout.look(now=clock.now())
+    it.at.advance(seconds=1)
     it.cast.handset(pk)
     it.send()
     assert "/inbox/enrol/" not in mailoutbox[0].body
