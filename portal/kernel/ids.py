@@ -18,6 +18,27 @@ def uuid7() -> UUID:
     return UUID(int=value)
 
 
+def uuid7s(count: int) -> list[bytes]:
+    """As `uuid7`, many at once, as their 16 bytes: one call of the system, and no object for each."""
+    head, random = (time.time_ns() // 1_000_000).to_bytes(6, "big"), os.urandom(10 * count)
+    return [
+        head
+        + bytes((0x70 | random[at] & 0x0F, random[at + 1], 0x80 | random[at + 2] & 0x3F))
+        + random[at + 3 : at + 10]
+        for at in range(0, 10 * count, 10)
+    ]
+
+
+def text_of(uuid: bytes) -> str:
+    """The text of a UUID from its 16 bytes.
+
+    >>> text_of(UUID("01a20b77-40b6-7000-8000-000000000001").bytes)
+    '01a20b77-40b6-7000-8000-000000000001'
+    """
+    digits = uuid.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def uuid4() -> UUID:
     """A random UUID, for what must not tell when it was made (subject ids)."""
     return UUID(bytes=os.urandom(16), version=4)

@@ -8,10 +8,14 @@ sealed = version u8 = 1 || nonce (12) || ciphertext || tag (16)
 from functools import lru_cache
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from portal.sealing import aead, errors
 
 VERSION = b"\x01"
 LABEL = b"ebb/v1/field"
+_NONCE_END = 1 + aead.NONCE_BYTES
 
 
 def seal(business_key: bytes, context: str, owner: UUID, plaintext: bytes) -> bytes:
@@ -24,6 +28,23 @@ def open_(business_key: bytes, context: str, owner: UUID, sealed: bytes) -> byte
     if sealed[:1] != VERSION:
         raise errors.Unsealable("The field is of a version that this release does not know.")
     return aead.open_(_subkey(business_key), sealed[1:], _aad(context, owner))
+
+
+class Opener:
+    """Opens many fields of one column under a cipher built once. For a chunk of work; drop it with that."""
+
+    def __init__(self, business_key: bytes, context: str) -> None:
+        self._decrypt = AESGCM(_subkey(business_key)).decrypt
+        self._context = VERSION + context.encode()
+
+    def open_(self, owner: bytes, sealed: bytes) -> bytes:
+        """As `open_`; the owner by its 16 bytes."""
+        if sealed[:1] != VERSION or len(sealed) <= aead.OVERHEAD_BYTES:
+            raise errors.Unsealable("The field is of a version that this release does not know.")
+        try:
+            return self._decrypt(sealed[1:_NONCE_END], sealed[_NONCE_END:], self._context + owner)
+        except InvalidTag:
+            raise errors.Unsealable("The box does not open with this key in this place.") from None
 
 
 # A business key lives as long as its business, so remembering its subkey outlives nothing.

@@ -79,6 +79,35 @@ def seal(
     )
 
 
+class Sealer:
+    """Seals up to `count` records of one batch and one disposal bucket: the same boxes as `seal`, with both ciphers built once
+    and all randomness drawn at once. For one transaction."""
+
+    def __init__(
+        self, batch_key: bytes, disposal_key: bytes, *, business: UUID, batch: UUID, disposal_bucket: str, count: int
+    ) -> None:  # fmt: skip
+        self._inner, self._outer = AESGCM(batch_key).encrypt, AESGCM(disposal_key).encrypt
+        labels = (CONTENT_LABEL, INNER_LABEL, OUTER_LABEL)
+        self._content_aad, self._inner_aad, self._outer_aad = (VERSION + label + business.bytes for label in labels)
+        self._batch, self._outer_end = batch.bytes, batch.bytes + disposal_bucket.encode()
+        self._draws = _RANDOM.iter_unpack(os.urandom(_RANDOM.size * count))
+
+    def seal(self, content: bytes, record: bytes) -> SealedRecord:
+        """The record's id by its 16 bytes. StopIteration beyond `count`."""
+        record_key, nonce, content_nonce, inner_nonce, outer_nonce = next(self._draws)
+        place = record + self._batch
+        sealed = b"".join((
+            VERSION, content_nonce, AESGCM(record_key).encrypt(content_nonce, nonce + content, self._content_aad + place),
+        ))  # fmt: skip
+        inner = VERSION + inner_nonce + self._inner(inner_nonce, record_key, self._inner_aad + place)
+        outer = self._outer(outer_nonce, inner, self._outer_aad + record + self._outer_end)
+        return SealedRecord(
+            sealed=sealed, outer_wrap=VERSION + outer_nonce + outer, inner_wrap=inner,
+            commitment=hmac.digest(nonce, content, "sha256"), sealed_sha256=hashlib.sha256(sealed).digest(),
+            inner_sha256=hashlib.sha256(inner).digest(),
+        )  # fmt: skip
+
+
 def peel(
     disposal_key: bytes, outer_wrap: bytes, *, business: UUID, record: UUID, batch: UUID, disposal_bucket: str
 ) -> bytes:
