@@ -11,6 +11,7 @@ Pair = tuple[UUID, UUID]  # message, customer
 Act = Literal["lock", "wipe", "revoke", "refresh"]
 
 ARRIVED = "arrived"
+ARRIVED_IN_RUN = "arrived_in_run"
 GONE = "gone"
 DEVICE = "device"
 CLOSED = "closed"  # the business is no longer served: whoever closes it publishes this for its schema
@@ -19,6 +20,16 @@ CLOSED = "closed"  # the business is no longer served: whoever closes it publish
 def arrived(u: unit.Unit, pairs: Sequence[Pair]) -> None:
     """These messages are there, or changed in a way a device shows (revealed elsewhere, extended)."""
     _tell(u, ARRIVED, pairs)
+
+
+def arrived_in_run(u: unit.Unit, run: UUID, messages: tuple[bytes, bytes], customers: tuple[bytes, bytes]) -> None:
+    """A chunk of a run: the first and last id of its messages and of its customers. Whoever has sockets looks for its own
+    between them: an event is as small as that, however many were written to."""
+    schema = tenancy.here().schema
+    first, last = (UUID(bytes=one) for one in messages)
+    from_, upto = (UUID(bytes=one) for one in customers)
+    ids = {"run": run, "first": first, "last": last, "from": from_, "upto": upto}
+    u.after_commit(lambda: wake.publish(schema, ARRIVED_IN_RUN, **ids))
 
 
 def gone(u: unit.Unit, pairs: Sequence[Pair], reason: str) -> None:

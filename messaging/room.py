@@ -71,6 +71,8 @@ class Room:
     def _take_event(self, event: wake.Event) -> None:
         if event.kind == push.ARRIVED:
             self._arrived(event)
+        elif event.kind == push.ARRIVED_IN_RUN:
+            self._arrived_in_run(event)
         elif event.kind == push.GONE:
             self._gone(event)
         elif event.kind == push.DEVICE:
@@ -83,6 +85,24 @@ class Room:
     def _arrived(self, event: wake.Event) -> None:
         here = self.customers
         self._wanted.update((message, None) for message, customer in _pairs(event) if customer in here)
+        self._load_waiting()
+
+    def _arrived_in_run(self, event: wake.Event) -> None:
+        """A chunk of a campaign names a range, not everybody in it: those who are here are asked for."""
+        run, first, last, from_, upto = (event.ids.get(name) for name in ("run", "first", "last", "from", "upto"))
+        if isinstance(from_, UUID) and isinstance(upto, UUID):
+            here = [customer for customer in self.customers if from_ <= customer <= upto]
+            if here:
+                self._spawn(self._find_in_run(run, here, first, last))
+
+    async def _find_in_run(self, run: object, here: list[UUID], first: object, last: object) -> None:
+        try:
+            found = await tenancy.run_in_tenant(self.place, messages.get_in_run, run, here, first, last)
+        except Exception:  # the database is away: state will be asked for again
+            log.exception("a load for the sockets of a business failed")
+            self._resync_all()
+            return
+        self._wanted.update((message, None) for message in found)
         self._load_waiting()
 
     def _gone(self, event: wake.Event) -> None:

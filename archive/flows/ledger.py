@@ -16,7 +16,8 @@ from django.db import transaction
 
 from archive.flows import batch, detail
 from archive.ledger import LedgerError, entry, stencil
-from portal.kernel import bulk, clock, planned, tenancy, unit, wake
+from archive.models import Entry
+from portal.kernel import bulk, clock, ids, planned, rows, tenancy, unit, wake
 from portal.kernel.errors import Kind, Refusal
 
 LOCK = "SELECT id FROM archive_head WHERE id = 1 FOR UPDATE"
@@ -33,20 +34,43 @@ STENCIL_FROM = 24  # leaves of one shape; cutting a stencil costs as much as som
 HOLES = ("id", "subject", "message", "commitment", "sealed_sha256", "wrap_sha256")
 
 
-def append(drafts: list[unit.Draft]) -> None:
+def append(drafts: list[unit.Draft], alike: Sequence[unit.Alike] = ()) -> None:
     """Write the entries of one transaction, in order, and tell each draft its index and time. The caller's transaction."""
     details = detail.seal(drafts)
-    batches = _batches(drafts, details)
+    batches = _batches(drafts, details) + [many.like.batch_sha256 for many in alike]
     batch.save(batches)
     index, time, officers = _take_place()
     batch.check(batches, officers)
-    rows = []
+    for many in alike:
+        many.like.index, many.like.time = index + 1, time
+        _write_alike(many, index, time)
+        index += len(many.rows)
+    written = []
     for draft, sealed, leaf in zip(drafts, details, _leaves(drafts, details, entry.format_time(time)), strict=True):
         index += 1
         draft.index, draft.time = index, time
-        rows.append(_row(draft, sealed, leaf))
-    bulk.insert(TABLE, COLUMNS, rows)
+        written.append(_row(draft, sealed, leaf))
+    bulk.insert(TABLE, COLUMNS, written)
     _announce()
+
+
+def _write_alike(many: unit.Alike, index: int, time: datetime) -> None:
+    """A chunk's entries, leaf by leaf into the table: what they share was checked once, when their stencil was cut."""
+    like = many.like
+    leaves = _cut(like, entry.format_time(time))
+    table = rows.cut(Entry, {
+        "index": rows.HOLE, "id": rows.HOLE, "kind": like.kind, "time": time, "actor": like.actor, "subject_id": rows.HOLE,
+        "customer_id": rows.HOLE, "message_id": rows.HOLE, "run_id": like.run, "leaf": rows.HOLE,
+    })  # fmt: skip
+    rows.copy(table, _alike(many, leaves, table, index))
+
+
+def _alike(many: unit.Alike, leaves: stencil.Stencil, table: rows.Stencil, index: int) -> Iterator[bytes]:
+    text, fill, put, big, sized = ids.text_of, leaves.fill, table.fill, rows.big, rows.sized
+    for pk, subject, message, customer, commitment, sealed, wrap in many.rows:
+        index += 1
+        leaf = fill(text(pk), text(subject), text(message), commitment.hex(), sealed.hex(), wrap.hex())
+        yield put(big(index), pk, subject, customer, message, sized(leaf))
 
 
 def _batches(drafts: Sequence[unit.Draft], details: Sequence[detail.Sealed | None]) -> list[str]:

@@ -304,6 +304,7 @@ class Sample(s.Serializer):  # type: ignore[type-arg]
     name = s.CharField()
     subject = s.CharField()
     body = s.CharField()
+    problem = s.CharField(allow_null=True)
 
 
 class Simulation(s.Serializer):  # type: ignore[type-arg]

@@ -44,8 +44,10 @@ def shown_run(row: Run, found: campaigns.Progress) -> dict[str, object]:
 
 def wanted_of(data: dict[str, Any], before: campaign.Wanted | None = None) -> campaign.Wanted:
     """A checked body as the flow takes it, over the draft as it was."""
-    if data.pop("template", None) is not None:
-        raise Refusal("unknown_template", "There is no such template.", field="template")
+    if data.get("body") is not None and data.get("template") is not None:
+        raise Refusal("body_or_template", "A campaign has a text of its own or a template, not both.", field="template")
+    if before and data.get("body") is not None:
+        data.setdefault("template", None)
     if "audience" in data:
         data |= _audience(data.pop("audience"))
     return replace(before, **data) if before else campaign.Wanted(**data)
@@ -160,7 +162,13 @@ class Simulate(View):
     def act(self, request: Request, now: datetime, *args: Any, **kwargs: Any) -> Response:
         found = launch.simulate(actor=self.actor(), now=now, campaign_id=kwargs["campaign_id"])
         samples = [
-            {"customer": str(one.customer), "name": one.name, "subject": one.subject, "body": one.body}
+            {
+                "customer": str(one.customer),
+                "name": one.name,
+                "subject": one.subject,
+                "body": one.body,
+                "problem": one.problem or None,
+            }
             for one in found.samples
         ]
         return Response({"recipients": found.count.recipients, "excluded": found.count.excluded, "samples": samples})

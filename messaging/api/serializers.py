@@ -184,7 +184,7 @@ class CampaignInput(Strict):
     name = Text()
     audience = serializers.JSONField()
     body = Text(required=False)
-    template = Text(required=False)
+    template = Id(required=False, allow_null=True)
     subject = Text(required=False)
     format = serializers.CharField(required=False)
     gone_after = Whole(required=False, allow_null=True, max_value=DURATION_MAX)

@@ -74,6 +74,13 @@ def seal(*, message_id: UUID, customer_id: UUID, content: Content, bucket: int) 
     return Sealer().seal(message_id=message_id, customer_id=customer_id, content=content, bucket=bucket)
 
 
+def sealer_of(bucket: int, count: int) -> message.Sealer:
+    """Seals a chunk's bodies, all of one bucket. Drop it with the transaction."""
+    return message.Sealer(
+        _sealing_key(bucket), bucket=bucket, generation=keys.GENERATION, business=tenancy.here().id, count=count
+    )
+
+
 def open_(row: Row) -> Content:
     """The words, or a refusal that says they are gone. Whether they *may* be shown at this instant the caller checks."""
     try:

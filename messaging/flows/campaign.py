@@ -8,7 +8,7 @@ under way then is either committed before the entry, or not at all (`chunk`, C3)
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,9 @@ from django.db.models import F
 
 from messaging.flows import body, campaigntext, recipient, run
 from messaging.models import Audience, Campaign, Run, RunChunk, RunRecipient
-from messaging.queries import campaigns, policy
+from messaging.queries import campaigns, policy, templates
 from messaging.rules import campaign as rules
-from messaging.rules import compose, filters, recurrence, schedule
+from messaging.rules import compose, filters, recurrence, schedule, template, wording
 from portal.kernel import ids, keys, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
@@ -29,13 +29,15 @@ LAST_ON_EARTH = ZoneInfo("Etc/GMT+12")  # where a day is over last
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A draft as its author describes it. An `audience` is a saved one, or a `filter` of its own; the words may still be
-    missing. At most one of `send_at` and `send_at_local`; `repeat` needs one of them."""
+    """A draft as its author describes it. An `audience` is a saved one, or a `filter` of its own. The words are a `body`, with
+    variables or without, or those of a `template` as it is when the draft is saved; they may still be missing. At most one of
+    `send_at` and `send_at_local`; `repeat` needs one of them."""
 
     name: str
     audience: UUID | None = None
     filter: dict[str, Any] | None = None
     body: str = ""
+    template: UUID | None = None
     subject: str = ""
     format: str = "text"
     gone_after: int | None = None
@@ -56,10 +58,10 @@ class Saved:
 
 def create(*, actor: Actor, now: datetime, wanted: Wanted) -> Saved:
     actor.require("message.send")
-    _check(wanted, now)
+    text = _checked(wanted, now)
     row = Campaign(id=ids.uuid7(), author=actor.label, created_at=now)
     with unit.work() as u:
-        _fill(row, wanted, now)
+        _fill(row, wanted, text, now)
         row.save(force_insert=True)
         u.entry(draft("campaign.created", actor, row))
     return Saved(row.id, row.revision)
@@ -68,7 +70,7 @@ def create(*, actor: Actor, now: datetime, wanted: Wanted) -> Saved:
 def change(*, actor: Actor, now: datetime, campaign_id: UUID, revision: int, wanted: Wanted) -> Saved:
     """Save a draft. Who saves what somebody else changed meanwhile is told, and nothing is lost."""
     actor.require("message.send")
-    _check(wanted, now)
+    text = _checked(wanted, now)
     with unit.work() as u:
         row = locked(campaign_id)
         rules.check("change", row.state)
@@ -77,7 +79,7 @@ def change(*, actor: Actor, now: datetime, campaign_id: UUID, revision: int, wan
                 "campaign_changed", "Somebody else saved this campaign meanwhile. Look at theirs, then save again.",
                 Kind.CONFLICT, revision=row.revision,
             )  # fmt: skip
-        _fill(row, wanted, now)
+        _fill(row, wanted, text, now)
         row.revision += 1
         row.save()
         u.entry(draft("campaign.changed", actor, row, revision=row.revision))
@@ -94,12 +96,14 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
         if is_live:
             with unit.work() as u:
                 u.entry(draft("live.read", actor, row))
+    named = ids.parse_uuid(content["template"])
+    text = wording.from_json(cast("dict[str, Any]", content["text"])).texts[wording.DEFAULT] if not named else None
+    own_filter = campaigns.filter_of(row) if row.sealed_filter is not None else None
     return Wanted(
-        name=campaigns.name_of(row), audience=row.audience_id,
-        filter=campaigns.filter_of(row) if row.sealed_filter is not None else None, body=str(content["body"]),
-        subject=str(content["subject"]), format=row.format, gone_after=row.gone_after, gone_after_read=row.gone_after_read,
-        tap_to_reveal=row.tap_to_reveal, category=row.category, send_at=row.send_at, send_at_local=row.send_at_local,
-        repeat=row.repeat, missed=row.missed,
+        name=campaigns.name_of(row), audience=row.audience_id, filter=own_filter, body=text.body if text else "",
+        template=named, subject=text.subject if text else str(content["subject"]), format=row.format,
+        gone_after=row.gone_after, gone_after_read=row.gone_after_read, tap_to_reveal=row.tap_to_reveal,
+        category=row.category, send_at=row.send_at, send_at_local=row.send_at_local, repeat=row.repeat, missed=row.missed,
     )  # fmt: skip
 
 
@@ -224,38 +228,27 @@ def draft(kind: str, actor: Actor, row: Campaign, run: UUID | None = None, **cod
 
 
 # ── what may be saved ─────────────────────────────────────────────────────────────────────────────────────────────────
-def _fill(row: Campaign, wanted: Wanted, now: datetime) -> None:
+def _fill(row: Campaign, wanted: Wanted, text: wording.Wording, now: datetime) -> None:
     row.sealed_name = keys.seal_field(campaigns.NAME, row.id, wanted.name.encode())
     row.audience_id = wanted.audience
     row.sealed_filter = None
     if wanted.filter is not None:
         row.sealed_filter = keys.seal_field(campaigns.FILTER, row.id, json.dumps(wanted.filter).encode())
-    content: body.Content = {"subject": wanted.subject, "body": wanted.body, "attachments": []}
+    named = str(wanted.template) if wanted.template else None
+    content: body.Content = {"text": wording.to_json(text), "template": named, "subject": wanted.subject}
     campaigntext.put(row, content, now)
-    for name in (
-        "format", "gone_after", "gone_after_read", "tap_to_reveal", "category", "send_at", "send_at_local", "missed",
-    ):  # fmt: skip
+    for name in ("gone_after", "gone_after_read", "tap_to_reveal", "category", "send_at", "send_at_local", "missed"):
         setattr(row, name, getattr(wanted, name))
+    row.format = text.format
     row.repeat = recurrence.parse(wanted.repeat).to_text() if wanted.repeat else ""
     row.updated_at = now
 
 
-def _check(wanted: Wanted, now: datetime) -> None:
+def _checked(wanted: Wanted, now: datetime) -> wording.Wording:
     """Everything that is wrong whenever it is sent. A draft may lack its words."""
     current = policy.get_policy()
     _check_name(wanted.name)
-    if (wanted.audience is None) == (wanted.filter is None):
-        raise Refusal(
-            "audience_missing", "Say whom it is for: an audience. An empty filter is everyone.", field="audience"
-        )
-    if wanted.filter is not None:
-        filters.check(wanted.filter)
-    elif not Audience.objects.filter(id=wanted.audience).exists():
-        raise campaigns.no_audience()
-    compose.check_subject(wanted.subject)
-    if wanted.body:
-        compose.check_text(wanted.body, "body")
-    compose.check_format(wanted.format)
+    _check_audience(wanted)
     for name in ("gone_after", "gone_after_read"):
         if (seconds := getattr(wanted, name)) is not None:
             compose.check_life(seconds, current.limits.maximum_gone_after, name)
@@ -264,6 +257,34 @@ def _check(wanted: Wanted, now: datetime) -> None:
     if wanted.missed not in {"", *rules.Missed}:
         raise Refusal("bad_missed", "When it is late: send, skip or ask.", field="missed")
     _check_time(wanted, now)
+    return _wording(wanted)
+
+
+def _wording(wanted: Wanted) -> wording.Wording:
+    """The text in all its languages. A subject that was given stands over the template's."""
+    compose.check_subject(wanted.subject)
+    compose.check_format(wanted.format)
+    if wanted.template is not None:
+        text = templates.compiled(wanted.template).wording
+        if wanted.subject:
+            texts = {tag: wording.Text(wanted.subject, one.body) for tag, one in text.texts.items()}
+            text = wording.Wording(texts, text.default, text.format, text.variables)
+    else:
+        text = wording.Wording({wording.DEFAULT: wording.Text(wanted.subject, wanted.body)}, format=wanted.format)
+    if wanted.template is not None or wanted.body:
+        wording.check(text, () if set(wording.asked(text)) <= set(template.OF_CUSTOMER) else templates.known_fields())
+    return text
+
+
+def _check_audience(wanted: Wanted) -> None:
+    if (wanted.audience is None) == (wanted.filter is None):
+        raise Refusal(
+            "audience_missing", "Say whom it is for: an audience. An empty filter is everyone.", field="audience"
+        )
+    if wanted.filter is not None:
+        filters.check(wanted.filter)
+    elif not Audience.objects.filter(id=wanted.audience).exists():
+        raise campaigns.no_audience()
 
 
 def _check_name(name: str) -> None:

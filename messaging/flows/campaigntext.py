@@ -6,10 +6,12 @@ the clock moves it two days before that. Never: a text kept beyond the last mess
 """
 
 from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from messaging.flows import body
 from messaging.models import Campaign
+from messaging.rules import wording
 from portal.kernel import unit
 from portal.kernel.errors import Kind, Refusal
 
@@ -32,6 +34,11 @@ def read(row: Campaign, now: datetime) -> body.Content:
     if row.bucket is None or (row.text_until is not None and row.text_until <= now):
         raise Refusal("gone", "The words of this campaign are gone, like its messages.", Kind.GONE)
     return body.open_(body.Row(row.id, row.id, bytes(row.wrap), bytes(row.sealed)))
+
+
+def compiled(row: Campaign, now: datetime) -> wording.Compiled:
+    """The words, parsed once, to be written to many."""
+    return wording.Compiled(wording.from_json(cast("dict[str, Any]", read(row, now)["text"])))
 
 
 def end_at(row: Campaign, now: datetime, until: datetime) -> None:

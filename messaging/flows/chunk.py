@@ -16,26 +16,23 @@ from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import DatabaseError
 
-from archive.flows import record
+from archive.flows import alike
 from messaging import push
-from messaging.flows import body, campaigntext, lookout, run, snapshot, terms
-from messaging.flows.message import BODY_COLUMNS
-from messaging.models import Campaign, Run, RunChunk
-from messaging.queries import customers, eligible, policy, profiles
-from portal.kernel import bulk, clock, ids, planned, unit
-from portal.kernel.actors import CLOCK, Actor
+from messaging.flows import body, campaigntext, letters, lookout, run, terms
+from messaging.models import Body, Campaign, Message, Run, RunChunk
+from messaging.queries import eligible, policy, profiles
+from portal.kernel import clock, ids, planned, rows, unit
+from portal.kernel.actors import CLOCK
 from portal.kernel.errors import Kind, Refusal
+from portal.sealing import errors
 
 log = logging.getLogger("ebb.campaign")
 MOST_ATTEMPTS = 5
-MESSAGE_COLUMNS = (
-    "id", "customer_id", "direction", "author", "category", "format", "tap_to_reveal", "gone_after", "gone_after_read",
-    "was_extended", "composed_at", "sent_at", "gone_at", "notify_at", "ended_reason", "outcome", "archived_until", "rule", "run_id",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +45,33 @@ class Sent:
     failed: int
 
 
+class _To(NamedTuple):
+    """A recipient: ids by their 16 bytes, the profile as it is stored."""
+
+    id: bytes
+    subject: bytes
+    profile: dict[str, Any]
+    language: str
+
+
 @dataclass(slots=True)
 class _Work:
-    """A chunk under way: what its messages share, and whom it leaves out, with why."""
+    """A chunk under way: what its messages share, who gets one, and whom it leaves out, with why."""
 
     run: Run
     campaign: Campaign
     chunk: RunChunk
     now: datetime
-    author: Actor
-    content: body.Content
+    writer: letters.Writer
     terms: terms.Terms
-    to: list[customers.Recipient] = field(default_factory=list)
-    suppressed: dict[UUID, str] = field(default_factory=dict)
-    failed: dict[UUID, str] = field(default_factory=dict)
-    subjects: dict[UUID, UUID] = field(default_factory=dict)
+    to: list[_To] = field(default_factory=list)
+    sent: int = 0
+    suppressed: dict[bytes, str] = field(default_factory=dict)
+    failed: dict[bytes, str] = field(default_factory=dict)
+    subjects: dict[bytes, bytes] = field(default_factory=dict)
+
+    def leave_out(self, where: dict[bytes, str], customer: bytes, subject: bytes, why: str) -> None:
+        where[customer], self.subjects[customer] = why, subject
 
 
 def send_next(*, now: datetime, run_id: UUID) -> Sent | None:
@@ -97,9 +106,9 @@ def _take(run_id: UUID, now: datetime, claimed: list[tuple[int, int]]) -> _Work 
         return None
     campaign = found.campaign
     chunk = RunChunk.objects.get(run_id=run_id, number=claimed[0][0])
-    content = campaigntext.read(campaign, now)
+    writer = letters.Writer(campaign, campaigntext.compiled(campaign, now), now)
     shared = terms.of(category=campaign.category, life=campaign.gone_after or 1, at=now, now=now)
-    return _Work(found, campaign, chunk, now, _author(campaign), content, shared)
+    return _Work(found, campaign, chunk, now, writer, shared)
 
 
 def _send(u: unit.Unit, work: _Work) -> Sent:
@@ -109,7 +118,7 @@ def _send(u: unit.Unit, work: _Work) -> Sent:
     _done(work)
     u.look_last(lambda: _still_wanted(work))
     u.after_commit(run.told(work.run.id))
-    return Sent(work.chunk.number, len(work.to), len(work.suppressed), len(work.failed))
+    return Sent(work.chunk.number, work.sent, len(work.suppressed), len(work.failed))
 
 
 def _break(run_id: UUID, number: int, attempts: int, now: datetime, why: str, *, for_good: bool) -> Sent | None:
@@ -126,13 +135,8 @@ def _break(run_id: UUID, number: int, attempts: int, now: datetime, why: str, *,
     return Sent(number, 0, 0, chunk.size)
 
 
-def _author(campaign: Campaign) -> Actor:
-    kind, _, author_id = campaign.author.partition(":")
-    return Actor(kind, ids.parse_uuid(author_id) if author_id else None)
-
-
 _RECIPIENTS = """
-    SELECT c.id, c.subject_id, c.sealed_profile, c.language, {reason}
+    SELECT uuid_send(c.id), uuid_send(c.subject_id), c.sealed_profile, c.language, {reason}
       FROM messaging_runrecipient r JOIN messaging_customer c ON c.id = r.customer_id
      WHERE r.run_id = %s AND r.customer_id BETWEEN %s AND %s AND r.chunk = %s AND r.outcome = ''
      ORDER BY r.customer_id
@@ -142,49 +146,69 @@ _RECIPIENTS = """
 def _look(work: _Work) -> None:
     """Everybody in the chunk as they are now. A profile that does not open fails alone."""
     reason, values = eligible.reason(policy.get_policy().purpose_of(work.campaign.category))
-    chunk = work.chunk
-    rows = planned.fetch(
+    chunk, book = work.chunk, profiles.Book()
+    found = planned.fetch_bytes(
         _RECIPIENTS.format(reason=reason), [*values, chunk.run_id, chunk.first_id, chunk.last_id, chunk.number]
     )
-    for pk, subject, sealed, language, why_not in rows:
-        work.subjects[pk] = subject
+    for pk, subject, sealed, language, why_not in found:
         if why_not:
-            work.suppressed[pk] = why_not
+            work.leave_out(work.suppressed, pk, subject, why_not)
             continue
         try:
-            profile = profiles.open_(pk, sealed)
-        except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are sent
-            work.failed[pk] = "unreadable"
-            continue
-        work.to.append(customers.Recipient(pk, subject, profile, language, False, [], []))
+            work.to.append(_To(pk, subject, book.read(pk, sealed), language))
+        except (errors.Unsealable, ValueError):
+            work.leave_out(work.failed, pk, subject, "unreadable")
 
 
 def _store(u: unit.Unit, work: _Work) -> None:
-    sealer, shared, rows, bodies, shots = body.Sealer(), work.terms, [], [], []
-    for to in work.to:
-        message_id = ids.uuid7()
-        sealed = sealer.seal(message_id=message_id, customer_id=to.id, content=work.content, bucket=shared.bucket)
-        rows.append(_row(work, message_id, to))
-        bodies.append((message_id, shared.bucket, shared.gone_at, sealed.wrap, sealed.sealed))
-        shots.append(
-            snapshot.take(
-                "message.sent", work.author, to, message_id, "out", work.campaign.category, work.campaign.format, work.now,
-                shared.gone_at, shared.keep, work.content, run=work.run.id,
-            )
-        )  # fmt: skip
-    bulk.insert("messaging_message", MESSAGE_COLUMNS, rows)
-    bulk.insert("messaging_body", BODY_COLUMNS, bodies)
-    record.keep(u, shots)
-    push.arrived(u, [(shot.message_id, shot.customer_id) for shot in shots])
+    """Written, sealed, and into four tables: messages, bodies, records, and at the unit's exit the entries."""
+    sealer = body.sealer_of(work.terms.bucket, len(work.to))
+    messages, bodies, own = [], [], []
+    listed, stored = _row(work), _body(work)
+    for pk, (customer, subject, profile, language) in zip(ids.uuid7s(len(work.to)), work.to, strict=True):
+        try:
+            letter = work.writer.write(message=pk, customer=customer, profile=profile, language=language)
+        except Refusal as refusal:
+            work.leave_out(work.failed, customer, subject, refusal.code)
+            continue
+        wrap, sealed = sealer.seal(letter.live, pk, customer)
+        messages.append(listed.fill(pk, customer))
+        bodies.append(stored.fill(pk, rows.sized(wrap), rows.sized(sealed)))
+        own.append(alike.Own(pk, customer, subject, letter.content, letter.words))
+    work.sent = len(own)
+    if own:
+        rows.copy(listed, messages)
+        rows.copy(stored, bodies)
+        alike.keep(u, shared=_shared(work), own=own, month=work.writer.month)
+        sent = [one.message for one in own]  # made in one millisecond, and within it in no order
+        push.arrived_in_run(u, work.run.id, (min(sent), max(sent)), (own[0].customer, own[-1].customer))
 
 
-def _row(work: _Work, message_id: UUID, to: customers.Recipient) -> tuple[object, ...]:
+def _row(work: _Work) -> rows.Stencil:
+    campaign, its, hole = work.campaign, work.terms, rows.HOLE
+    return rows.cut(Message, {
+        "id": hole, "customer_id": hole, "direction": "out", "author": campaign.author, "category": campaign.category,
+        "format": campaign.format, "tap_to_reveal": campaign.tap_to_reveal or campaign.gone_after_read is not None,
+        "gone_after": its.life, "gone_after_read": campaign.gone_after_read, "was_extended": False, "composed_at": work.now,
+        "sent_at": work.now, "gone_at": its.gone_at, "notify_at": work.now + lookout.NOTICE_DELAY, "ended_reason": "", "outcome": "",
+        "archived_until": its.keep.until, "rule": its.keep.rule, "run_id": work.run.id,
+    })  # fmt: skip
+
+
+def _body(work: _Work) -> rows.Stencil:
+    hole = rows.HOLE
+    return rows.cut(
+        Body,
+        {"message_id": hole, "bucket": work.terms.bucket, "gone_at": work.terms.gone_at, "wrap": hole, "sealed": hole},
+    )
+
+
+def _shared(work: _Work) -> alike.Shared:
     campaign, its = work.campaign, work.terms
-    return (
-        message_id, to.id, "out", campaign.author, campaign.category, campaign.format,
-        campaign.tap_to_reveal or campaign.gone_after_read is not None, its.life, campaign.gone_after_read, False,
-        work.now, work.now, its.gone_at, work.now + lookout.NOTICE_DELAY, "", "", its.keep.until,
-        its.keep.rule, work.run.id,
+    return alike.Shared(
+        kind="message.sent", actor=campaign.author, direction="out", category=campaign.category,
+        purpose=policy.get_policy().purpose_of(campaign.category), sent_at=work.now, gone_at=its.gone_at,
+        archived_until=its.keep.until, rule=its.keep.rule, run=work.run.id,
     )  # fmt: skip
 
 
@@ -197,8 +221,8 @@ _LEAVE_OUT = """
 
 def _leave_out(u: unit.Unit, work: _Work) -> None:
     """Those who get nothing, with why: in the ledger of the run, and as one entry each for suppressed and failed."""
-    left = [(pk, "suppressed", why) for pk, why in work.suppressed.items()]
-    left += [(pk, "failed", why) for pk, why in work.failed.items()]
+    left = [(UUID(bytes=pk), "suppressed", why) for pk, why in work.suppressed.items()]
+    left += [(UUID(bytes=pk), "failed", why) for pk, why in work.failed.items()]
     if left:
         planned.run(_LEAVE_OUT, [*map(list, zip(*left, strict=True)), work.run.id])
     for kind, people in (("campaign.suppressed", work.suppressed), ("campaign.failed", work.failed)):
@@ -206,8 +230,8 @@ def _leave_out(u: unit.Unit, work: _Work) -> None:
             u.entry(_left_out(kind, work, people))
 
 
-def _left_out(kind: str, work: _Work, people: dict[UUID, str]) -> unit.Draft:
-    listed = b"".join(sorted(work.subjects[pk].bytes for pk in people))
+def _left_out(kind: str, work: _Work, people: dict[bytes, str]) -> unit.Draft:
+    listed = b"".join(sorted(work.subjects[pk] for pk in people))
     codes: dict[str, str | int | bool] = {"campaign": str(work.campaign.id), **Counter(people.values())}
     return unit.Draft(
         kind, CLOCK.label, run=work.run.id, count=len(people), ids_sha256=hashlib.sha256(listed).hexdigest(), codes=codes,
@@ -218,7 +242,7 @@ def _left_out(kind: str, work: _Work, people: dict[UUID, str]) -> unit.Draft:
 def _done(work: _Work) -> None:
     """A chunk's size is who was in it: it adds up, by constraint."""
     RunChunk.objects.filter(run_id=work.run.id, number=work.chunk.number).update(
-        sent=len(work.to), suppressed=len(work.suppressed), failed=len(work.failed), state=RunChunk.State.DONE,
+        sent=work.sent, suppressed=len(work.suppressed), failed=len(work.failed), state=RunChunk.State.DONE,
         done_at=clock.now(), gone_at=work.terms.gone_at,
     )  # fmt: skip
 

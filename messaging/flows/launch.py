@@ -15,7 +15,7 @@ from messaging.flows import campaign, campaigntext, run
 from messaging.models import Campaign, Run
 from messaging.queries import campaigns, policy, simulation
 from messaging.rules import campaign as rules
-from messaging.rules import compose, recurrence
+from messaging.rules import compose, recurrence, wording
 from messaging.rules import schedule as times
 from portal.kernel import unit
 from portal.kernel.actors import Actor
@@ -64,9 +64,8 @@ def simulate(*, actor: Actor, now: datetime, campaign_id: UUID) -> Simulated:
     """Who would get it, who would not and why, and how it would read. Nothing changes."""
     actor.require("message.send")
     row = campaigns.get_campaign_for(actor, campaign_id)
-    content = campaigntext.read(row, now)
-    compose.check_text(str(content["body"]), "body")
-    return Simulated(simulation.count(row), simulation.samples(row, content))
+    text = _text(row, now)
+    return Simulated(simulation.count(row), simulation.samples(row, text))
 
 
 def carry_out(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes) -> None:
@@ -112,8 +111,7 @@ def _ask(actor: Actor, now: datetime, row: Campaign, verb: str, recipients: int,
 
 def _check(row: Campaign, verb: str, now: datetime) -> int:
     """Whether it can be sent as it is; how many would get it."""
-    content = campaigntext.read(row, now)
-    compose.check_text(str(content["body"]), "body")
+    _text(row, now)
     if verb == "schedule" and row.send_at is None and not row.send_at_local:
         raise Refusal("no_time_to_send", "Say when to send it, or send it now.", field="send_at")
     if verb == "send" and row.repeat:
@@ -122,6 +120,14 @@ def _check(row: Campaign, verb: str, now: datetime) -> int:
     if not found.recipients:
         raise Refusal("audience_empty", "Nobody would get this.", field="audience", excluded=found.excluded)
     return found.recipients
+
+
+def _text(row: Campaign, now: datetime) -> wording.Compiled:
+    """The words; a draft that lacks them is told so."""
+    text = campaigntext.compiled(row, now)
+    for one in text.wording.texts.values():
+        compose.check_text(one.body, "body")
+    return text
 
 
 def _plan(

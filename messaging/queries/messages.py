@@ -45,6 +45,12 @@ def get_ended(customer_ids: list[UUID], since: datetime, until: datetime) -> lis
     return [pair for pair in rows.values_list("id", "customer_id") if pair[1] in wanted]
 
 
+def get_in_run(run: object, customer_ids: list[UUID], first: object, last: object) -> list[UUID]:
+    """The messages of one chunk of a run to these customers."""
+    rows = Message.objects.filter(run_id=run, customer_id__in=customer_ids, id__gte=first, id__lte=last)
+    return list(rows.values_list("id", flat=True))
+
+
 def in_state(state: str, now: datetime) -> Q:
     """The same meaning as `rules.state.of`, for the database."""
     if state not in states.STATES:

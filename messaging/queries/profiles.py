@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from messaging.rules import tags
@@ -31,9 +32,14 @@ class Book:
     def __init__(self) -> None:
         self._key = keys.business_key()
         self._marks: dict[str, int] = {}
+        self._opener = sealing.Opener(self._key, CONTEXT)
 
     def open_(self, customer_id: UUID, sealed: bytes) -> Profile:
-        return Profile(**json.loads(sealing.open_(self._key, CONTEXT, customer_id, bytes(sealed))))
+        return Profile(**self.read(customer_id.bytes, bytes(sealed)))
+
+    def read(self, customer: bytes, sealed: bytes) -> dict[str, Any]:
+        """The parts of a `Profile`, by name; the customer by the 16 bytes of their id. For a chunk of thousands."""
+        return json.loads(self._opener.open_(customer, sealed))  # type: ignore[no-any-return]
 
     def seal(self, customer_id: UUID, profile: Profile) -> bytes:
         return sealing.seal(self._key, CONTEXT, customer_id, json.dumps(vars(profile), ensure_ascii=False).encode())

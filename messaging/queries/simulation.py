@@ -1,13 +1,14 @@
 """Who would get a campaign, who would not and why, and how it would read: nothing is written and nobody is told."""
 
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from messaging.models import Campaign
-from messaging.queries import audiences, campaigns, eligible, policy, profiles
+from messaging.queries import audiences, campaigns, eligible, policy, profiles, templates
+from messaging.rules import wording
+from portal.kernel.errors import Refusal
 
 SAMPLES = 5
 _COUNT = """
@@ -30,12 +31,13 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one customer would get."""
+    """What one customer would get; `problem` is the code of why it cannot be written for them."""
 
     customer: UUID
     name: str
     subject: str
     body: str
+    problem: str = ""
 
 
 def count(row: Campaign) -> Count:
@@ -46,15 +48,20 @@ def count(row: Campaign) -> Count:
     return Count(found.pop("", 0), found)
 
 
-def samples(row: Campaign, content: dict[str, Any]) -> list[Sample]:
+def samples(row: Campaign, text: wording.Compiled) -> list[Sample]:
     (reason, values), (where, more) = _reason(row), campaigns.audience_of(row)
     with connection.cursor() as cursor:
         cursor.execute(_SAMPLES.format(reason=reason, where=where), [*values, *more, SAMPLES])
         rows = cursor.fetchall()
-    return [
-        Sample(pk, profiles.open_(pk, sealed).name, str(content["subject"]), str(content["body"]))
-        for pk, sealed, _ in rows
-    ]
+    return [_sample(pk, profiles.open_(pk, sealed), language, text) for pk, sealed, language in rows]
+
+
+def _sample(customer: UUID, profile: profiles.Profile, language: str, text: wording.Compiled) -> Sample:
+    try:
+        made = text.render(templates.values_of(profile, {}), language)
+    except Refusal as refusal:
+        return Sample(customer, profile.name, "", "", refusal.code)
+    return Sample(customer, profile.name, made.subject, made.body)
 
 
 def _reason(row: Campaign) -> audiences.Condition:

@@ -46,11 +46,23 @@ class Draft:
     time: datetime | None = None
 
 
-Writer = Callable[[list[Draft]], None]
+@dataclass(slots=True)
+class Alike:
+    """Entries that differ in ids and digests only: what `like` holds is the same in all of them, and of it `id`, `subject`,
+    `message`, `customer` and the three digests are an example's. Each of `rows`: id, subject, message and customer by their
+    16 bytes, then commitment, sealed and wrap digest by their 32.
+
+    `like.index` and `like.time`, known after the unit's exit, are those of the first."""
+
+    like: Draft
+    rows: list[tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]]
+
+
+Writer = Callable[[list[Draft], list[Alike]], None]
 Act = Callable[[], None]
 
 
-def _no_writer(drafts: list[Draft]) -> None:
+def _no_writer(drafts: list[Draft], alike: list[Alike]) -> None:
     raise Refusal("no_archive", "The archive is not there, so nothing can be written.", Kind.UNAVAILABLE)
 
 
@@ -67,12 +79,17 @@ class Unit:
 
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
+        self.alike: list[Alike] = []
         self.looks: list[Act] = []
         self.acts: list[Act] = []
 
     def entry(self, draft: Draft) -> Draft:
         self.drafts.append(draft)
         return draft
+
+    def entries_alike(self, many: Alike) -> None:
+        """A chunk's worth of entries; in the ledger they stand before the unit's others."""
+        self.alike.append(many)
 
     def look_last(self, look: Act) -> None:
         """Look once more after the entries are written, right before COMMIT: the ledger is held by then, so what another
@@ -101,8 +118,8 @@ def work() -> Iterator[Unit]:
     try:
         with transaction.atomic():
             yield unit
-            if unit.drafts:
-                _writer(unit.drafts)
+            if unit.drafts or unit.alike:
+                _writer(unit.drafts, unit.alike)
             for look in unit.looks:
                 look()
     finally:
@@ -114,10 +131,10 @@ def work() -> Iterator[Unit]:
 @contextmanager
 def _joined(unit: Unit) -> Iterator[Unit]:
     """A part that fails takes its rows, its entries and its acts with it, even where the caller goes on without it."""
-    drafts, looks, acts = len(unit.drafts), len(unit.looks), len(unit.acts)
+    drafts, alike, looks, acts = len(unit.drafts), len(unit.alike), len(unit.looks), len(unit.acts)
     try:
         with transaction.atomic():
             yield unit
     except BaseException:
-        del unit.drafts[drafts:], unit.looks[looks:], unit.acts[acts:]
+        del unit.drafts[drafts:], unit.alike[alike:], unit.looks[looks:], unit.acts[acts:]
         raise

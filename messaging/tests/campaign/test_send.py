@@ -92,13 +92,13 @@ def test_a_profile_that_does_not_open_fails_alone_and_can_be_tried_again(desk):
 
 
 def test_a_chunk_that_breaks_leaves_nothing_and_fails_at_last(desk, monkeypatch):
-    def fail(u, snapshots):
+    def fail(u, **given):
         raise ValueError("the disk is full of words")
 
     made = desk.write()
     desk.do(launch.send, made)
     with monkeypatch.context() as broken:
-        broken.setattr(chunk.record, "keep", fail)
+        broken.setattr(chunk.alike, "keep", fail)
         for _ in range(chunk.MOST_ATTEMPTS):
             desk.work()
     assert desk.state(made) == "failed"
