@@ -190,8 +190,8 @@ def _row(work: _Work) -> rows.Stencil:
         "id": hole, "customer_id": hole, "direction": "out", "author": campaign.author, "category": campaign.category,
         "format": campaign.format, "tap_to_reveal": campaign.tap_to_reveal or campaign.gone_after_read is not None,
         "gone_after": its.life, "gone_after_read": campaign.gone_after_read, "was_extended": False, "composed_at": work.now,
-        "sent_at": work.now, "gone_at": its.gone_at, "notify_at": work.now + lookout.NOTICE_DELAY, "ended_reason": "", "outcome": "",
-        "archived_until": its.keep.until, "rule": its.keep.rule, "run_id": work.run.id,
+        "sent_at": work.now, "gone_at": its.gone_at, "notify_at": work.now + lookout.NOTICE_DELAY, "ended_reason": "",
+        "outcome": "", "archived_until": its.keep.until, "rule": its.keep.rule, "run_id": work.run.id,
     })  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def test_rows_and_leaves_are_those_of_a_single_send(desk):
     with desk.cast.inside():
         mine = next(one for one in desk.messages(made) if one.customer_id == desk.customers[0])
         theirs = Message.objects.get(id=single.id)
-        own = {"id", "run_id", "composed_at", "sent_at", "gone_at", "archived_until"}
+        own = {"id", "run_id", "composed_at", "sent_at", "gone_at", "archived_until", "notify_at"}
         assert columns(mine, own) == columns(theirs, own)
         assert mine.gone_at - mine.sent_at == theirs.gone_at - theirs.sent_at
         records = [Record.objects.get(message_id=one.id) for one in (mine, theirs)]
