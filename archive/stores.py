@@ -4,6 +4,7 @@ from portal.kernel.stores import Columns, Store
 
 CANARY = "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives"
 RECORD = "archive/tests/test_record.py"
+FILE = "archive/tests/test_blob.py::test_after_its_bucket_no_live_key_opens_the_file"
 
 STORES = [
     Store(
@@ -20,6 +21,19 @@ STORES = [
         "archive_record.words", "stems of the record's words, as 64-bit HMACs",
         "the month's index key: in the keyring until the month is over, then HPKE to the recipients",
         "at disposal, or when the customer is erased", f"{RECORD}::test_without_the_months_key_equal_words_differ",
+    ),
+    Store(
+        "archive_blob.sealed", "a file that was attached: once for its messages and for their records",
+        "a key of its own, which only what was sealed with it holds",
+        "with the last record that names it; unused, after a day", FILE,
+    ),
+    Store(
+        "archive_blob.wrap", "the key of `entry`, while an upload waits to be used", "wheel key of a bucket minutes ahead",
+        "when it is used; after a day; when that bucket's key is destroyed",
+        FILE,
+    ),
+    Store(
+        "archive_blob.entry", "name and key of an upload that waits to be used", "the key in `wrap`", "with `wrap`", CANARY,
     ),
     Store(
         "archive_batch.envelope", "batch keys", "HPKE (X-Wing) to officers' and recovery key", "with its last record", CANARY,
@@ -153,6 +167,7 @@ STORES = [
     ),
 ]  # fmt: skip
 CODES: Columns = {
+    "archive_blob": {"type", "author"},
     "archive_approval": {"kind", "codes", "state", "asked_by", "decided_by", "failure"},
     "archive_entry": {"kind", "actor", "leaf"},
     "archive_tile": {"hashes"},
@@ -163,7 +178,7 @@ CODES: Columns = {
     "archive_viewing": {"granted_by"},
     "archive_unlock": {"session_digest"},
     "archive_batch": {"sha256"},
-    "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month"},
+    "archive_record": {"kind", "category", "purpose", "rule", "direction", "disposal_bucket", "index_month", "blobs"},
     "archive_indexkey": {"month"},
     "archive_export": {"state", "by", "asked_by", "sha256", "missing", "failure"},
     "archive_mirror": {"vkey", "last_sha256", "waiting"},

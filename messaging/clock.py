@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import close_old_connections
 
-from archive.flows import searchindex, tree
+from archive.flows import blob, searchindex, tree
 from archive.flows import sweep as archive_sweep
 from messaging.flows import (
     account,
@@ -118,6 +118,15 @@ def notify(now: datetime) -> None:
     seen.remember()
 
 
+def carry_uploads(now: datetime) -> None:
+    in_each(tenancy.directory().all_ready(), uploads=_uploads)
+
+
+def _uploads(now: datetime) -> None:
+    while blob.carry(now=now) == blob.SLICE:
+        pass
+
+
 def _purge(now: datetime) -> None:
     while expiry.purge(now=now).bodies:
         pass
@@ -188,6 +197,7 @@ LOOPS = (
     Loop("purge", 1.0, purge),
     Loop("due", 0.25, send_due),
     Loop("notices", 5.0, notify),
+    Loop("uploads", 10.0, carry_uploads),
     Loop("sweep", FULL_SWEEP, sweep_all),
     Loop("watch", 2.0, watch),
 )

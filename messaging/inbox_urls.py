@@ -14,6 +14,7 @@ urlpatterns = [
     path("messages", inbox.write, name="inbox-write"),
     path("messages/<uuid:message_id>/reveal", inbox.reveal, name="inbox-reveal"),
     path("messages/<uuid:message_id>/read", inbox.read, name="inbox-read"),
+    path("messages/<uuid:message_id>/attachments/<uuid:file_id>", inbox.attachment, name="inbox-attachment"),
     path("messages/<uuid:message_id>/extend", inbox.extend, name="inbox-extend"),
     path("sign-out", inbox.sign_out, name="inbox-sign-out"),
     path("devices", mydevices.listing, name="inbox-devices"),

@@ -6,8 +6,8 @@ that stand at this instant, and none is placed before the commit.
 G1  What any hold in force selects stays. What has an end that nobody knows, or one to come, stays. What a rule wants
     people to look at stays until they have. Everything that is asked is asked here, again, for every record.
 G2  A record goes with its tombstone and its place in one entry: the ids of `archive.disposed` hash to what its leaf says.
-G3  An envelope goes only when no record and no detail of an entry is left under it, and never within a day of its making:
-    a process may still be sealing under that key.
+G3  A file goes with the last record that names it. An envelope goes only when no record and no detail of an entry is left
+    under it, and never within a day of its making: a process may still be sealing under that key.
 G4  What stays leaves a bucket that is over for a later one; what cannot be opened for that stays where it is, and its
     bucket is not decided.
 """
@@ -23,7 +23,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from archive.flows import rewrap, searchindex
+from archive.flows import blob, rewrap, searchindex
 from archive.models import Bucket, Record, Review
 from archive.queries import due, ends, holds
 from archive.rules import disposal, events, retention, terms
@@ -35,7 +35,7 @@ ENVELOPE_GRACE = timedelta(days=1)
 # One statement: what is deleted is what gets a tombstone is what is counted.
 _DELETE = """
     WITH gone AS (
-        DELETE FROM archive_record WHERE message_id = ANY(%s::uuid[]) RETURNING message_id, octet_length(sealed) AS size
+        DELETE FROM archive_record WHERE message_id = ANY(%s::uuid[]) RETURNING message_id, octet_length(sealed) AS size, blobs
     ), marked AS (
         INSERT INTO archive_disposed (message_id, entry_id, at) SELECT message_id, %s, %s FROM gone
     ), reviewed AS (
@@ -43,7 +43,8 @@ _DELETE = """
     ), tagged AS (
         DELETE FROM archive_recordtag WHERE message_id IN (SELECT message_id FROM gone)
     )
-    SELECT count(*), coalesce(sum(size), 0), coalesce(string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id), '')
+    SELECT count(*), coalesce(sum(size), 0), coalesce(string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id), ''),
+           ARRAY(SELECT DISTINCT unnest(blobs) FROM gone WHERE blobs IS NOT NULL)
       FROM gone
 """
 _ENVELOPES = """
@@ -112,7 +113,8 @@ def carry_out(
     searchindex.forget(list(verdict.goes))
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [_array(verdict.goes), draft.id, now])
-        count, size, listed = cursor.fetchone()
+        count, size, listed, files = cursor.fetchone()
+    size += blob.let_go(wanted=files, now=now)
     _drop_envelopes({one.batch_id for one in found if one.message_id in verdict.goes}, now)
     rules = Counter(verdict.goes.values())
     draft.count, draft.ids_sha256 = count, hashlib.sha256(bytes(listed)).hexdigest()

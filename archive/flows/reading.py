@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from archive.flows import detail, unlock
+from archive.flows import blob, detail, unlock
 from archive.ledger import LedgerError, entry
 from archive.models import Batch, Entry, Record
 from archive.queries import proofs, sealed
@@ -52,6 +52,33 @@ def open_record(
     return opened
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of an opened record, whole and as it was archived."""
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+
+
+def open_file(*, actor: Actor, now: datetime, index: int, file_id: UUID, session_key: str, half: str) -> File:
+    """A file of a record, with an unlocked archive: an opening of its own, with its own entry. Refuses what `open_record` does,
+    and `attachment_lost`."""
+    actor.require("archive.open")
+    with unit.work() as u:
+        found = Entry.objects.filter(index=index).first()
+        if found is None:
+            raise errors.not_found("entry")
+        session = unlock.use(actor=actor, now=now, session_key=session_key, half=half)
+        content = content_of(found, session) or {}
+        listed = [one for one in content.get("attachments") or () if one["id"] == str(file_id)]
+        if not listed:
+            raise errors.not_found("file")
+        file = File(str(listed[0]["name"]), str(listed[0]["type"]), blob.read(listed[0]))
+        u.entry(_draft("archive.opened", actor, found, "", None, file=str(file_id)))
+    return file
+
+
 def content_of(found: Entry, session: unlock.Session) -> dict[str, Any] | None:
     """The verified content of an entry's record, for a flow that writes an entry of its own. Runs in the caller's unit."""
     return _open(found, session).content
@@ -65,9 +92,9 @@ def prove(*, actor: Actor, now: datetime, index: int) -> str:
     return text
 
 
-def _draft(kind: str, actor: Actor, found: Entry, reason: str, case: UUID | None) -> unit.Draft:
+def _draft(kind: str, actor: Actor, found: Entry, reason: str, case: UUID | None, **more: str) -> unit.Draft:
     words: dict[str, object] | None = {"reason": reason} if reason.strip() else None
-    under: dict[str, str | int | bool] = {"case": str(case)} if case else {}
+    under: dict[str, str | int | bool] = {**({"case": str(case)} if case else {}), **more}
     return unit.Draft(
         kind, actor.label, subject=found.subject_id, customer=found.customer_id, message=found.message_id,
         codes={"index": found.index, **under}, detail=words,

@@ -24,6 +24,7 @@ TABLE = "archive_record"
 COLUMNS = (
     "message_id", "entry_id", "customer_id", "kind", "category", "purpose", "rule", "direction", "run_id", "sent_at",
     "gone_at", "archived_until", "batch_id", "disposal_bucket", "sealed", "outer_wrap", "index_month", "words",
+    "blobs",
 )  # fmt: skip
 
 _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
@@ -115,9 +116,15 @@ def _keep_one(snapshot: Snapshot, taken: batch.Batch, shared: _Keys) -> tuple[tu
     row = (
         snapshot.message_id, entry_id, snapshot.customer_id, snapshot.kind, snapshot.category, snapshot.purpose,
         snapshot.rule, snapshot.direction, snapshot.run, snapshot.sent_at, snapshot.gone_at, until, taken.id, bucket,
-        sealed.sealed, sealed.outer_wrap, shared.month, array,
+        sealed.sealed, sealed.outer_wrap, shared.month, array, _blobs(snapshot.content),
     )  # fmt: skip
     return row, _draft(snapshot, entry_id, taken, sealed)
+
+
+def _blobs(content: Mapping[str, Any]) -> str | None:
+    """The ids of the files that came with it: a blob goes with the last record that names it."""
+    files = content.get("attachments")
+    return f"{{{','.join(str(file['id']) for file in files)}}}" if files else None
 
 
 def _draft(snapshot: Snapshot, entry_id: UUID, taken: batch.Batch, sealed: sealing.SealedRecord) -> unit.Draft:

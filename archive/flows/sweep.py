@@ -5,6 +5,7 @@ from datetime import datetime
 from archive.flows import (
     approval,
     asked,
+    blob,
     bucket,
     certificate,
     collecting,
@@ -43,3 +44,4 @@ def sweep(*, now: datetime) -> None:
     mirror.sweep(now=now)
     asked.sweep(now=now)
     keeper.sweep(now=now)
+    blob.sweep(now=now)

@@ -66,7 +66,7 @@ def grant(*, actor: Actor, now: datetime, viewing_id: UUID, session_key: str, ha
         if content is None:
             raise not_found("record")
         row.ends_at, row.granted_by = now + SHOWN_WITHIN, actor.label
-        row.wrap, row.sealed = _seal(row, content, now)
+        row.wrap, row.sealed = _seal(row, _without_keys(content), now)
         row.save(update_fields=["ends_at", "granted_by", "wrap", "sealed"])
         u.entry(_draft("record.granted", actor, row))
     return row.ends_at
@@ -114,6 +114,12 @@ def _waiting(viewing_id: UUID, now: datetime) -> Viewing:
 
 def _entry_of(row: Viewing) -> list[UUID]:
     return list(Record.objects.filter(message_id=row.message_id).values_list("entry_id", flat=True))
+
+
+def _without_keys(content: dict[str, Any]) -> dict[str, Any]:
+    """A file is named, and not opened: its key stays in the record."""
+    told = [{name: file[name] for name in ("name", "type", "bytes")} for file in content.get("attachments") or ()]
+    return {**content, "attachments": told}
 
 
 def _seal(row: Viewing, content: dict[str, Any], now: datetime) -> tuple[bytes, bytes]:

@@ -1,4 +1,5 @@
 from archive.models.approval import Approval
+from archive.models.blob import Blob
 from archive.models.case import (
     Case,
     CaseItem,
@@ -21,7 +22,7 @@ from archive.models.search import AskedSearch, SearchDay, SearchRow, SearchState
 from archive.models.viewing import Viewing
 
 __all__ = [
-    "Approval", "AskedSearch", "Batch", "Bucket", "Case", "CaseItem", "Certificate", "Checkpoint", "Collection",
+    "Approval", "AskedSearch", "Batch", "Blob", "Bucket", "Case", "CaseItem", "Certificate", "Checkpoint", "Collection",
     "DisposalGuard", "DisposalPolicy", "DisposalRun", "Disposed", "Entry", "Epoch", "Export", "Head", "Hold",
     "IndexKey", "Keeper", "Mirror", "OfficerKey", "OfficerShare", "Recipient", "Record", "RecordTag", "Review", "Rule",
     "SearchDay", "SearchRow", "SearchState", "Supervision", "SupervisionGap", "SupervisionState", "Tile", "Unlock",

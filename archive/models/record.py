@@ -1,6 +1,7 @@
 """Records: what was said, sealed so that the portal itself cannot open it again."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 
@@ -37,6 +38,7 @@ class Record(models.Model):
     outer_wrap = models.BinaryField()
     index_month = models.CharField(max_length=7)
     words = ArrayField(models.BigIntegerField())  # HMAC of stems under the month's index key
+    blobs = ArrayField(models.UUIDField(), null=True)  # the files it came with; null: none
 
     class Meta:
         indexes = [
@@ -49,6 +51,8 @@ class Record(models.Model):
                 fields=["sent_at", "message_id"], name="record_in_order"
             ),  # search: newest first, page by page
             models.Index(fields=["run_id"], condition=models.Q(run_id__isnull=False), name="record_of_run"),
+            # does anybody still need this file?
+            GinIndex(fields=["blobs"], condition=models.Q(blobs__isnull=False), name="record_of_blob"),
         ]
 
 

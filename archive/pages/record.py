@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST, require_safe
 
 from archive.flows import listing, reading
 from archive.ledger import entry as leaves
@@ -35,6 +37,18 @@ def record(request: HttpRequest, index: int) -> HttpResponseBase:
         "holds": _holds(request, header),
     }  # fmt: skip
     return shared.draw(request, "record", context, here=f"Record {index}")
+
+
+@guards.staff("archive.open")
+@require_POST
+def file(request: HttpRequest, index: int, file_id: UUID) -> HttpResponseBase:
+    """A file of a record: kept by the browser, never drawn by it; looking at it is an entry of its own."""
+    found = reading.open_file(
+        actor=request.actor, now=clock.now(), index=index, file_id=file_id, session_key=request.session.session_key or "",
+        half=request.COOKIES.get(shared.COOKIE, ""),
+    )  # fmt: skip
+    headers = {"Content-Disposition": content_disposition_header(True, found.name) or "attachment"}
+    return HttpResponse(found.data, content_type=found.type, headers=headers)
 
 
 @guards.staff("archive.list")
@@ -68,8 +82,14 @@ def shown(opened: reading.Opened) -> dict[str, Any]:
         "from_name": _who(content.get("from")), "to_name": _who(content.get("to")),
         "sent_at": opened.sent_at or opened.time, "gone_at": opened.gone_at, "ended_at": None,
         "archived_until": opened.archived_until, "rule": leaf.retention or "", "category": content.get("category", ""),
-        "attachments": [], "commitment": leaf.commitment or leaf.detail_commitment or "",
+        "attachments": [_told(one) for one in content.get("attachments") or ()],
+        "commitment": leaf.commitment or leaf.detail_commitment or "",
     }  # fmt: skip
+
+
+def _told(entry: dict[str, Any]) -> dict[str, Any]:
+    """What a page says of a file: never its key."""
+    return {name: entry[name] for name in ("id", "name", "type", "bytes", "sha256")}
 
 
 def _who(side: dict[str, str] | None) -> str:

@@ -90,6 +90,12 @@ class Accepted(s.Serializer):  # type: ignore[type-arg]
     entry = EntryAt()
 
 
+class Attachment(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    type = s.CharField()
+    bytes = s.IntegerField()
+
+
 class BatchInput(s.Serializer):  # type: ignore[type-arg]
     messages = s.ListField(child=s.DictField(), max_length=1000)
 

@@ -43,7 +43,15 @@ class OneConversation(View):
         now = clock.now()
         row = conversations.get_conversation_for(self.actor(), conversation_id)
         said = words.read_conversation(actor=self.actor(), now=now, conversation_id=row.id)
-        listed = [{**message_shown(one.message, now), "body": one.body, "subject": one.subject} for one in said]
+        listed = [
+            {
+                **message_shown(one.message, now),
+                "body": one.body,
+                "subject": one.subject,
+                "attachments": list(one.files),
+            }
+            for one in said
+        ]
         return Response({**shown(row), "messages": listed})
 
 

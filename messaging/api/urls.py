@@ -2,12 +2,23 @@
 
 from django.urls import path
 
-from messaging.api import audiences, campaigns, categories, conversations, customers, devices, messages, templates
+from messaging.api import (
+    attachments,
+    audiences,
+    campaigns,
+    categories,
+    conversations,
+    customers,
+    devices,
+    messages,
+    templates,
+)
 
 urlpatterns = [
     path("customers", customers.Customers.as_view()),
     path("customers/<uuid:customer_id>", customers.OneCustomer.as_view()),
     path("customers/<uuid:customer_id>/enrolments", customers.Enrolments.as_view()),
+    path("attachments", attachments.Attachments.as_view()),
     path("messages", messages.Messages.as_view()),
     path("messages/batch", messages.Batch.as_view()),
     path("messages/<uuid:message_id>", messages.OneMessage.as_view()),

@@ -12,7 +12,7 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import body, lookout, notice, recipient, snapshot, terms, written
+from messaging.flows import attachment, body, lookout, notice, recipient, snapshot, terms, written
 from messaging.models import Body, Conversation, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
@@ -54,6 +54,7 @@ class _Ready:
     to: customers.Recipient
     id: UUID
     terms: terms.Terms
+    files: attachment.Entries
 
 
 def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -> list[Sent | Refusal]:
@@ -65,16 +66,21 @@ def send_many(*, actor: Actor, now: datetime, composed: list[compose.Compose]) -
         found = recipient.resolve(u, actor=actor, now=now, composed=composed, refused=answers)
         ready: list[_Ready] = []
         terms_of, writer = _remembered_terms(now), written.Writer()
+        taker = _taker(actor, now, composed, answers)
         for place, (asked, to) in enumerate(zip(composed, found, strict=True)):
             if answers[place] is None and to is not None:
                 try:
-                    one = _Ready(writer.write(asked, to), to, ids.uuid7(), terms_of(asked))
+                    its = terms_of(asked)
+                    one = _Ready(
+                        writer.write(asked, to), to, ids.uuid7(), its, taker.put_in(asked.attachments, its.life)
+                    )
                 except Refusal as refusal:
                     answers[place] = refusal
                     continue
                 ready.append(one)
                 answers[place] = _sent(one)
         accepted = [answer for answer in answers if isinstance(answer, Sent)]
+        taker.settle()
         _store(u, actor, ready, accepted, now)
         _check_time_left(ready)
     return [answer for answer in answers if answer is not None]
@@ -142,12 +148,16 @@ def may_extend(row: Message) -> bool:
     return row.direction == Message.Direction.OUT and not row.was_extended and row.gone_after_read is None
 
 
-def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_reply_to: UUID | None = None) -> UUID:
+def receive(
+    *, actor: Actor, now: datetime, customer_id: UUID, text: str, in_reply_to: UUID | None = None,
+    attachments: tuple[UUID, ...] = (),
+) -> UUID:  # fmt: skip
     """What a customer wrote: archived as it arrives, readable for staff until its conversation is closed plus the policy's
     days. It has no end while the conversation is open."""
     if customer_id not in actor.customers:
         raise not_found("customer")
     compose.check_text(text, "body")
+    compose.check_count(attachments)
     with unit.work() as u:
         found = customers.get_recipients([customer_id]).get(customer_id)
         if found is None:
@@ -157,7 +167,9 @@ def receive(*, actor: Actor, now: datetime, customer_id: UUID, text: str, in_rep
         keep = rules.retention_for(category="", kind="message.received", at=now)
         row = _received_row(message_id, found.id, talk.id, actor.label, in_reply_to, now, keep)
         bulk.insert("messaging_message", MESSAGE_COLUMNS, [row])
-        content: body.Content = {"subject": "", "body": text, "attachments": []}
+        taker = attachment.Taker(actor, now, attachments, now)
+        content: body.Content = {"subject": "", "body": text, "attachments": taker.put_in(attachments, None)}
+        taker.settle()
         bucket = body.bucket_for(now, policy.words_live_until(now))
         sealed = body.seal(message_id=message_id, customer_id=found.id, content=content, bucket=bucket)
         bulk.insert("messaging_body", BODY_COLUMNS, [(message_id, bucket, None, sealed.wrap, sealed.sealed)])
@@ -248,6 +260,15 @@ def _refusal(asked: compose.Compose, current: policy.Current, now: datetime) -> 
     return None
 
 
+def _taker(
+    actor: Actor, now: datetime, composed: list[compose.Compose], answers: list[Sent | Refusal | None]
+) -> attachment.Taker:
+    """The files that messages which were not refused want."""
+    wanting = [one for one, no in zip(composed, answers, strict=True) if no is None and one.attachments]
+    until = max((one.send_at or now for one in wanting), default=now)
+    return attachment.Taker(actor, now, [pk for one in wanting for pk in one.attachments], until)
+
+
 def _remembered_terms(now: datetime) -> Callable[[compose.Compose], terms.Terms]:
     """`_terms` for the messages of one batch: reckoned once for those that ask for the same."""
     known: dict[tuple[str, int | None, datetime | None], terms.Terms] = {}
@@ -277,7 +298,7 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
     rows, bodies, snapshots = [], [], []
     sealer = body.Sealer()
     for one, answer in zip(ready, accepted, strict=True):
-        content: body.Content = {"subject": one.asked.subject, "body": one.asked.body, "attachments": []}
+        content: body.Content = {"subject": one.asked.subject, "body": one.asked.body, "attachments": one.files}
         bucket, gone_at = one.terms.bucket, one.terms.gone_at
         sealed = sealer.seal(message_id=one.id, customer_id=one.to.id, content=content, bucket=bucket)
         rows.append(_row(one, actor, now))

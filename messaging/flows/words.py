@@ -10,7 +10,7 @@ from archive.flows import viewing
 from messaging.flows import body, message
 from messaging.models import Body, Conversation, Message
 from messaging.queries import conversations
-from messaging.rules import state
+from messaging.rules import files, state
 from portal.kernel import clock, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
@@ -23,6 +23,7 @@ class Said:
     message: Message
     subject: str | None
     body: str | None
+    files: tuple[dict[str, object], ...] = ()  # id, name, type, bytes
 
 
 def read(*, actor: Actor, now: datetime, message_id: UUID) -> Said:
@@ -88,7 +89,9 @@ def _open(rows: list[Message]) -> list[Said]:
 
 
 def _said(row: Message, content: body.Content | None) -> Said:
-    return Said(row, str(content["subject"]), str(content["body"])) if content else Said(row, None, None)
+    if content is None:
+        return Said(row, None, None)
+    return Said(row, str(content["subject"]), str(content["body"]), tuple(files.shown(content.get("attachments"))))
 
 
 def _read_draft(actor: Actor, talk: Conversation, count: int) -> unit.Draft:

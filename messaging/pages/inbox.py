@@ -3,13 +3,13 @@ read."""
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import trans_real
 from django.views.decorators.http import require_GET
 
-from messaging.flows import device, enrolment, message, nonce, receipt
-from messaging.pages import proved
+from messaging.flows import device, download, enrolment, message, nonce, receipt
+from messaging.pages import proved, sending
 from messaging.queries import inbox, kept
 from portal.kernel import clock, ids
 from portal.kernel.actors import Actor
@@ -39,7 +39,7 @@ def kept_page(request: HttpRequest) -> HttpResponse:
     return _page(request, "inbox/kept.html", kept=kept.rows(clock.now()))
 
 
-def recover(request: HttpRequest) -> HttpResponse:
+def recover(request: HttpRequest) -> HttpResponseBase:
     """GET is the page, POST the act."""
     return _recover_page(request) if request.method in {"GET", "HEAD"} else _recover(request)
 
@@ -94,6 +94,13 @@ def read(request: HttpRequest, actor: Actor, message_id: UUID) -> HttpResponse:
 def extend(request: HttpRequest, actor: Actor, message_id: UUID) -> HttpResponse:
     receipt.extend(actor=actor, now=clock.now(), message_id=message_id)
     return JsonResponse({"message": inbox.get_message_for(actor, message_id, clock.now())})
+
+
+@proved.proved("GET")
+def attachment(request: HttpRequest, actor: Actor, message_id: UUID, file_id: UUID) -> HttpResponseBase:
+    return sending.answer(
+        request, download.to_device(actor=actor, now=clock.now(), message_id=message_id, file_id=file_id)
+    )
 
 
 @proved.proved("POST")

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from messaging.flows import nonce
@@ -22,7 +22,7 @@ from portal.web import parsers
 COOKIE = "__Host-ebb-device"
 BODY_LIMIT = 64 * 1024
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def foreign() -> Refusal:
@@ -37,7 +37,7 @@ def same_origin_post(view: View) -> View:
     """A POST that a page of this very host made, or a program."""
 
     @functools.wraps(view)
-    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if request.method != "POST":
             raise post_only()
         _check_origin(request)
@@ -52,7 +52,7 @@ def proved(method: str) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @functools.wraps(view)
-        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             if request.method != method:
                 raise post_only()
             _check_origin(request)

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from messaging.flows import body, message
 from messaging.models import Body, Message
-from messaging.rules import markdown, state
+from messaging.rules import files, markdown, state
 from portal.kernel import clock, planned, tenancy
 
 M = dict[str, object]
@@ -118,13 +118,13 @@ def _bodies(rows: list[Message]) -> Iterable[body.Row]:
     return (body.Row(pk, owners[pk], wrap, sealed) for pk, wrap, sealed in stored)
 
 
-def _is_covered(row: Message) -> bool:
+def is_covered(row: Message) -> bool:
     """Waits for a tap: the body stays here until the reveal."""
     return row.tap_to_reveal and row.revealed_at is None and row.direction == Message.Direction.OUT
 
 
 def _m(row: Message, content: body.Content, now: datetime) -> M:
-    covered = _is_covered(row)
+    covered = is_covered(row)
     from_business = row.direction == Message.Direction.OUT
     return {
         "id": str(row.id),
@@ -144,7 +144,7 @@ def _m(row: Message, content: body.Content, now: datetime) -> M:
         "revealed_at": _time(row.revealed_at),
         "body": None if covered else content.get("body", ""),
         "html": markdown.to_html(str(content.get("body", ""))) if row.format == "markdown" and not covered else None,
-        "attachments": [] if covered else content.get("attachments", []),
+        "attachments": [] if covered else files.shown(content.get("attachments")),
         "can_extend": message.may_extend(row),
     }
 

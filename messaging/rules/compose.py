@@ -12,6 +12,7 @@ BODY_LIMIT = 16 * 1024  # bytes of UTF-8
 SUBJECT_LIMIT = 200  # characters
 VALUE_LIMIT = 4000  # characters of one variable
 MOST_VALUES = 100
+MOST_FILES = 5
 FORMATS = ("text", "markdown")
 # C0 but newline and tab, DEL, and lone surrogates. Everything else is kept byte for byte, odd or not.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -54,14 +55,23 @@ def check(asked: Compose, limits: Limits, now: datetime) -> None:
     _check_one_recipient(asked)
     _check_address(asked)
     check_format(asked.format)
-    if asked.attachments:
-        raise Refusal("unknown_attachment", "There is no such attachment.", field="attachments")
+    if len(asked.attachments) > MOST_FILES:
+        raise Refusal(
+            "too_many_attachments", "A message has at most five files.", field="attachments", limit=MOST_FILES
+        )
     if asked.gone_after is not None:
         check_life(asked.gone_after, limits.maximum_gone_after, "gone_after")
     if asked.gone_after_read is not None:
         check_life(asked.gone_after_read, limits.maximum_gone_after, "gone_after_read")
     if asked.send_at is not None:
         _check_send_at(asked.send_at, now)
+
+
+def check_count(attachments: tuple[UUID, ...]) -> None:
+    if len(attachments) > MOST_FILES:
+        raise Refusal(
+            "too_many_attachments", "A message has at most five files.", field="attachments", limit=MOST_FILES
+        )
 
 
 def check_text(text: str, name: str) -> None:

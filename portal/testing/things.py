@@ -6,7 +6,7 @@ from archive.flows import asked, case, certificate, disposal, export, hold, keep
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.models import Bucket, Certificate
-from messaging.flows import audience, campaign, message, template
+from messaging.flows import attachment, audience, campaign, message, template
 from messaging.models import Conversation
 from messaging.rules import wording
 from portal.accounts.flows import key
@@ -20,7 +20,12 @@ def one_of_each(cast: Cast, mark: str) -> Things:
     """`mark`, "out" after it, is what the business wrote; "in" after it, what its customer did. `phone` is the handset."""
     customer = cast.customer(name=f"{mark}name", reference=f"{mark}reference", email=f"{mark}@example.org")
     phone = cast.handset(customer)
-    sent = cast.send(customer, body=f"{mark}out", subject=f"{mark}outsubject", gone_after=3600)
+    pdf = b"%PDF-1.7\n" + f"{mark}outfile".encode() + b"\nstartxref\n0\n%%EOF\n"
+    with cast.inside():
+        file = attachment.upload(actor=cast.author, now=clock.now(), name=f"{mark}outname.pdf", data=pdf)
+    sent = cast.send(
+        customer, body=f"{mark}out", subject=f"{mark}outsubject", gone_after=3600, attachments=(file.id,)
+    )  # fmt: skip
     with cast.inside():
         message.receive(actor=cast.actor_of(phone, customer), now=clock.now(), customer_id=customer, text=f"{mark}in")
         talk = Conversation.objects.get(customer_id=customer)
@@ -34,7 +39,7 @@ def one_of_each(cast: Cast, mark: str) -> Things:
         drafted = campaign.create(actor=cast.author, now=clock.now(), wanted=wanted)
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "audience_id": named, "template_id": written, "campaign_id": drafted.id,
+        "key_id": made.id, "audience_id": named, "template_id": written, "file_id": file.id, "campaign_id": drafted.id,
         "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}

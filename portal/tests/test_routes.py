@@ -21,6 +21,7 @@ ANY = "any role"
 # What a page of the console asks of whom; "open" pages are for anybody.
 CONSOLE = {
     "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
+    "attachments/": "message.send", "messages/<uuid:message_id>/attachments/<uuid:file_id>": "message.view",
     "compose/": "message.send", "compose/preview": "message.send",
     "templates/": "message.send", "templates/new": "template.manage", "templates/preview": "message.send",
     "templates/<uuid:template_id>/": "message.send", "templates/<uuid:template_id>/delete": "template.manage",
@@ -47,7 +48,7 @@ CONSOLE = {
     "archive/mirrors/": "archive.export", "archive/mirrors/<uuid:mirror_id>/remove": "archive.export",
     "archive/": "archive.list", "archive/ceremony": "archive.open", "archive/unlock": "archive.list",
     "archive/lock": "archive.list", "archive/<int:index>/": "archive.list", "archive/<int:index>/record": "archive.list",
-    "archive/<int:index>/proof": "archive.list",
+    "archive/<int:index>/proof": "archive.list", "archive/<int:index>/attachments/<uuid:file_id>": "archive.open",
     "archive/search/": "archive.search", "archive/search/<uuid:search_id>/": "archive.search",
     "archive/search/<uuid:search_id>/keep": "archive.search", "archive/search/<uuid:search_id>/delete": "archive.search",
     "archive/audit/": "archive.list",
@@ -87,7 +88,7 @@ API = {
     "conversations", "conversations/<uuid:conversation_id>", "conversations/<uuid:conversation_id>/assign",
     "conversations/<uuid:conversation_id>/close", "devices", "devices/<uuid:device_id>", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "audiences", "audiences/<uuid:audience_id>",
-    "templates", "templates/<uuid:template_id>",
+    "templates", "templates/<uuid:template_id>", "attachments",
     "campaigns", "campaigns/<uuid:campaign_id>", "campaigns/<uuid:campaign_id>/recipients",
     *(f"campaigns/<uuid:campaign_id>/{act}"
       for act in ("simulate", "schedule", "send", "pause", "resume", "cancel", "resend")), "archive/checkpoint", "archive/key",
@@ -102,7 +103,8 @@ API = {
 # A customer's doors: nobody signed in as staff and no key changes what they say; a device proves itself each time.
 PROVED = {
     "state", "messages", "messages/<uuid:message_id>/reveal", "messages/<uuid:message_id>/read",
-    "messages/<uuid:message_id>/extend", "sign-out", "devices", "devices/<uuid:device_id>/lock",
+    "messages/<uuid:message_id>/extend", "messages/<uuid:message_id>/attachments/<uuid:file_id>",
+    "sign-out", "devices", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe",
 }  # fmt: skip
 OPEN = {
@@ -221,7 +223,7 @@ def test_a_key_without_the_scope_does_nothing(acme, things, route):
     client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {made.secret}"
     for method in ("get", "post", "patch", "delete"):
         answer = _ask(client, method, _path(route, things))
-        assert answer.status_code in {400, 403, 404, 405, 422}, (method, answer.status_code, answer.content)
+        assert answer.status_code in {400, 403, 404, 405, 415, 422}, (method, answer.status_code, answer.content)
 
 
 @pytest.mark.parametrize("route", sorted(f"inbox/{route}" for route in PROVED))

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 
 from portal.kernel import tenancy
 
@@ -18,14 +19,18 @@ _END = object()
 PART = 1024 * 1024
 
 
-def download(request: Any, parts: Iterator[bytes], *, name: str, size: int | None = None) -> StreamingHttpResponse:
-    """A ZIP as a file of that name. An exception of `parts` cuts the answer off, which the browser tells as a failure."""
+def download(
+    request: Any, parts: Iterator[bytes], *, name: str, size: int | None = None, content_type: str = "application/zip",
+    is_shown: bool = False,
+) -> StreamingHttpResponse:  # fmt: skip
+    """A file of that name, to be kept, or shown by the browser itself.
+    An exception of `parts` cuts the answer off, which the browser tells as a failure."""
     inner = getattr(request, "_request", request)  # an API's view has a request of its own around it
     body: Any = _awaited(parts, tenancy.here()) if isinstance(inner, ASGIRequest) else parts
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {"Content-Disposition": content_disposition_header(not is_shown, name) or "inline"}
     if size is not None:
         headers["Content-Length"] = str(size)
-    return StreamingHttpResponse(body, content_type="application/zip", headers=headers)
+    return StreamingHttpResponse(body, content_type=content_type, headers=headers)
 
 
 def read(path: Path) -> Iterator[bytes]:

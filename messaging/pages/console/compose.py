@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from archive.queries import rules
 from messaging.flows import message
-from messaging.pages.console import shared, templates
+from messaging.pages.console import attachments, shared, templates
 from messaging.queries import customers, desk, policy, preview, profiles
 from messaging.queries import templates as template_queries
 from messaging.rules import compose as rule
@@ -55,6 +55,7 @@ def compose(request: HttpRequest) -> HttpResponseBase:
         return _page(request, _first_values(request), {}, now)
     values = _typed(request)
     try:
+        values["attachments"] = attachments.chosen(request, now)
         sent = message.send(actor=request.actor, now=now, asked=_asked(values))
     except Refusal as refusal:
         return _page(request, values, _errors(refusal), now, status=422)
@@ -63,7 +64,8 @@ def compose(request: HttpRequest) -> HttpResponseBase:
 
 
 def _typed(request: HttpRequest) -> dict[str, Any]:
-    return {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
+    body = request.POST.get("body", "").replace("\r\n", "\n")
+    return {**request.POST.dict(), "body": body, "attachments": ()}
 
 
 def _variables(values: dict[str, Any]) -> dict[str, object]:
@@ -83,8 +85,9 @@ def _asked_for(request: HttpRequest, values: dict[str, Any]) -> list[dict[str, s
 def _asked(values: dict[str, Any]) -> rule.Compose:
     template = ids.parse_uuid(values.get("template") or "")
     return rule.Compose(
-        template=template, variables=_variables(values) if template else {}, format=values.get("format", "text"),
-        body=values.get("body", ""), subject=values.get("subject", ""), category=values.get("category", ""),
+        template=template, variables=_variables(values) if template else {}, attachments=values["attachments"],
+        format=values.get("format", "text"), body=values.get("body", ""), subject=values.get("subject", ""),
+        category=values.get("category", ""),
         gone_after=_life(values), gone_after_read=shared.number(values.get("gone_after_read", "")),
         tap_to_reveal=bool(values.get("tap_to_reveal")), send_at=_send_at(values), **_recipient(values),
     )  # fmt: skip
@@ -123,6 +126,8 @@ def _send_at(values: dict[str, Any]) -> datetime | None:
 
 def _errors(refusal: Refusal) -> dict[str, Any]:
     """Recipients have three fields in the API and one on the page; a variable is told by its name."""
+    if refusal.fields.get("field") in {"file", "attachments"}:  # whatever became of a file, the words stay
+        return {"errors": {"attachments": refusal.message}}
     if refusal.fields.get("variable"):
         return {"errors": {"variables": preview.said(refusal)}}
     told = shared.errors_of(refusal)
@@ -154,7 +159,9 @@ def _page(
         "values": values, "presets": _presets(current.limits), "read_presets": shared.read_lives(),
         "templates": _templates(request), "asks": _asked_for(request, values), "categories": _categories(now),
         "max_life": shared.words_for(current.limits.maximum_gone_after),
-        "limit": rule.BODY_LIMIT, "undo_seconds": UNDO_FOR, "time_zone": current.time_zone, **extra,
+        "limit": rule.BODY_LIMIT,
+        "attached": attachments.waiting(request, now, values.get("attachments", ())),
+        "undo_seconds": UNDO_FOR, "time_zone": current.time_zone, **extra,
     }  # fmt: skip
     return shared.draw(request, "compose", "compose", context, status=status)
 

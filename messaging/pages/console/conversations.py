@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from messaging.flows import conversation as flow
 from messaging.flows import message, words
 from messaging.models import Conversation
-from messaging.pages.console import shared, views
+from messaging.pages.console import attachments, shared, views
 from messaging.queries import conversations, desk, policy, templates
 from messaging.rules import compose as rule
 from messaging.rules import state
@@ -51,10 +51,13 @@ def reply(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
     values = {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
     if quick := ids.parse_uuid(values.get("quick") or ""):
         return _page(request, conversation_id, _put_in(request, row, values, quick), {})
+    now = clock.now()
+    files: tuple[UUID, ...] = ()
     try:
-        message.send(actor=request.actor, now=clock.now(), asked=_asked(row, values))
+        files = attachments.chosen(request, now)
+        message.send(actor=request.actor, now=now, asked=_asked(row, values, files))
     except Refusal as refusal:
-        return _page(request, conversation_id, values, shared.errors_of(refusal), status=422)
+        return _page(request, conversation_id, values, _errors(refusal), files, status=422)
     return shared.go("conversation", conversation_id)
 
 
@@ -73,12 +76,18 @@ def _put_in(request: HttpRequest, row: Conversation, values: dict[str, Any], qui
     return {**values, "body": f"{typed}\n\n{found.body}" if typed else found.body, "format": found.format}
 
 
-def _asked(row: Conversation, values: dict[str, Any]) -> rule.Compose:
+def _errors(refusal: Refusal) -> dict[str, Any]:
+    if refusal.fields.get("field") in {"file", "attachments"}:
+        return {"errors": {"attachments": refusal.message}}
+    return shared.errors_of(refusal)
+
+
+def _asked(row: Conversation, values: dict[str, Any], files: tuple[UUID, ...]) -> rule.Compose:
     """An answer to the last thing the customer wrote."""
     return rule.Compose(
         body=values["body"], format="markdown" if values.get("format") == "markdown" else "text",
         customer=row.customer_id, gone_after=shared.number(values.get("gone_after", "")),
-        in_reply_to=desk.last_from_customer(row.id),
+        in_reply_to=desk.last_from_customer(row.id), attachments=files,
     )  # fmt: skip
 
 
@@ -102,8 +111,9 @@ def close(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
 
 
 def _page(
-    request: HttpRequest, conversation_id: UUID, values: dict[str, Any], extra: dict[str, Any], status: int = 200
-) -> HttpResponseBase:
+    request: HttpRequest, conversation_id: UUID, values: dict[str, Any], extra: dict[str, Any], files: tuple[UUID, ...] = (),
+    status: int = 200,
+) -> HttpResponseBase:  # fmt: skip
     """Reading is an entry unless the reader is the assignee; the flow that opens the words writes it."""
     now = clock.now()
     said = words.read_conversation(actor=request.actor, now=now, conversation_id=conversation_id)
@@ -114,6 +124,7 @@ def _page(
         "thread": _thread(said, now),
         "staff_list": staff.get_assignable(),
         "quick_answers": _quick_answers(request, row),
+        "attached": attachments.waiting(request, now, files),
         "values": {"gone_after": str(limits.gone_after), **values},
         "presets": [preset for preset in shared.lives(limits.maximum_gone_after) if not preset["disabled"]],
         **extra,
@@ -127,7 +138,7 @@ def _thread(said: list[words.Said], now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "id": one.message.id, "direction": one.message.direction, "author_name": names[one.message.author],
-            "body": one.body, "html": views.formatted(one.message, one.body), "at": one.message.sent_at,
+            "body": one.body, "html": views.formatted(one.message, one.body), "files": one.files, "at": one.message.sent_at,
             "gone_at": one.message.gone_at,
             "ended_at": views.ended_at(one.message, now), "state": state.of(one.message, now), "entry_index": None,
         }

@@ -4,6 +4,7 @@
  * Markup it reads: form[data-compose], [data-fill=NAME] filled with text, [data-body] with the message, [data-state=NAME] shown for the state chosen in
  * input[name=preview-state], option[data-kept] of the category, [data-picker] as picker.js has it.
  */
+import "./attach.js";
 import { locale, now } from "./clock.js";
 import { pick } from "./picker.js";
 import { rich } from "./rich.js";

@@ -4,6 +4,7 @@
  * Markup it reads: form[data-reply] with a textarea, a checkbox named format, and buttons with data-quick (the text) and
  * data-format. Without this file a button asks the server for the same.
  */
+import "./attach.js";
 import { announce } from "./ring.js";
 
 const form = document.querySelector("form[data-reply]");
