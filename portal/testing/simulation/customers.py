@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from messaging.flows import customer, device, message, receipt
+from messaging.flows import consent, customer, device, message, receipt
 from messaging.flows import wipe as wipes
 from messaging.models import Wipe
 from messaging.queries import frames, inbox
@@ -27,7 +27,8 @@ _STATES: tuple[tuple[Callable[..., None], str, set[str]], ...] = (
 def newcomer(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     if sum(not one.is_erased for one in side.model.customers) >= choices.CROWD:
         return None
-    details = customer.Details(reference=f"R-{sim.steps}", name="Test Customer")
+    agreed = (consent.Given("marketing", "inbox", "simulation"),)
+    details = customer.Details(reference=f"R-{sim.steps}", name="Test Customer", consent=agreed)
     return Act(
         lambda: customer.create(actor=side.cast.author, now=sim.now(), details=details),
         lambda pk: side.model.customers.append(Customer(pk)),
