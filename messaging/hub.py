@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from messaging.queries.devices import Standing
-from messaging.room import Room
+from messaging.room import LOOK_AT_REST, Room
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from messaging.sockets.receipts import Receipts
@@ -79,13 +79,17 @@ class Hub:
         room.add(line)
         return True
 
-    def serve(self, line: Line, standing: Standing) -> None:
-        """Whom it serves and until when, as loaded after it was subscribed: news of these reach it from here on."""
+    def serve(self, line: Line, standing: Standing, covered: bool) -> None:
+        """Whom it serves and until when, as loaded after it was subscribed: news of these reach it from here on; of nobody while
+        the app lock covers it."""
         room = self.rooms.get(line.place.schema)
         line.ends_at = standing.ends_at.timestamp() if standing.ends_at else math.inf
-        if room is not None and line.stage == lines.HELD and line.customers != standing.customers:
+        line.covered = covered
+        line.rests_at = clock.now().timestamp() + LOOK_AT_REST if line.pass_ and not covered else math.inf
+        wanted = frozenset() if covered else standing.customers
+        if room is not None and line.stage == lines.HELD and line.customers != wanted:
             room.remove(line)
-            line.customers = standing.customers
+            line.customers = wanted
             room.add(line)
 
     def leave(self, line: Line) -> None:
@@ -123,8 +127,8 @@ class Hub:
                 line.close(NOT_PROVED if line.stage == lines.CHALLENGED else TIMED_OUT)
             elif loop_now - line.slow_since > SLOW_FOR:
                 line.close(TIMED_OUT)
-            elif line.stage == lines.OPEN and instant >= line.ends_at:
-                line.ends_at = math.inf
+            elif line.stage == lines.OPEN and instant >= min(line.ends_at, line.rests_at):
+                line.ends_at = line.rests_at = math.inf
                 self.rooms[line.place.schema].look_again(line.device)
             elif line.stage == lines.OPEN and now >= line.ping_due:
                 line.ping_due = now + PING_EVERY

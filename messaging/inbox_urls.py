@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.pages import inbox, mydevices
+from messaging.pages import applock, inbox, mydevices
 
 urlpatterns = [
     path("", inbox.shell, name="inbox"),
@@ -21,6 +21,9 @@ urlpatterns = [
     path("devices/<uuid:device_id>/lock", mydevices.lock, name="inbox-device-lock"),
     path("devices/<uuid:device_id>/sign-out", mydevices.sign_out, name="inbox-device-sign-out"),
     path("devices/<uuid:device_id>/wipe", mydevices.wipe, name="inbox-device-wipe"),
+    path("lock", applock.set_, name="inbox-lock"),
+    path("open", applock.open_, name="inbox-open"),
+    path("close", applock.close, name="inbox-close"),
     path("wiped", mydevices.wiped, name="inbox-wiped"),
     path("kept", inbox.kept_page, name="inbox-kept"),
     path("sw.js", inbox.service_worker, name="inbox-sw"),

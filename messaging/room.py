@@ -13,7 +13,7 @@ from uuid import UUID
 from messaging import push
 from messaging.flows import device as devices_flow
 from messaging.flows import wipe as wipes
-from messaging.queries import devices, frames, messages
+from messaging.queries import covers, devices, frames, messages
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from portal.kernel import clock, tenancy, wake
@@ -25,6 +25,7 @@ LOAD_HERE = 32  # messages: a sender may be held up for their sockets this long,
 HAND_OVER = 0.001  # seconds
 SPREAD = 3.0  # seconds over which a resync of everyone is spread
 WIPE_WAIT = 1.0
+LOOK_AT_REST = 15.0  # seconds: how often the pass of an open page is looked at again
 NOT_ALLOWED = 4403
 LOCK = '{"type":"lock"}'
 
@@ -250,9 +251,24 @@ class Room:
         elif standing is None:
             self.dismiss(here)
         else:
-            for line in here:
-                line.ends_at = standing.ends_at.timestamp() if standing.ends_at else math.inf
+            await self._look_at_covers(standing, here)
             self._apply(device, standing.state, standing.customers)
+
+    async def _look_at_covers(self, standing: devices.Standing, here: list[Line]) -> None:
+        """Which of its pages rest by now. One that does is emptied, and serves nobody until it comes again with a pass."""
+        for line in here:
+            line.ends_at = standing.ends_at.timestamp() if standing.ends_at else math.inf
+            cover = await tenancy.run_in_tenant(self.place, _cover, standing, line.pass_)
+            if cover is None:
+                line.rests_at = clock.now().timestamp() + LOOK_AT_REST if line.pass_ else math.inf
+            elif not line.covered and line.stage != lines.CLOSED:
+                self.cover(line, cover)
+
+    def cover(self, line: Line, cover: covers.Cover) -> None:
+        self.remove(line)
+        line.covered, line.customers, line.pass_, line.rests_at = True, frozenset(), "", math.inf
+        self.add(line)
+        line.bury(json.dumps({"type": "covered", **covers.told(cover)}))
 
     def _apply(self, device: UUID, state: str, customers: frozenset[UUID]) -> None:
         here = list(self.devices.get(device, ()))
@@ -267,7 +283,7 @@ class Room:
 
     def _move(self, here: list[Line], customers: frozenset[UUID]) -> None:
         for line in here:
-            if line.customers == customers:
+            if line.covered or line.customers == customers:
                 continue
             self.remove(line)
             line.customers = customers
@@ -295,6 +311,10 @@ def _standings(wanted: list[UUID]) -> dict[UUID, tuple[str, frozenset[UUID]]] | 
 
 def _standing(device: UUID) -> devices.Standing | None:
     return devices.get_standing(device, clock.now())
+
+
+def _cover(standing: devices.Standing, secret: str) -> covers.Cover | None:
+    return covers.of(standing, secret, clock.now())
 
 
 def _sent(wipe_id: UUID) -> None:

@@ -51,6 +51,7 @@ KINDS = {
     "device.enrolled": "A device was bound to a customer.",
     "device.grant_ended": "What a device was allowed to see for a customer ended at its time.",
     "terms.accepted": "A customer was shown what is kept and until when, and went on: the detail holds the words.",
+    "device.app_lock": "A device got an app lock, another one, or none: codes say which.",
     "device.refused": "A device failed to prove itself or used a spent enrolment.",
     "device.locked": "A device was locked from afar.",
     "device.unlocked": "A device was unlocked.",

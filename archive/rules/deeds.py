@@ -51,6 +51,7 @@ DEEDS = {
     "device.enrolled": "enrolled a device",
     "device.grant_ended": "ended what a device was allowed to see for a customer",
     "terms.accepted": "read what is kept, and went on",
+    "device.app_lock": "set or took off a device's app lock",
     "device.refused": "turned a device away",
     "device.locked": "locked a device",
     "device.unlocked": "unlocked a device",

@@ -13,7 +13,7 @@ from archive.queries import approvals
 from archive.rules import acts
 from messaging import push
 from messaging.flows import many
-from messaging.models import Customer, Device, DeviceCustomer, Nonce, Wipe
+from messaging.models import AppLock, Customer, Device, DeviceCustomer, Nonce, Pass, Wipe
 from messaging.queries import devices
 from messaging.rules import place
 from portal.kernel import keys, unit
@@ -47,11 +47,13 @@ def lock(*, actor: Actor, now: datetime, device_id: UUID) -> None:
 
 
 def unlock(*, actor: Actor, now: datetime, device_id: UUID) -> None:
-    """For staff only: whoever holds a lost device must not unlock it."""
+    """For staff only: whoever holds a lost device must not unlock it. Its PIN may be tried again."""
     actor.require("device.manage")
     if Wipe.objects.filter(device_id=device_id, state=Wipe.State.HELD).exists():
         raise wipe_waits()
-    _change(actor, now, device_id, {"locked"}, Device.State.ACTIVE, "device.unlocked", "refresh")
+    with unit.work():
+        _change(actor, now, device_id, {"locked"}, Device.State.ACTIVE, "device.unlocked", "refresh")
+        AppLock.objects.filter(device_id=device_id).update(tries=0)
 
 
 def revoke(*, actor: Actor, now: datetime, device_id: UUID) -> Ended:
@@ -159,6 +161,8 @@ def retire(row: Device, now: datetime, reason: str) -> None:
     row.state, row.revoked_reason, row.revoked_at = Device.State.REVOKED, reason, now
     row.save(update_fields=["state", "revoked_reason", "revoked_at"])
     Nonce.objects.filter(device_id=row.id).delete()
+    Pass.objects.filter(device_id=row.id).delete()
+    AppLock.objects.filter(device_id=row.id).delete()
 
 
 def note(u: unit.Unit, actor: Actor, row: Device, kind: str, words: str = "", **codes: str) -> None:

@@ -38,7 +38,7 @@ def spend(
     if standing is None:
         raise devices.unknown()
     nonce, _, signature = header.partition(".")
-    if not _take(standing.id, nonce, now):
+    if not take(standing.id, nonce, now):
         raise proof.not_proved()
     proof.verify(standing.public_key, proof.http(host, standing.id, nonce, method, path, body), signature)
     if standing.is_active and (standing.seen_at is None or standing.seen_at <= now - SEEN_EVERY):
@@ -51,7 +51,8 @@ def sweep(*, now: datetime) -> int:
     return Nonce.objects.filter(expires_at__lt=now).delete()[0]
 
 
-def _take(device_id: UUID, nonce: str, now: datetime) -> bool:
+def take(device_id: UUID, nonce: str, now: datetime) -> bool:
+    """Whether it was one of this device's; used up with that."""
     gone, _ = Nonce.objects.filter(device_id=device_id, secret_hash=_digest(nonce), expires_at__gt=now).delete()
     return gone == 1
 

@@ -1,4 +1,5 @@
 from messaging.models.account import AccountDay
+from messaging.models.applock import AppLock, Pass
 from messaging.models.campaign import Campaign, Run, RunChunk, RunRecipient
 from messaging.models.conversation import Category, Conversation, Policy
 from messaging.models.customer import Audience, Consent, Customer, Enrolment, Relation
@@ -10,6 +11,7 @@ from messaging.models.template import Template, TemplateVersion
 
 __all__ = [
     "AccountDay",
+    "AppLock",
     "Attempt",
     "Audience",
     "Body",
@@ -28,6 +30,7 @@ __all__ = [
     "Message",
     "Nonce",
     "Notice",
+    "Pass",
     "Policy",
     "Relation",
     "Run",

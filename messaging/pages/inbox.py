@@ -116,7 +116,7 @@ def write(request: HttpRequest, actor: Actor) -> HttpResponse:
     return JsonResponse({"id": str(written)}, status=201)
 
 
-@proved.proved("POST")
+@proved.proved("POST", covered=True)
 def sign_out(request: HttpRequest, actor: Actor) -> HttpResponse:
     device.sign_out(actor=actor, now=clock.now())
     answer = JsonResponse({})

@@ -7,13 +7,14 @@ origin.
 
 import functools
 from collections.abc import Callable
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from messaging.flows import nonce
-from messaging.queries import devices
+from messaging.flows import applock, nonce
+from messaging.queries import covers, devices
 from portal.kernel import clock
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
@@ -47,8 +48,9 @@ def same_origin_post(view: View) -> View:
     return csrf_exempt(guarded)
 
 
-def proved(method: str) -> Callable[[View], View]:
-    """The view gets the actor of an active device that proved this very request."""
+def proved(method: str, covered: bool | str = False) -> Callable[[View], View]:
+    """The view gets the actor of an active device that proved this very request, from a page that its app lock does not cover.
+    `covered`: may a covered page ask for it, too; "unset": only where no lock is set yet, so that one can be."""
 
     def guard(view: View) -> View:
         @functools.wraps(view)
@@ -56,7 +58,7 @@ def proved(method: str) -> Callable[[View], View]:
             if request.method != method:
                 raise post_only()
             _check_origin(request)
-            return view(request, _actor(request), *args, **kwargs)
+            return view(request, _actor(request, covered), *args, **kwargs)
 
         guarded.guard = "proof"  # type: ignore[attr-defined]
         return csrf_exempt(guarded)
@@ -98,13 +100,30 @@ def malformed() -> Refusal:
     return Refusal("malformed_json", "The body is not a JSON object.", Kind.MALFORMED)
 
 
-def _actor(request: HttpRequest) -> Actor:
+def pass_of(request: HttpRequest) -> str:
+    """What an opened page holds in its memory, see `queries.covers`."""
+    return request.headers.get("Ebb-Pass", "")
+
+
+def _actor(request: HttpRequest, covered: bool | str) -> Actor:
+    now = clock.now()
     standing: devices.Standing = nonce.spend(
-        now=clock.now(), host=host_of(request), cookie=cookie_of(request), header=request.headers.get("Ebb-Proof", ""),
+        now=now, host=host_of(request), cookie=cookie_of(request), header=request.headers.get("Ebb-Proof", ""),
         method=str(request.method), path=request.get_full_path(), body=request.body,
     )  # fmt: skip
     standing.require_active()
+    if covered is not True:
+        _require_open(request, standing, covered, now)
     return standing.actor
+
+
+def _require_open(request: HttpRequest, standing: devices.Standing, covered: bool | str, now: datetime) -> None:
+    """Asking for something by hand counts as being there; asking again by itself (a GET) does not."""
+    cover = covers.of(standing, pass_of(request), now)
+    if cover is not None and (covered, cover.lock) != ("unset", "none"):
+        raise covers.covered(cover)
+    if request.method == "POST" and pass_of(request):
+        applock.touch(device_id=standing.id, now=now, secret=pass_of(request))
 
 
 def _check_origin(request: HttpRequest) -> None:

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class Demands:
-    """`idle_days`: a device that was not seen for so long ends (0: never). `ends_an_hour`: devices that staff and programs wipe
-    or sign out before a second person is asked."""
+    """`app_lock`: offered or required; a page closes after so many seconds without a touch (`app_lock_after`). `idle_days`: a
+    device that was not seen for so long ends (0: never). `ends_an_hour`: devices that staff and programs wipe or sign out before
+    a second person is asked."""
 
+    app_lock: str = "offered"
+    app_lock_after: int = 300
     idle_days: int = 90
     ends_an_hour: int = 10
 

@@ -8,6 +8,8 @@ COOKIE = "device.cookie"
 ENROLMENT = "enrolment"
 NONCE = "nonce"
 ATTEMPT = "attempt"
+PASS = "pass"  # noqa: S105 - the name of a use
+PIN = "ebb/v1/pin"
 
 
 def digest(business: UUID, use: str, secret: str) -> bytes:

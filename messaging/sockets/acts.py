@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from uuid import UUID
 
-from messaging.flows import device, message, receipt, wipe
-from messaging.queries import devices, inbox
+from messaging.flows import applock, device, message, receipt, wipe
+from messaging.queries import covers, devices, inbox
 from messaging.rules import place, proof
 from messaging.sockets.protocol import Frame
 from portal.kernel import clock
@@ -30,16 +30,17 @@ def prove(host: str, device_id: UUID, nonce: str, frame: Frame, address: str) ->
     return standing
 
 
-def state(device_id: UUID) -> tuple[devices.Standing, str, float]:
+def state(device_id: UUID, secret: str) -> tuple[devices.Standing, covers.Cover | None, str, float]:
     """The device as it stands once its socket is subscribed: a lock or wipe before that was heard by nobody here. With the
     first frame, and the first end among what it tells."""
     standing = devices.get_standing(device_id, clock.now())
     if standing is None:
         raise devices.unknown()
-    if not standing.is_active:
-        return standing, "", float("inf")
+    cover = covers.of(standing, secret, clock.now())
+    if not standing.is_active or cover is not None:
+        return standing, cover, _covered(cover), float("inf")
     found = inbox.state(standing.actor, clock.now())
-    return standing, _dump("state", **found), _first_end(found["messages"])
+    return standing, None, _dump("state", **found), _first_end(found["messages"])
 
 
 def acknowledge(host: str, device_id: UUID, wipe_id: UUID, signature: str) -> None:
@@ -50,13 +51,24 @@ def sent(wipe_id: UUID) -> None:
     wipe.mark_sent(now=clock.now(), wipe_id=wipe_id)
 
 
-def act(device_id: UUID, frame: Frame) -> Answer:
-    """One of reveal, read, extend, write."""
-    standing = devices.get_standing(device_id, clock.now())
+def act(device_id: UUID, frame: Frame, secret: str) -> Answer:
+    """One of reveal, read, extend, write, active: a person did it."""
+    now = clock.now()
+    standing = devices.get_standing(device_id, now)
     if standing is None:
         raise devices.unknown()
     standing.require_active()
+    if (cover := covers.of(standing, secret, now)) is not None:
+        raise covers.covered(cover)
+    if secret:
+        applock.touch(device_id=device_id, now=now, secret=secret)
+    if frame.kind == "active":
+        return None
     return _ACTS[frame.kind](standing.actor, frame)
+
+
+def _covered(cover: covers.Cover | None) -> str:
+    return _dump("covered", **covers.told(cover)) if cover else ""
 
 
 def _reveal(actor: Actor, frame: Frame) -> Answer:

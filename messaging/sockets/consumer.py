@@ -115,7 +115,7 @@ class InboxConsumer(AsyncConsumer):
         standing = await tenancy.run_in_tenant(
             line.place, acts.prove, line.host, line.device, line.nonce, frame, self.address
         )
-        line.nonce = ""
+        line.nonce, line.pass_ = "", frame.secret
         if line.stage == lines.CHALLENGED:
             await self.enter(standing)
 
@@ -128,8 +128,10 @@ class InboxConsumer(AsyncConsumer):
         elif not self.hub.join(line):
             line.close(TOO_MANY)
         else:
-            standing, first, gone_at = await tenancy.run_in_tenant(line.place, acts.state, line.device)
-            self.hub.serve(line, standing)
+            standing, cover, first, gone_at = await tenancy.run_in_tenant(
+                line.place, acts.state, line.device, line.pass_
+            )
+            self.hub.serve(line, standing, cover is not None)
             if standing.is_active:
                 line.release(first, gone_at)
             elif line.stage == lines.HELD:
@@ -155,12 +157,15 @@ class InboxConsumer(AsyncConsumer):
             line.close(hub.NOT_ALLOWED)
         elif line.stage != lines.OPEN:
             return
+        elif line.covered:
+            if frame.kind != "pong":
+                self.error("device_covered")
         elif frame.kind == "delivered":
             self.hub.receipts.add(line.place, line.device, frame.ids)
         elif frame.kind in {"prove", "wiped"}:
             self.error("out_of_place")
         elif frame.kind != "pong":
-            answer = await tenancy.run_in_tenant(line.place, acts.act, line.device, frame)
+            answer = await tenancy.run_in_tenant(line.place, acts.act, line.device, frame, line.pass_)
             if answer:
                 line.write(*answer)
 

@@ -42,9 +42,12 @@ class _Rest:
 
 class Line:
     """`due` is when the present stage, or the wait for a word of the peer, is over (seconds of the hub's steady
-    clock); `ends_at` when its device, or the first of its grants, ends by itself (seconds of the epoch)."""
+    clock); `ends_at` when its device, or the first of its grants, ends by itself (seconds of the epoch). While it is
+    `covered` by the app lock it serves nobody and hears of locks and wipes only; `rests_at` is when its page's pass is
+    looked at again."""
 
     __slots__ = (
+        "covered",
         "customers",
         "device",
         "due",
@@ -53,10 +56,12 @@ class Line:
         "malformed",
         "nonce",
         "overflowed",
+        "pass_",
         "ping_due",
         "place",
         "queue",
         "refilled",
+        "rests_at",
         "send",
         "slow_since",
         "stage",
@@ -69,7 +74,8 @@ class Line:
         self.send, self.place, self.host, self.device, self.nonce = send, place, host, device, nonce
         self.customers: frozenset[UUID] = frozenset()
         self.stage = CHALLENGED
-        self.ends_at = math.inf
+        self.ends_at = self.rests_at = math.inf
+        self.pass_, self.covered = "", False
         self.queue: deque[tuple[str, float]] | None = None
         self.waiting: asyncio.Task[None] | None = None
         self.slow_since = math.inf

@@ -13,6 +13,7 @@ MALFORMED_LIMIT = 10
 
 COSTS = {
     "pong": 0.2,
+    "active": 0.2,
     "delivered": 0.2,
     "read": 0.5,
     "reveal": 1.0,
@@ -26,7 +27,7 @@ A_SECOND = 10.0
 
 _NEEDS = {
     "prove": ("signature",), "delivered": ("ids",), "reveal": ("id",), "read": ("id",), "extend": ("id",),
-    "write": ("for", "body"), "wiped": ("wipe", "signature"), "pong": (),
+    "write": ("for", "body"), "wiped": ("wipe", "signature"), "pong": (), "active": (),
 }  # fmt: skip
 
 
@@ -43,6 +44,7 @@ class Frame:
     signature: str = ""
     reply: UUID | None = None
     zone: str = ""  # what the device's clock is set to
+    secret: str = ""  # the pass of a page that its app lock has opened
 
 
 def parse(text: object) -> Frame:
@@ -84,7 +86,9 @@ def _signed(kind: str, raw: dict[str, object]) -> Frame:
 
 
 def _proved(kind: str, raw: dict[str, object]) -> Frame:
-    return Frame(kind, signature=_text(raw["signature"]), zone=_text(raw.get("zone", "")))
+    return Frame(
+        kind, signature=_text(raw["signature"]), zone=_text(raw.get("zone", "")), secret=_text(raw.get("pass", ""))
+    )
 
 
 def _written(kind: str, raw: dict[str, object]) -> Frame:
@@ -93,7 +97,7 @@ def _written(kind: str, raw: dict[str, object]) -> Frame:
 
 
 _FRAMES = {
-    "pong": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _proved,
+    "pong": _plain, "active": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _proved,
     "wiped": _signed, "write": _written,
 }  # fmt: skip
 

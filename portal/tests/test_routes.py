@@ -105,7 +105,7 @@ PROVED = {
     "state", "messages", "messages/<uuid:message_id>/reveal", "messages/<uuid:message_id>/read",
     "messages/<uuid:message_id>/extend", "messages/<uuid:message_id>/attachments/<uuid:file_id>",
     "sign-out", "devices", "devices/<uuid:device_id>/lock",
-    "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe",
+    "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe", "lock", "open", "close",
 }  # fmt: skip
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
