@@ -1,5 +1,6 @@
 // What the customer does to a message. Each goes by socket when it is open, else over HTTP with a proof of its own.
 
+import * as files from "./files.js";
 import * as http from "./http.js";
 import * as store from "./store.js";
 import { fromBusiness } from "./store.js";
@@ -76,8 +77,17 @@ export function create({ device, out, line, link, changed, answer }) {
     changed();
   }
 
+  async function save(message, file) {
+    try {
+      await files.save(device, message, file);
+    } catch (problem) {
+      explain(problem);
+    }
+  }
+
   return {
-    busy, delivered, settled, earlier,
+    busy, delivered, settled, earlier, save,
+    picture: (message, file) => files.picture(device, message, file),
     open: (id) => ask("reveal", id),
     extend: (id) => ask("extend", id),
     reply: answer,

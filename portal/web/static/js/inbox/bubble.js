@@ -2,10 +2,11 @@
 
 import { rich } from "../rich.js";
 import { el, icon } from "./dom.js";
+import * as attached from "./files.js";
 import { fromBusiness } from "./store.js";
-import { dated, day, duration, exact, say, time } from "./words.js";
+import { dated, day, duration, exact, language, say, time } from "./words.js";
 
-/** acts: {open(id), extend(id), reply(message)}; `answered`: the message this one answers, if it is still here. */
+/** acts: {open(id), extend(id), reply(message), picture(message, file), save(message, file)}; `answered`: the message this one answers, if it is still here. */
 export function bubble(message, { acts, busy, answered, now }) {
   const theirs = fromBusiness(message);
   const sealed = theirs && message.body === null;
@@ -14,7 +15,7 @@ export function bubble(message, { acts, busy, answered, now }) {
     message.in_reply_to && quote(answered),
     message.subject && !sealed && el("h3", { class: "subject", dir: "auto" }, message.subject),
     sealed ? seal(message, acts, busy) : message.html ? formatted(message.html) : words(message.body),
-    !sealed && files(message.attachments),
+    !sealed && files(message, acts),
     times(message, now, theirs),
     theirs && !sealed && actions(message, acts, busy));
 }
@@ -89,10 +90,28 @@ function seal(message, acts, busy) {
   }, icon("sealed"), el("b", {}, say("sealed")), el("span", {}, opening ? say("opening") : then));
 }
 
-function files(attachments) {
-  if (!attachments?.length) return null;
-  const names = attachments.map((file) => file.name ?? file.type).join(", ");
-  return el("p", { class: "files", dir: "auto" }, say("attachments", { names }));
+function files(message, acts) {
+  if (!message.attachments?.length) return null;
+  return el("div", { class: "files" }, ...message.attachments.map((file) =>
+    attached.isPicture(file) ? pictured(message, file, acts) : saved(message, file, acts)));
+}
+
+// A picture stands where it was sent; until it is here its name stands for it.
+function pictured(message, file, acts) {
+  const box = el("figure", { class: "picture" }, el("figcaption", { dir: "auto" }, file.name));
+  const put = (url) => box.prepend(el("img", { src: url, alt: file.name, draggable: "false" }));
+  const there = attached.known(message, file);
+  if (there) put(there);
+  else acts.picture(message, file).then(put, () => box.classList.add("missing"));
+  return box;
+}
+
+function saved(message, file, acts) {
+  const size = new Intl.NumberFormat(language, { style: "unit", unit: "kilobyte" }).format(Math.max(1, Math.round(file.bytes / 1024)));
+  return el("p", { class: "file" },
+    el("button", { class: "act", type: "button", "data-act": `save ${file.id}`, onclick: () => acts.save(message, file) },
+      icon("save"), el("bdi", {}, file.name), el("small", {}, size)),
+    el("small", { class: "note" }, say("saved_stays")));
 }
 
 // Both clocks on every message (I10): when it leaves here, and at least until when the business keeps it.

@@ -21,6 +21,19 @@ export async function ask(device, method, path, value) {
   return request(method, path, body.length ? body : undefined, headers);
 }
 
+/** A file of a message, proved like any request. → Uint8Array. Throws Answer, also when it broke off at the message's end. */
+export async function bytes(device, path) {
+  const { nonce } = await plain("GET", "/inbox/nonce");
+  const proved = await proof.http(device, { nonce, method: "GET", path, body: new Uint8Array() });
+  const response = await reach(path, { method: "GET", headers: { "Ebb-Proof": proved }, signal: AbortSignal.timeout(120_000) });
+  if (!response.ok) throw new Answer(response.status, (await response.json().catch(() => null)) ?? {});
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch {
+    throw new Answer(0);
+  }
+}
+
 /** A request before there is a device: enrolment, recovery, nonces. */
 export function plain(method, path, value) {
   return request(method, path, value === undefined ? undefined : JSON.stringify(value), {});
@@ -28,17 +41,18 @@ export function plain(method, path, value) {
 
 async function request(method, path, body, headers) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let response;
-  try {
-    response = await fetch(path, {
-      method, body, cache: "no-store", credentials: "same-origin", redirect: "error",
-      headers: { Accept: "application/json", ...headers },
-      signal: AbortSignal.timeout(20_000),
-    });
-  } catch {
-    throw new Answer(0);
-  }
+  const response = await reach(path, {
+    method, body, headers: { Accept: "application/json", ...headers }, signal: AbortSignal.timeout(20_000),
+  });
   const parsed = await response.json().catch(() => null);
   if (!response.ok) throw new Answer(response.status, parsed ?? {});
   return parsed;
+}
+
+async function reach(path, options) {
+  try {
+    return await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", ...options });
+  } catch {
+    throw new Answer(0);
+  }
 }

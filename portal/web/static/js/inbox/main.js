@@ -9,6 +9,7 @@ import * as clock from "./clock.js";
 import * as composing from "./composer.js";
 import * as device_ from "./device.js";
 import * as empty from "./empty.js";
+import * as files from "./files.js";
 import * as http from "./http.js";
 import * as menu from "./menu.js";
 import * as outgoing from "./outbox.js";
@@ -103,6 +104,7 @@ export function start(device, { keep = true } = {}) {
 
   function render() {
     if (mode !== "live") return;
+    files.sweep();
     const nodes = view.render({ busy: acts.busy, drafts: out.drafts(), loaded });
     composer.show(loaded && Boolean(view.person()));
     seen.watch(nodes.filter((node) => acts.unread(node.dataset.id)));
@@ -130,6 +132,7 @@ export function start(device, { keep = true } = {}) {
     store.clear();
     out.clear();
     acts.clear();
+    files.clear();
     seen.empty();
     view.empty();
     composer.empty();

@@ -38,7 +38,7 @@ export default {
   yours_expired_on: "رسالتك، انتهت في {time}",
   extend: "أبقِها مدة أطول",
   extending: "جارٍ طلب مزيد من الوقت…",
-  attachments: "مع المرفقات: {names}",
+  saved_stays: "الملف المحفوظ يبقى على هذا الجهاز بعد اختفاء الرسالة.",
   answer_to: "رد على {what}",
   a_message: "رسالة سابقة",
   reply: "رد",

@@ -37,7 +37,7 @@ export default {
   yours_expired_on: "Ihre Nachricht, abgelaufen am {time}",
   extend: "Länger behalten",
   extending: "Bitte um mehr Zeit…",
-  attachments: "Mit Anhängen: {names}",
+  saved_stays: "Eine gespeicherte Datei bleibt auf diesem Gerät, auch wenn die Nachricht weg ist.",
   answer_to: "Antwort auf {what}",
   a_message: "eine frühere Nachricht",
 

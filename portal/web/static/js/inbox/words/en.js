@@ -38,7 +38,7 @@ export default {
   yours_expired_on: "Your message, expired on {time}",
   extend: "Keep it longer",
   extending: "Asking for more time…",
-  attachments: "With attachments: {names}",
+  saved_stays: "A saved file stays on this device after the message has gone.",
   answer_to: "Answer to {what}",
   a_message: "an earlier message",
 

@@ -37,7 +37,7 @@ export default {
   yours_expired_on: "Su mensaje, caducado el {time}",
   extend: "Conservar más tiempo",
   extending: "Pidiendo más tiempo…",
-  attachments: "Con adjuntos: {names}",
+  saved_stays: "Un archivo guardado se queda en este dispositivo aunque el mensaje ya no esté.",
   answer_to: "Respuesta a {what}",
   a_message: "un mensaje anterior",
 

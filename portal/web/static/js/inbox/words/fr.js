@@ -37,7 +37,7 @@ export default {
   yours_expired_on: "Votre message, expiré le {time}",
   extend: "Garder plus longtemps",
   extending: "Demande de temps…",
-  attachments: "Avec pièces jointes : {names}",
+  saved_stays: "Un fichier enregistré reste sur cet appareil après la disparition du message.",
   answer_to: "Réponse à {what}",
   a_message: "un message précédent",
 

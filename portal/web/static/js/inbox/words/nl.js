@@ -37,7 +37,7 @@ export default {
   yours_expired_on: "Uw bericht, verlopen op {time}",
   extend: "Langer houden",
   extending: "Meer tijd gevraagd…",
-  attachments: "Met bijlagen: {names}",
+  saved_stays: "Een opgeslagen bestand blijft op dit apparaat, ook als het bericht weg is.",
   answer_to: "Antwoord op {what}",
   a_message: "een eerder bericht",
 
