@@ -1,6 +1,7 @@
 """One planting of canaries for the two modules that search for them: while they live, and after their buckets' end."""
 
 import asyncio
+import io
 import os
 import secrets
 import subprocess
@@ -10,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
+from PIL import Image
 
 from portal.launch.postgres import binaries
 from portal.testing import thief
@@ -54,6 +57,9 @@ class Planted:
         found = self.installation.rows(
             f'SELECT b.message_id, m.customer_id, b.bucket, b.wrap, b.sealed FROM "{schema}".messaging_body b '
             f'JOIN "{schema}".messaging_message m ON m.id = b.message_id WHERE b.gone_at IS NOT NULL'
+        )
+        found += self.installation.rows(
+            f'SELECT id, id, bucket, wrap, entry FROM "{schema}".archive_blob WHERE bucket IS NOT NULL'
         )
         known = {row.wrap for row in self.rows}
         business = UUID(self.business.id)
@@ -105,10 +111,41 @@ def _send(p: Planted, customer: str) -> None:
         once = {"Idempotency-Key": p.word("idempotency")}
         assert api.post("messages", json={**words, "body": p.word("once")}, headers=once).status_code == 201
         assert api.post("messages", json={**words, "body": p.word("scheduled"), "send_at": soon}).status_code == 201
+        _attach(p, api, words)
+        _write_templates(p, api, words)
         recalled = api.post("messages", json={**words, "body": p.word("recalled")}).json()["id"]
         p.steal_rows()
         assert api.post(f"messages/{recalled}/recall").status_code == 200
         p.steal_rows()
+
+
+def _attach(p: Planted, api: httpx.Client, words: dict[str, object]) -> None:
+    """In a PDF, in what a camera wrote into a picture, in both names; and one that is refused."""
+    exif = Image.Exif()
+    exif[0x010E] = p.word("exif")
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(out, "JPEG", exif=exif)
+    pdf = b"%PDF-1.7\n" + p.word("pdf").encode() * 40_000 + b"\nstartxref\n0\n%%EOF\n"
+    given = [(p.word("filename") + ".pdf", pdf), (p.word("photo") + ".jpg", out.getvalue())]
+    made = [api.post("attachments", files={"file": one}) for one in given]
+    assert [one.status_code for one in made] == [201, 201], made[0].text
+    assert api.post("attachments", files={"file": (p.word("bad"), p.word("nofile").encode())}).status_code == 422
+    p.steal_rows()
+    files = [one.json()["id"] for one in made]
+    sent = api.post("messages", json={**words, "body": p.word("attached"), "gone_after": 60, "attachments": files})
+    assert sent.status_code == 201, sent.text
+    p.steal_rows()
+
+
+def _write_templates(p: Planted, api: httpx.Client, words: dict[str, object]) -> None:
+    text = f"{p.word('template')} {{{{value}}}} {{{{name}}}}"
+    asked = {"name": p.word("templatename"), "subject": p.word("templatesubject"), "body": text, "variables": ["value"]}
+    made = api.post("templates", json=asked)
+    assert made.status_code == 201, made.text
+    about = {"customer": words["customer"], "gone_after": LIFE, "template": made.json()["id"]}
+    assert api.post("messages", json={**about, "variables": {"value": p.word("value")}}).status_code == 201
+    assert api.post("messages", json={**about, "variables": {p.word("strangevariable"): 1}}).status_code == 422
+    assert api.post("templates", json={**asked, "body": f"{p.word('broken')} {{{{"}).status_code == 422
 
 
 def _stumble(p: Planted, customer: str) -> None:
@@ -148,5 +185,5 @@ def _scheduled(p: Planted) -> int:
 def wait_for_buckets(p: Planted) -> float:
     """Until every bucket of a stolen row is over and the clock had its moment. → the last bucket."""
     last = max(row.bucket for row in p.rows)
-    until(lambda: time.time() > last + 1, 90, "the last bucket did not end")
+    until(lambda: time.time() > last + 1, 150, "the last bucket did not end")
     return float(last)

@@ -2,6 +2,8 @@
 and every row there ever was (heap, WAL, dumps), opens nothing (I2). Beside `test_canary` and later in the alphabet, so that
 the minute of the bucket passes while other tests run."""
 
+import json
+from base64 import urlsafe_b64decode
 from uuid import UUID
 
 from portal.sealing import aead, errors, message, record, wheel
@@ -46,12 +48,20 @@ def test_after_its_bucket_nothing_on_disk_opens_it(planted, tmp_path):
     assert found == [], told
 
     # And the keys themselves, known to this test alone, stand nowhere: no file, no WAL, no dump, no slot.
-    finder = Finder(true_keys(rows, then, salts[0]), is_text=False)
+    finder = Finder(true_keys(rows, then, salts[0]) + keys_of_files(opened), is_text=False)
     look_everywhere(planted, finder, tmp_path)
     for image, file_id in images:
         for plain in thief.carve.find_plain(image, master, file_id):
             finder.look("opened slot", plain)
     assert dict(finder.found) == {}, f"{finder.bytes / 1e6:.0f} MB searched for {len(finder.names)} shapes of keys"
+
+
+def keys_of_files(opened: list[bytes | None]) -> list[bytes]:
+    """As they stood in the uploads that waited, and in the messages that have the files."""
+    held = [json.loads(one or b"{}") for one in opened]
+    entries = [one for one in held if "key" in one] + [file for one in held for file in one.get("attachments", [])]
+    assert len(entries) >= 4, "no file was planted"
+    return list({urlsafe_b64decode(one["key"]) for one in entries})
 
 
 def true_keys(rows: list[thief.Stolen], then: dict[int, bytes], salt: bytes) -> list[bytes]:

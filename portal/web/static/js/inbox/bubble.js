@@ -111,7 +111,7 @@ function saved(message, file, acts) {
   return el("p", { class: "file" },
     el("button", { class: "act", type: "button", "data-act": `save ${file.id}`, onclick: () => acts.save(message, file) },
       icon("save"), el("bdi", {}, file.name), el("small", {}, size)),
-    el("small", { class: "note" }, say("saved_stays")));
+    el("small", { class: "stays" }, say("saved_stays")));
 }
 
 // Both clocks on every message (I10): when it leaves here, and at least until when the business keeps it.
