@@ -107,6 +107,13 @@ def say(said: Sequence[Said], *, source: str, wording: str) -> None:
     bulk.insert("messaging_consent", CONSENT_COLUMNS, rows)
 
 
+def take_out(*, actor: Actor, count: int) -> None:
+    """Before a list of profiles leaves: who took it, and how many are in it."""
+    actor.require("customer.manage")
+    with unit.work() as u:
+        u.entry(unit.Draft("customers.exported", actor.label, codes={"count": count}))
+
+
 def draft(kind: str, actor: Actor, subjects: Iterable[UUID], codes: dict[str, str | int | bool]) -> unit.Draft:
     """A mass entry: count and hash of the subject ids in the leaf, the list (16 bytes each, sorted) as its sealed detail."""
     listed = sorted({one.bytes for one in subjects})

@@ -11,6 +11,7 @@ from portal.kernel.errors import Refusal
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 ZONES = frozenset(available_timezones())  # asked anew, it would read the disk each time
 LINE_LENGTH = 200
+WHOLE = phonenumbers.ValidationResult.IS_POSSIBLE  # what one can dial from anywhere; a local short form is not
 
 EMAIL = re.compile(
     r"^[^@\s,;<>\"\x00-\x1f\x7f\ud800-\udfff]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*$"
@@ -32,7 +33,7 @@ def phone(raw: str, country: str = "") -> str:
         number = phonenumbers.parse(raw, country or None)
     except phonenumbers.NumberParseException as error:
         raise bad_phone() from error
-    if not (country or raw.strip().startswith("+")) or not phonenumbers.is_possible_number(number):
+    if not (country or raw.strip().startswith("+")) or phonenumbers.is_possible_number_with_reason(number) != WHOLE:
         raise bad_phone()
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

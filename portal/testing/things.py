@@ -6,7 +6,7 @@ from archive.flows import asked, case, certificate, disposal, export, hold, keep
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.models import Bucket, Certificate
-from messaging.flows import attachment, audience, campaign, message, template
+from messaging.flows import attachment, audience, campaign, importing, message, template
 from messaging.models import Conversation
 from messaging.rules import wording
 from portal.accounts.flows import key
@@ -29,6 +29,8 @@ def one_of_each(cast: Cast, mark: str) -> Things:
     with cast.inside():
         message.receive(actor=cast.actor_of(phone, customer), now=clock.now(), customer_id=customer, text=f"{mark}in")
         talk = Conversation.objects.get(customer_id=customer)
+        raw = f"reference,name\n{mark}imported,{mark}imported\n".encode()
+        job = importing.upload(actor=cast.owner, now=clock.now(), name=f"{mark}file", raw=raw)
         named = audience.create(actor=cast.owner, now=clock.now(), name=f"{mark}audience", wanted={})
         made = key.create(actor=cast.owner, now=clock.now(), name=f"{mark}key", scopes=["message.view"])
         text = wording.Wording({"en": wording.Text("", f"{mark}template")})
@@ -39,7 +41,8 @@ def one_of_each(cast: Cast, mark: str) -> Things:
         drafted = campaign.create(actor=cast.author, now=clock.now(), wanted=wanted)
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
-        "key_id": made.id, "audience_id": named, "template_id": written, "file_id": file.id, "campaign_id": drafted.id,
+        "key_id": made.id, "audience_id": named, "import_id": job, "template_id": written, "file_id": file.id,
+        "campaign_id": drafted.id,
         "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}

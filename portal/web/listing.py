@@ -4,16 +4,17 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from portal.kernel.errors import Refusal
+from portal.web import streams
 
 SIZE = 50
 MOST_IN_CSV = 10_000
@@ -66,6 +67,25 @@ def as_csv(name: str, columns: Iterable[str], rows: Iterable[Mapping[str, Any]])
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def stream_csv(
+    request: HttpRequest, name: str, header: Iterable[str], slices: Iterator[Iterable[Iterable[Any]]]
+) -> StreamingHttpResponse:
+    """As `as_csv` for lists that are too long to be held: rows of cells, slice by slice."""
+
+    def parts() -> Iterator[bytes]:
+        yield _lines([list(header)])
+        for rows in slices:
+            yield _lines(rows)
+
+    return streams.download(request, parts(), name=f"{name}.csv", content_type="text/csv; charset=utf-8")
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode("utf-8", "replace")
 
 
 def _cell(value: Any) -> str:

@@ -1,13 +1,14 @@
-"""Customers: found, added, invited, erased."""
+"""One customer: added, looked at, changed, heard, invited, erased."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -15,34 +16,22 @@ from messaging.flows import consent, enrolment
 from messaging.flows import customer as flow
 from messaging.models import Customer
 from messaging.pages.console import shared, views
-from messaging.queries import customers, desk, devices, messages, policy, profiles
+from messaging.queries import consents, customers, desk, devices, messages, policy, profiles
+from messaging.rules import consent as consent_rules
+from messaging.rules import contact, tags
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
-from portal.web import listing as lists
 
 TRAIL = ("Customers", "customers")
-COLUMNS = ("id", "name", "reference", "contact", "language", "devices", "live_messages", "last_seen_at")
 LANGUAGES = (("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("fr", "Français"), ("nl", "Nederlands"))
+PURPOSES = (("marketing", "Marketing"), ("service", "Service"), ("all", "Everything"))
+CHANNELS = (
+    ("all", "every channel"), ("inbox", "the inbox"), ("email", "e-mail"), ("sms", "text message"), ("push", "push"),
+    ("post", "post"), ("phone", "phone"),
+)  # fmt: skip
+NEW_FIELDS = 2
 SHOWN = ("name", "reference", "email", "phone", "language", "time_zone")
-
-
-@guards.staff("customer.view")
-@require_safe
-def listing(request: HttpRequest) -> HttpResponseBase:
-    """As a page, as CSV (for who manages customers) and as JSON for the recipient picker."""
-    now = clock.now()
-    filters = lists.chosen(request, "q", "has")
-    rows = desk.with_devices(desk.find_customers(request.actor, filters["q"]), filters["has"])
-    if request.GET.get("format") == "csv":
-        request.actor.require("customer.manage")
-        return lists.as_csv("customers", COLUMNS, views.customers(list(rows.order_by("-id")[: lists.MOST_IN_CSV]), now))
-    page = lists.page(request, rows, lambda found: views.customers(found, now))
-    if request.GET.get("format") == "json":
-        picked = [{name: str(one[name]) for name in ("id", "name", "reference", "contact")} for one in page.results[:8]]
-        return JsonResponse({"results": picked})
-    can = shared.may(request, create="customer.manage")
-    return shared.draw(request, "customers", "customers", {"page": page, "filters": filters, "can": can})
 
 
 @guards.staff("customer.manage")
@@ -59,7 +48,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
 
 
 def _form(request: HttpRequest, values: dict[str, Any], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
-    context = {"values": values, "languages": LANGUAGES, "time_zones": sorted(available_timezones()), **extra}
+    context = {"values": values, "languages": LANGUAGES, "time_zones": sorted(contact.ZONES), **extra}
     trail = (TRAIL, ("Add", ""))
     return shared.draw(request, "customer_new", "customers", context, trail=trail, status=status)
 
@@ -72,7 +61,82 @@ def _details(values: dict[str, Any]) -> flow.Details:
         for purpose in ("service", "marketing")
         if values.get(f"consent_{purpose}")
     )
-    return flow.Details(**{**given, "language": given["language"] or "en"}, consent=agreed)
+    tagged = [one for one in values.get("tags", "").split(",") if one.strip()]
+    return flow.Details(**{**given, "language": given["language"] or "en"}, tags=tagged, consent=agreed)
+
+
+@guards.staff("customer.manage")
+@require_http_methods(["GET", "POST"])
+def edit(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
+    row = customers.get_customer_for(request.actor, customer_id)
+    if request.method == "GET":
+        return _edit_form(request, row, _values(row), {})
+    values = request.POST.dict()
+    try:
+        details = replace(_details(values), fields=_fields(values, profiles.open_(row.id, row.sealed_profile)))
+        flow.change(actor=request.actor, now=clock.now(), customer_id=customer_id, details=details)
+    except Refusal as refusal:
+        return _edit_form(request, row, values, shared.errors_of(refusal), status=422)
+    return shared.go("customer", customer_id)
+
+
+def _values(row: Customer) -> dict[str, Any]:
+    profile = profiles.open_(row.id, row.sealed_profile)
+    plain = {name: getattr(profile, name) for name in ("name", "reference", "email", "phone")}
+    own = {f"field-{n}": name for n, name in enumerate(profile.fields)}
+    own |= {f"value-{n}": _text(value) for n, value in enumerate(profile.fields.values())}
+    return {**plain, "language": row.language, "time_zone": row.time_zone, "tags": ", ".join(profile.tags), **own}
+
+
+def _text(value: object) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _fields(values: dict[str, Any], before: profiles.Profile) -> dict[str, object]:
+    """What the form says of the business's own fields: one that is empty or no longer named goes, one that was not touched keeps
+    its type."""
+    numbers = [n for n in range(tags.MOST + NEW_FIELDS) if values.get(f"field-{n}", "").strip()]
+    given = {values[f"field-{n}"].strip(): values.get(f"value-{n}", "").strip() for n in numbers}
+    kept: dict[str, object] = dict.fromkeys(before.fields)
+    for name, text in given.items():
+        old = before.fields.get(name)
+        kept[name] = old if old is not None and _text(old) == text else text or None
+    return kept
+
+
+def _edit_form(
+    request: HttpRequest, row: Customer, values: dict[str, Any], extra: dict[str, Any], status: int = 200
+) -> HttpResponseBase:
+    used = [n for n in range(tags.MOST + NEW_FIELDS) if f"field-{n}" in values]
+    rows = [
+        {"n": n, "name": values.get(f"field-{n}", ""), "value": values.get(f"value-{n}", "")}
+        for n in range(max(used, default=-1) + 1 + (0 if extra else NEW_FIELDS))
+    ]
+    context = {
+        "values": values, "rows": rows, "customer_id": row.id, "languages": _languages(str(values.get("language", ""))),
+        "time_zones": sorted(contact.ZONES), **extra,
+    }  # fmt: skip
+    trail = (TRAIL, ("Change", ""))
+    return shared.draw(request, "customer_edit", "customers", context, trail=trail, status=status)
+
+
+def _languages(current: str) -> tuple[tuple[str, str], ...]:
+    """Those of the inbox, and what the customer has if it is another."""
+    return LANGUAGES if not current or current in dict(LANGUAGES) else (*LANGUAGES, (current, current))
+
+
+@guards.staff("customer.manage")
+@require_POST
+def note_consent(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
+    """Something the customer said: a yes, or a no, which is obeyed at once."""
+    purpose, channel, source, wording = (
+        request.POST.get(name, "").strip() for name in ("purpose", "channel", "source", "wording")
+    )
+    said = consent.Given(purpose, channel, source, wording=wording, given=request.POST.get("given") == "yes")
+    done = "Noted." if said.given else "Noted. Nothing of it is sent any more, not even what is scheduled."
+    return shared.act(request, shared.go("customer", customer_id), done, lambda: consent.note(
+        actor=request.actor, now=clock.now(), customer_id=customer_id, given=[said]
+    ))  # fmt: skip
 
 
 @guards.staff("customer.view")
@@ -88,11 +152,15 @@ def _page(request: HttpRequest, row: Customer, issued: enrolment.Issued | None =
     context = {
         "customer": {
             "id": row.id, "name": profile.name, "reference": profile.reference, "email": profile.email,
-            "phone": profile.phone, "fields": profile.fields, "language": row.language, "time_zone": row.time_zone,
-            "created_at": row.created_at, "erased_at": None,
-            **shared.may(request, can_invite="customer.invite", can_erase="customer.manage", can_send="message.send"),
+            "phone": profile.phone, "fields": profile.fields, "tags": profile.tags,
+            "language": row.language, "time_zone": row.time_zone, "created_at": row.created_at, "erased_at": None,
+            **shared.may(
+                request, can_invite="customer.invite", can_erase="customer.manage", can_change="customer.manage",
+                can_send="message.send",
+            ),
         },
-        "consents": desk.consents_of(row.id),
+        "consents": [{"one": one, "words": _consent_words(one)} for one in desk.consents_of(row.id)],
+        "standing": _standing(row), "purposes": PURPOSES, "channels": CHANNELS,
         "devices": _devices(request, row.id, now),
         "enrolment": _enrolment(row, profile, now, issued),
         "page_messages": views.messages(request.actor, recent, now),
@@ -106,6 +174,18 @@ def _devices(request: HttpRequest, customer_id: UUID, now: datetime) -> list[dic
     if not request.actor.may("device.view"):
         return []
     return views.devices(list(devices.get_devices_for(request.actor, customer=customer_id)), now)
+
+
+def _consent_words(one: consents.Given) -> str:
+    return f"{dict(PURPOSES)[one.purpose]} by {dict(CHANNELS)[one.channel]}"
+
+
+def _standing(row: Customer) -> list[dict[str, Any]]:
+    """What may be sent now, by purpose: {"purpose", "why_not"}, "" where it may."""
+    return [
+        {"purpose": purpose, "why_not": consent_rules.why_not(purpose, row.agreed, row.refused)}
+        for purpose in ("service", "marketing")
+    ]
 
 
 def _enrolment(

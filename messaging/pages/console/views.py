@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString, mark_safe
 from messaging.models import Conversation, Customer, Device, Message
 from messaging.queries import desk, profiles
 from messaging.queries import devices as device_queries
-from messaging.rules import markdown, state
+from messaging.rules import consent, markdown, state
 from portal.accounts.queries import staff
 from portal.kernel.actors import Actor
 
@@ -58,9 +58,17 @@ def _customer(row: Customer, figures: desk.Figures) -> dict[str, Any]:
     profile = profiles.open_(row.id, row.sealed_profile)
     return {
         "id": row.id, "name": profile.name, "reference": profile.reference, "contact": profile.email or profile.phone,
+        "tags": profile.tags, "opted_out": _opted_out(row),
         "language": row.language, "devices": figures.devices.get(row.id, 0), "live_messages": figures.live.get(row.id, 0),
         "last_seen_at": figures.seen_at.get(row.id), "invited_at": figures.invited_at.get(row.id), "erased_at": None,
     }  # fmt: skip
+
+
+def _opted_out(row: Customer) -> str:
+    """What the customer does not want, in a word."""
+    if consent.why_not("service", row.agreed, row.refused) == consent.OPTED_OUT:
+        return "Wants no messages"
+    return "Opted out" if row.refused else ""
 
 
 def devices(rows: list[Device], now: datetime) -> list[dict[str, Any]]:

@@ -167,6 +167,8 @@ def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
         paths |= _archive_paths(page, acme, desk, role)
     if "customer.manage" in roles.MATRIX[role]:
         paths["new customer"] = "/console/customers/new"
+        paths |= {name: f"/console/customers/{name}" for name in ("audiences/", "audiences/new", "imports/")}
+        paths["change a customer"] = f"{paths['customers, one']}edit"
     if role == "owner":
         paths |= {f"settings, {tab}": f"/console/settings/?tab={tab}" for tab in ("staff", "roles", "lifetimes")}
         paths["components"] = "/console/_styles/"

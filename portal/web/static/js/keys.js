@@ -76,12 +76,11 @@ if (toggle) {
 }
 for (const button of document.querySelectorAll("[data-keys-open]")) button.addEventListener("click", acts["?"]);
 
-/* What is selected, in words, and what can be done with it. */
+/* How many are selected; what can be done with them stands beside it, also for everyone in the list. */
 const bulk = document.querySelector("[data-bulk]");
 if (bulk && list) {
   list.addEventListener("change", () => {
     const count = list.querySelectorAll("input[type=checkbox]:checked").length;
-    bulk.hidden = !count;
     bulk.querySelector("[data-bulk-count]").textContent = String(count);
   });
 }
