@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from archive.export import check, container, main, ship, table
+from archive.export import check, claims, container, main, ship, table
 from archive.export.signed import NotVerified
 from archive.export.tests.cases import Log, verify
 from archive.ledger import entry, note, proof
@@ -88,6 +88,14 @@ def test_a_leaf_that_no_longer_fits_is_named_and_stands_as_its_hash(log: Log) ->
     hurt = Log(log.key, log.leaves, dict(log.kept), {10: "altered"}, {10})
     assert verify(hurt.draw(), log.vkey).manifest["counts"]["missing"] == {"altered": 1}
     assert "every entry" in refused(Log(log.key, log.leaves, dict(log.kept), {}, {9}).draw(), log.vkey)
+
+
+def test_an_unknown_version_is_told_though_its_key_signed_it(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(claims, "FORMAT", "ebb-export@v2")
+        drawn = log.draw()
+        assert verify(drawn, log.vkey).has_outside_key, "whole, by a verifier of its own release"
+    assert "of a version that this verifier does not know" in refused(drawn, log.vkey)
 
 
 def test_the_key_of_another_log_is_told(log: Log) -> None:
