@@ -12,8 +12,8 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import attachment, body, lookout, notice, recipient, snapshot, terms, written
-from messaging.models import Body, Conversation, Message
+from messaging.flows import attachment, body, conversation, lookout, notice, recipient, snapshot, terms, written
+from messaging.models import Body, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
 from portal.kernel import bulk, clock, ids, unit
@@ -162,7 +162,7 @@ def receive(
         found = customers.get_recipients([customer_id]).get(customer_id)
         if found is None:
             raise not_found("customer")
-        talk = _open_conversation(customer_id, now)
+        talk = conversation.open_for(customer_id=customer_id, now=now)
         message_id = ids.uuid7()
         keep = rules.retention_for(category="", kind="message.received", at=now)
         row = _received_row(message_id, found.id, talk.id, actor.label, in_reply_to, now, keep)
@@ -317,7 +317,9 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
     drafts = record.keep(u, [shot for _, shot in snapshots])
     for (answer, _), draft in zip(snapshots, drafts, strict=True):
         answer.draft = draft
-    _answer_conversations(ready)
+    for one in ready:
+        if one.asked.in_reply_to:
+            conversation.answered(now=now, customer_id=one.to.id, upto=one.asked.in_reply_to)
     push.arrived(u, [(shot.message_id, shot.customer_id) for _, shot in snapshots])
 
 
@@ -345,24 +347,6 @@ def _received_row(
         message_id, customer_id, talk, "in", author, "", reply, "text", False, None, None, False, now, None, now, None,
         None, "", "", keep.until, keep.rule,
     )  # fmt: skip
-
-
-def _answer_conversations(ready: list[_Ready]) -> None:
-    answered = [one.to.id for one in ready if one.asked.in_reply_to]
-    if answered:
-        Conversation.objects.filter(customer_id__in=answered, state="open").update(waiting_since=None)
-
-
-def _open_conversation(customer_id: UUID, now: datetime) -> Conversation:
-    """Locked until the commit: words must not arrive in a conversation that is being closed, where nobody looks any more."""
-    talk, _ = Conversation.objects.get_or_create(
-        customer_id=customer_id, state="open", defaults={"opened_at": now, "last_at": now}
-    )
-    if Conversation.objects.select_for_update().filter(id=talk.id, state="open").first() is None:
-        return _open_conversation(customer_id, now)
-    Conversation.objects.filter(id=talk.id).update(last_at=now)
-    Conversation.objects.filter(id=talk.id, waiting_since__isnull=True).update(waiting_since=now)
-    return talk
 
 
 def _locked(message_id: UUID) -> Message:

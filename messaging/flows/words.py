@@ -2,12 +2,13 @@
 
 After its end nobody reads here: only the archive has it (I1, checked against the clock at the moment of reading)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from archive.flows import viewing
-from messaging.flows import body, message
+from messaging.flows import body, conversation, message
 from messaging.models import Body, Conversation, Message
 from messaging.queries import conversations
 from messaging.rules import files, state
@@ -37,6 +38,7 @@ def read(*, actor: Actor, now: datetime, message_id: UUID) -> Said:
         said = _open([row])[0]
         if said.body is not None and not _is_own(actor, row):
             u.entry(message.draft_of("live.read", actor, row))
+        _note_seen(u, now, [said])
     return said
 
 
@@ -51,6 +53,7 @@ def read_conversation(*, actor: Actor, now: datetime, conversation_id: UUID) -> 
         foreign = [row for row in open_to_all if said[row.id].body is not None and not _is_own(actor, row)]
         if foreign and talk.assignee_id != actor.id:
             u.entry(_read_draft(actor, talk, len(foreign)))
+        _note_seen(u, now, said.values())
     return [said.get(row.id, Said(row, None, None)) for row in rows]
 
 
@@ -92,6 +95,17 @@ def _said(row: Message, content: body.Content | None) -> Said:
     if content is None:
         return Said(row, None, None)
     return Said(row, str(content["subject"]), str(content["body"]), tuple(files.shown(content.get("attachments"))))
+
+
+def _note_seen(u: unit.Unit, now: datetime, opened: Iterable[Said]) -> None:
+    """A customer's words that somebody of the business has now had before them for the first time."""
+    fresh: dict[UUID, list[UUID]] = {}
+    for one in opened:
+        row = one.message
+        if one.body is not None and row.direction == "in" and row.read_at is None and row.conversation_id:
+            fresh.setdefault(row.conversation_id, []).append(row.id)
+    for conversation_id, message_ids in fresh.items():
+        conversation.see(u, now=now, conversation_id=conversation_id, message_ids=message_ids)
 
 
 def _read_draft(actor: Actor, talk: Conversation, count: int) -> unit.Draft:

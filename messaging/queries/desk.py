@@ -110,13 +110,11 @@ def ending_next(actor: Actor, now: datetime, limit: int = 6) -> list[Message]:
 
 def waiting(actor: Actor, limit: int = 6) -> list[Conversation]:
     actor.require("conversation.view")
-    return list(
-        Conversation.objects.filter(state="open", waiting_since__isnull=False).order_by("waiting_since")[:limit]
-    )
+    return list(Conversation.objects.filter(waiting_since__isnull=False).order_by("waiting_since")[:limit])
 
 
 def count_waiting() -> int:
-    return Conversation.objects.filter(state="open", waiting_since__isnull=False).count()
+    return Conversation.objects.filter(waiting_since__isnull=False).count()
 
 
 def count_devices_attention() -> int:
@@ -138,7 +136,7 @@ def conversation_totals(actor: Actor) -> dict[str, int]:
     actor.require("conversation.view")
     rows = Conversation.objects.all()
     return {
-        "waiting": rows.filter(state="open", waiting_since__isnull=False).count(),
+        "waiting": rows.filter(waiting_since__isnull=False).count(),
         "open": rows.filter(state="open").count(),
         "closed": rows.filter(state="closed").count(),
     }
@@ -147,11 +145,19 @@ def conversation_totals(actor: Actor) -> dict[str, int]:
 def conversations_in(actor: Actor, *, tab: str, assignee: str, q: str) -> QuerySet[Conversation]:
     """`tab` is waiting, open or closed; `assignee` an id, "none" or ""."""
     actor.require("conversation.view")
-    rows = Conversation.objects.filter(state="closed" if tab == "closed" else "open")
-    rows = rows.filter(waiting_since__isnull=False) if tab == "waiting" else rows
+    rows = Conversation.objects.filter(waiting_since__isnull=False)  # closed before somebody read the last of it, too
+    rows = rows if tab == "waiting" else Conversation.objects.filter(state="closed" if tab == "closed" else "open")
     if assignee:
         rows = rows.filter(assignee_id=None if assignee == "none" else ids.parse_uuid(assignee))
     return rows.filter(customer_id__in=find_customers(actor, q).values("id")) if q else rows
+
+
+def count_unread(conversation_ids: list[UUID]) -> dict[UUID, int]:
+    """How many of the customer's words nobody has opened yet, by conversation."""
+    rows = Message.objects.filter(
+        conversation_id__in=conversation_ids, direction="in", read_at__isnull=True, ended_at__isnull=True
+    )
+    return dict(rows.values_list("conversation_id").annotate(Count("id")))
 
 
 def open_enrolment(customer_id: UUID, now: datetime) -> Enrolment | None:
@@ -207,6 +213,8 @@ def _label(row: Message, own: dict[UUID, str], now: datetime) -> str:
 
 
 def last_from_customer(conversation_id: UUID) -> UUID | None:
-    """What an answer answers."""
-    rows = Message.objects.filter(conversation_id=conversation_id, direction="in").order_by("-id")
+    """What an answer answers: the newest that somebody has read, not what came while the answer was written."""
+    rows = Message.objects.filter(conversation_id=conversation_id, direction="in", read_at__isnull=False).order_by(
+        "-id"
+    )
     return rows.values_list("id", flat=True).first()

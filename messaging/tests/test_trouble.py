@@ -10,7 +10,7 @@ from django.db import OperationalError, connections
 
 from archive.models import Entry
 from messaging import clock as loops
-from messaging.flows import conversation, customer, enrolment, expiry, lane, lookout, message, schedule
+from messaging.flows import conversation, customer, enrolment, expiry, lane, lookout, message, schedule, words
 from messaging.models import Body, Conversation, Customer, Enrolment, Message
 from messaging.pages import proved
 from messaging.queries import conversations, messages
@@ -113,6 +113,7 @@ def test_words_that_cross_a_close_stand_in_an_open_conversation(fresh, monkeypat
     written(it, phone, pk)
     with it.inside():
         talk = Conversation.objects.get(customer_id=pk)
+        words.read_conversation(actor=it.author, now=clock.now(), conversation_id=talk.id)
     found = Conversation.objects.get_or_create
     closed = []
 

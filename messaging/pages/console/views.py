@@ -100,19 +100,22 @@ def is_online(row: Device, now: datetime) -> bool:
 def conversations(rows: list[Conversation]) -> list[dict[str, Any]]:
     names = desk.names_of(row.customer_id for row in rows)
     people = staff.get_names(f"staff:{row.assignee_id}" for row in rows if row.assignee_id)
-    return [_conversation(row, names, people) for row in rows]
+    unread = desk.count_unread([row.id for row in rows])
+    return [_conversation(row, names, people, unread) for row in rows]
 
 
-def _conversation(row: Conversation, names: dict[Any, str], people: dict[str, str]) -> dict[str, Any]:
+def _conversation(
+    row: Conversation, names: dict[Any, str], people: dict[str, str], unread: dict[Any, int]
+) -> dict[str, Any]:
     return {
         "id": row.id, "customer_id": row.customer_id, "customer_name": names.get(row.customer_id, "Erased customer"),
         "subject": "Written by the customer", "state": conversation_state(row), "waiting_since": row.waiting_since,
         "last_at": row.last_at, "assignee_id": row.assignee_id,
-        "assignee_name": people.get(f"staff:{row.assignee_id}", ""), "unread": 0, "closed_at": row.closed_at,
+        "assignee_name": people.get(f"staff:{row.assignee_id}", ""), "unread": unread.get(row.id, 0), "closed_at": row.closed_at,
     }  # fmt: skip
 
 
 def conversation_state(row: Conversation) -> str:
-    if row.state == Conversation.State.CLOSED:
-        return "closed"
-    return "waiting" if row.waiting_since else "open"
+    if row.waiting_since:
+        return "waiting"
+    return "closed" if row.state == Conversation.State.CLOSED else "open"

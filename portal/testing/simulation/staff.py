@@ -6,7 +6,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -134,12 +134,13 @@ def read_as_staff(sim: Sim, side: Side, a: int, b: int) -> Act | None:
         or who.may("message.read_live" if told.direction == OUT else "conversation.view")
         or who.may("message.read_live")
     )
-    act = Act(lambda: words.read(actor=who, now=now, message_id=told.id), may=may, reads=True)
+    act = Act(lambda: words.read(actor=who, now=now, message_id=told.id), may=may, again=True)
 
     def then(said: words.Said) -> None:
         judge(sim, told, said.body)
-        if said.body is not None and not own:
-            act.entry = "live.read"
+        if said.body is not None:
+            _seen(side, told, now)
+            act.entry = "" if own else "live.read"
 
     act.then = then
     return act
@@ -150,7 +151,7 @@ def read_conversation(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     if talk is None:
         return None
     who = side.cast.owner if b % 2 else side.cast.author
-    act = Act(lambda: words.read_conversation(actor=who, now=now, conversation_id=talk.id), reads=True)
+    act = Act(lambda: words.read_conversation(actor=who, now=now, conversation_id=talk.id), again=True)
 
     def then(found: list[words.Said]) -> None:
         foreign = 0
@@ -160,6 +161,8 @@ def read_conversation(sim: Sim, side: Side, a: int, b: int) -> Act | None:
             allowed = own or told.direction == IN or who.may("message.read_live")
             judge(sim, told, said.body) if allowed else must(said.body is None, "I9", "an author read a colleague's")
             foreign += said.body is not None and not own
+            if said.body is not None:
+                _seen(side, told, now)
         if foreign and talk.assignee != who.id:
             act.entry = "live.read"
 
@@ -171,15 +174,15 @@ def close(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     now, talk = sim.now(), pick([one for one in side.model.talks if one.is_open], a)
     if talk is None:
         return None
-    said = [one for one in side.model.told.values() if one.talk == talk.id and one.ended_at is None and not one.gone_at]
+    said = [
+        one for one in side.model.told.values()
+        if one.talk == talk.id and one.ended_at is None and not one.gone_at and one.read_at
+    ]  # fmt: skip
 
     def then(_: object) -> None:
         talk.is_open = False
         for told in said:
-            told.gets_end(now + WORDS_LIVE)
-            if told.has_body:
-                told.moves_to(now, now + WORDS_LIVE)
-            side.touch(told)
+            _words_end(side, told, now)
 
     return Act(
         lambda: conversation.close(actor=side.cast.author, now=now, conversation_id=talk.id),
@@ -187,6 +190,23 @@ def close(sim: Sim, side: Side, a: int, b: int) -> Act | None:
         may=all(now.timestamp() < one.bucket for one in said if one.has_body),
         entry="conversation.closed",
     )
+
+
+def _seen(side: Side, told: Told, now: datetime) -> None:
+    """A customer's words that somebody opened: in a conversation that was closed over them they get their end now."""
+    if told.direction != IN or told.read_at is not None:
+        return
+    told.read_at = now
+    if not next(one for one in side.model.talks if one.id == told.talk).is_open:
+        _words_end(side, told, now)
+    side.touch(told)
+
+
+def _words_end(side: Side, told: Told, now: datetime) -> None:
+    told.gets_end(now + WORDS_LIVE)
+    if told.has_body:
+        told.moves_to(now, now + WORDS_LIVE)
+    side.touch(told)
 
 
 def assign(sim: Sim, side: Side, a: int, b: int) -> Act | None:

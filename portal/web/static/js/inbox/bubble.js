@@ -121,7 +121,7 @@ function times(message, now, theirs) {
   return el("footer", { class: "times" },
     el("p", { class: "now" },
       el("time", { datetime: message.sent_at, title: exact(message.sent_at) }, time(message.sent_at)),
-      !theirs && el("span", {}, say("received")),
+      !theirs && el("span", {}, say(message.state === "read" ? "seen" : "received")),
       message.gone_at && el("span", { class: "left", "aria-live": "off" }, ring(message, theirs))),
     el("p", { class: "clocks-line" }, `${here} · ${kept}`));
 }

@@ -47,6 +47,7 @@ export default {
   sending: "جارٍ الإرسال…",
   waiting: "تُرسل عند عودة الاتصال",
   received: "وصلت إلى {business}",
+  seen: "قرأتها {business}",
   unsure: "غير مؤكد. ربما لم تصل.",
   retry: "إرسال مرة أخرى",
   discard: "تجاهل",

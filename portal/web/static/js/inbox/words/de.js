@@ -47,6 +47,7 @@ export default {
   sending: "Wird gesendet…",
   waiting: "Wird gesendet, sobald die Verbindung zurück ist.",
   received: "Bei {business} angekommen",
+  seen: "Von {business} gelesen",
   unsure: "Nicht bestätigt. Vielleicht ist sie nicht angekommen.",
   retry: "Noch einmal senden",
   discard: "Verwerfen",

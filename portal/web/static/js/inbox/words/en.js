@@ -48,6 +48,7 @@ export default {
   sending: "Sending…",
   waiting: "It goes out when the connection is back.",
   received: "Received by {business}",
+  seen: "Read by {business}",
   unsure: "Not confirmed. It may not have arrived.",
   retry: "Send again",
   discard: "Discard",

@@ -47,6 +47,7 @@ export default {
   sending: "Enviando…",
   waiting: "Se enviará cuando vuelva la conexión.",
   received: "Recibido por {business}",
+  seen: "Leído por {business}",
   unsure: "Sin confirmar. Quizá no haya llegado.",
   retry: "Enviar otra vez",
   discard: "Descartar",

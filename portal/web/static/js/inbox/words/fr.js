@@ -47,6 +47,7 @@ export default {
   sending: "Envoi…",
   waiting: "Partira dès que la connexion sera rétablie.",
   received: "Reçu par {business}",
+  seen: "Lu par {business}",
   unsure: "Non confirmé. Il n’est peut-être pas arrivé.",
   retry: "Renvoyer",
   discard: "Supprimer",

@@ -47,6 +47,7 @@ export default {
   sending: "Wordt verstuurd…",
   waiting: "Wordt verstuurd zodra de verbinding terug is.",
   received: "Ontvangen door {business}",
+  seen: "Gelezen door {business}",
   unsure: "Niet bevestigd. Misschien is het niet aangekomen.",
   retry: "Opnieuw versturen",
   discard: "Weggooien",
