@@ -173,7 +173,7 @@ def _read_back(p: Planted, customer: str) -> None:
         assert shown["consent"][0]["wording"] == p.word("wording") * 3, "a canary that never arrived proves nothing"
         talk = api.get("conversations").json()["results"][0]["id"]
         assert p.word("reply") in api.get(f"conversations/{talk}").text
-    until(lambda: _scheduled(p) == 0, 10, "scheduled words were not sent")
+    until(lambda: _scheduled(p) == 0, 30, "scheduled words were not sent")
 
 
 def _scheduled(p: Planted) -> int:
