@@ -91,7 +91,7 @@ def describe(target_id: UUID, codes: acts.Codes) -> str:
 
 
 def register() -> None:
-    act = approval.Act("message.send", "Send a campaign", carry_out, describe, let_go=let_go)
+    act = approval.Act("message.send", "Send a campaign", carry_out, describe, "console:campaign", let_go)
     approval.register(SEND, act)
 
 
