@@ -15,17 +15,21 @@ from archive.ledger import entry
 from messaging import push
 from messaging.flows import message
 from messaging.models import Body, Message
+from messaging.queries import policy
 from messaging.rules import state
 from portal.kernel import unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import not_found
 
-# A device counts for the customers it serves and only while the message lives; whoever came first decided the outcome.
+# A device counts for the customers it serves and only while the message lives; whoever came first decided the outcome. What a
+# device has may still be unread before its end: the clock looks at it again then (`telling.remind_at`; no interval, no look).
 _DELIVER = """
     UPDATE messaging_message AS m
-       SET delivered_at = a.at, outcome = 'delivered', outcome_at = a.at, notify_at = NULL
+       SET delivered_at = a.at, outcome = 'delivered', outcome_at = a.at,
+           notify_at = CASE WHEN m.gone_at - m.sent_at >= 2 * r.before AND m.gone_at - r.before > a.at
+                            THEN m.gone_at - r.before END
       FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS a (message, device, at),
-           messaging_devicecustomer AS s, messaging_device AS d
+           (SELECT %s::interval AS before) AS r, messaging_devicecustomer AS s, messaging_device AS d
      WHERE m.id = a.message AND m.direction = 'out' AND m.outcome = ''
        AND m.sent_at IS NOT NULL AND m.ended_at IS NULL AND m.gone_at > a.at
        AND s.device_id = a.device AND s.customer_id = m.customer_id AND (s.until IS NULL OR s.until > a.at)
@@ -88,7 +92,8 @@ def extend(*, actor: Actor, now: datetime, message_id: UUID) -> None:
 
 
 def _deliver(acks: list[Ack]) -> list[UUID]:
-    rows = ([ack.message_id for ack in acks], [ack.device_id for ack in acks], [ack.at for ack in acks])
+    before = policy.get_policy().notices.remind_before
+    rows = ([ack.message_id for ack in acks], [ack.device_id for ack in acks], [ack.at for ack in acks], before)
     with connection.cursor() as cursor:
         cursor.execute(_DELIVER, rows)
         return [row[0] for row in cursor.fetchall()]

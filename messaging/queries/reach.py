@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
 
 from messaging.models import Channel
 from messaging.queries import policy, profiles
-from messaging.rules import consent, telling
+from messaging.rules import consent, schedule, telling
 
 SERVICE = "service"  # a message without a category, a link that was asked for, news of a device
 
@@ -70,16 +70,6 @@ def is_set_up(way: str) -> bool:
     return Channel.objects.filter(kind=way, is_on=True).exclude(sender="").exists()
 
 
-def zone_of(name: str) -> ZoneInfo:
-    """The customer's zone, else the business's; a name that nobody knows any more counts as none."""
-    for one in (name, policy.get_policy().time_zone):
-        try:
-            return ZoneInfo(one)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-    return ZoneInfo("UTC")
-
-
 def _reach(
     customer_id: UUID, subject_id: UUID, sealed: bytes, language: str, zone: str, own: str, agreed: list[str],
     refused: list[str], has_device: bool,
@@ -87,4 +77,14 @@ def _reach(
     profile = profiles.open_(customer_id, sealed)
     found = {telling.EMAIL: profile.email, telling.SMS: profile.phone}
     addresses = {way: to for way, to in found.items() if to}
-    return Reach(customer_id, subject_id, language, zone_of(zone), own, agreed, refused, addresses, has_device)
+    return Reach(
+        customer_id,
+        subject_id,
+        language,
+        schedule.zone_or(zone, policy.get_policy().time_zone),
+        own,
+        agreed,
+        refused,
+        addresses,
+        has_device,
+    )

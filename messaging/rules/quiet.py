@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from messaging.rules import schedule
 from portal.kernel.errors import Refusal
 
 DAY = 24 * 60
@@ -40,7 +41,7 @@ def opens_at(at: datetime, quiet: Quiet, zone: ZoneInfo) -> datetime:
         return at
     assert quiet.since is not None
     assert quiet.until is not None
-    wall = _wall(at, zone)
+    wall = schedule.wall_of(at, zone)
     is_tomorrow = quiet.until <= quiet.since <= _minute(wall)
     end = _at(wall + timedelta(days=is_tomorrow), quiet.until)
     return next((found for found in _instants(end, zone) if found > at), at)
@@ -52,7 +53,7 @@ def last_before(at: datetime, quiet: Quiet, zone: ZoneInfo) -> datetime:
         return at
     assert quiet.since is not None
     assert quiet.until is not None
-    wall = _wall(at, zone)
+    wall = schedule.wall_of(at, zone)
     was_yesterday = _minute(wall) < quiet.until <= quiet.since
     begin = _at(wall - timedelta(days=was_yesterday), quiet.since)
     found = [one for one in _instants(begin, zone) if one <= at]
@@ -62,14 +63,10 @@ def last_before(at: datetime, quiet: Quiet, zone: ZoneInfo) -> datetime:
 def _is_quiet(at: datetime, quiet: Quiet, zone: ZoneInfo) -> bool:
     if quiet.since is None or quiet.until is None:
         return False
-    minute = _minute(_wall(at, zone))
+    minute = _minute(schedule.wall_of(at, zone))
     if quiet.since < quiet.until:
         return quiet.since <= minute < quiet.until
     return minute >= quiet.since or minute < quiet.until
-
-
-def _wall(at: datetime, zone: ZoneInfo) -> datetime:
-    return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def _minute(wall: datetime) -> int:
@@ -81,13 +78,6 @@ def _at(day: datetime, minute: int) -> datetime:
 
 
 def _instants(wall: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Each instant at which clocks there show `wall`: two where they go back over it; where they jump over it, the first
-    instant after the jump."""
-    found = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    if _wall(found[0], zone) == wall:
-        return sorted(set(found))
-    low, high = sorted(found)
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) // 2
-        low, high = (middle, high) if _wall(middle, zone) < wall else (low, middle)
-    return [high.replace(microsecond=0)]
+    """Each instant at which clocks there show `wall`: two where they go back over it."""
+    first = schedule.instant(wall, zone)
+    return [first, wall.replace(tzinfo=zone, fold=1).astimezone(UTC)] if schedule.is_twice(wall, zone) else [first]
