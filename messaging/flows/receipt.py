@@ -7,6 +7,7 @@ the ids.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -93,7 +94,12 @@ def extend(*, actor: Actor, now: datetime, message_id: UUID) -> None:
 
 def _deliver(acks: list[Ack]) -> list[UUID]:
     before = policy.get_policy().notices.remind_before
-    rows = ([ack.message_id for ack in acks], [ack.device_id for ack in acks], [ack.at for ack in acks], before)
+    rows: list[Any] = [
+        [ack.message_id for ack in acks],
+        [ack.device_id for ack in acks],
+        [ack.at for ack in acks],
+        before,
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_DELIVER, rows)
         return [row[0] for row in cursor.fetchall()]
