@@ -103,6 +103,17 @@ def withdraw(*, actor: Actor, now: datetime, approval_id: UUID) -> Decided:
         return _settle(row, State.WITHDRAWN, actor, now)
 
 
+def moot(*, actor: Actor, now: datetime, kind: str, target: UUID) -> None:
+    """What was asked for cannot be any more, because the target itself was called off. Call it before the target is locked: who
+    approves locks the request first, too. In the caller's unit."""
+    waiting = approvals.get_waiting_id(kind, target)
+    with unit.work() as u:
+        row = Approval.objects.select_for_update().filter(id=waiting).first()
+        if row is not None and row.state in Approval.WAITING:
+            u.entry(_draft("approval.withdrawn", actor, row))
+            _settle(row, State.WITHDRAWN, actor, now)
+
+
 def sweep(*, now: datetime) -> int:
     """What ran out, and what has cooled off. For the clock; each in its own transaction, so that none stops another."""
     due = Approval.objects.filter(state=State.OPEN, expires_at__lte=now) | Approval.objects.filter(

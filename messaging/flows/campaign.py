@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
+from archive.flows import approval
 from messaging.flows import body, campaigntext, recipient, run
 from messaging.models import Audience, Campaign, Run, RunChunk, RunRecipient
 from messaging.queries import campaigns, policy, templates
@@ -150,6 +151,7 @@ def cancel(*, actor: Actor, now: datetime, campaign_id: UUID) -> None:
     """Nothing more is sent, for good; what was sent stays sent. A draft is thrown away."""
     actor.require("message.send")
     with unit.work() as u:
+        approval.moot(actor=actor, now=now, kind=rules.SEND, target=campaign_id)
         row = locked(campaign_id)
         rules.check("cancel", row.state)
         active = list(Run.objects.select_for_update().filter(campaign=row).active().order_by("id"))

@@ -21,8 +21,6 @@ from portal.kernel import unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 
-SEND = "campaign.send"
-
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -92,7 +90,7 @@ def describe(target_id: UUID, codes: acts.Codes) -> str:
 
 def register() -> None:
     act = approval.Act("message.send", "Send a campaign", carry_out, describe, "console:campaign", let_go)
-    approval.register(SEND, act)
+    approval.register(rules.SEND, act)
 
 
 def _needs_second(recipients: int) -> bool:
@@ -105,7 +103,7 @@ def _ask(actor: Actor, now: datetime, row: Campaign, verb: str, recipients: int,
     row.save(update_fields=["state"])
     codes: dict[str, str | int | bool] = {"revision": row.revision, "verb": verb, "recipients": recipients}
     words = reason or f"To {recipients:,} customers."
-    asked = approval.ask(actor=actor, now=now, kind=SEND, target=row.id, codes=codes, reason=words)
+    asked = approval.ask(actor=actor, now=now, kind=rules.SEND, target=row.id, codes=codes, reason=words)
     return Started(row.state, approval=asked.id)
 
 

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from portal.kernel.errors import Kind, Refusal
 
+SEND = "campaign.send"  # the act that a second person agrees to
+
 
 class State(StrEnum):
     """Of a campaign."""
