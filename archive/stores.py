@@ -215,6 +215,7 @@ BARE = {
     "archive/rules/acts.py": "which acts need a second person, by code",
     "archive/flows/ledger.py": "the parsed forms of entry kinds",
     "archive/flows/listing.py": "who looked at which list lately, as ids",
+    "archive/rules/campaigns.py": "who knows which runs a campaign has",
     "archive/rules/events.py": "who knows which event, by its name",
     "archive/queries/rules.py": "the retention rules of each business, for three seconds",
 }

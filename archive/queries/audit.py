@@ -41,7 +41,7 @@ def list_for(actor: Actor, asked: Filter, *, limit: int, cursor: int | None = No
         rows = rows.filter(index__lt=entries.index_at(asked.before))
     if asked.customer:
         rows = rows.filter(customer_id=asked.customer)
-    found = [entries.header(row) for row in rows.order_by("-index").values_list(*entries.FIELDS)[: limit + 1]]
+    found = entries.headers(list(rows.order_by("-index").values_list(*entries.FIELDS)[: limit + 1]))
     return entries.Page(found[:limit], found[limit].index if len(found) > limit else None)
 
 

@@ -1,6 +1,7 @@
 """Listing the ledger. Keyset by index: entries are dense and ordered in time, so a range of time is a range of indexes."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from django.db.models import QuerySet
 
 from archive.models import Entry
 from archive.queries import tree
+from archive.rules import campaigns
 from portal.kernel import clock, errors
 from portal.kernel.actors import Actor
 
@@ -33,7 +35,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """An entry as lists show it. `leaf` is the exact bytes; `campaign` the run that sent it."""
+    """An entry as lists show it. `leaf` is the exact bytes; `campaign` the one it is about, whose run the leaf names."""
 
     index: int
     kind: str
@@ -70,7 +72,7 @@ def list_for(
     if cursor is not None:
         rows = rows.filter(index__lte=cursor) if newest_first else rows.filter(index__gte=cursor)
     rows = rows.order_by("-index" if newest_first else "index")
-    found = [header(row) for row in rows.values_list(*FIELDS)[: limit + 1]]
+    found = headers(list(rows.values_list(*FIELDS)[: limit + 1]))
     return Page(found[:limit], found[limit].index if len(found) > limit else None)
 
 
@@ -80,7 +82,7 @@ def get_entry_for(actor: Actor, index: int) -> Header:
     row = Entry.objects.filter(index=index).values_list(*FIELDS).first()
     if row is None:
         raise errors.not_found("entry")
-    return header(row)
+    return headers([row])[0]
 
 
 def index_at(moment: datetime) -> int:
@@ -104,13 +106,21 @@ def _narrow(rows: "QuerySet[Entry]", asked: Filter) -> "QuerySet[Entry]":
         rows = rows.filter(index__lte=asked.end)
     if asked.before:
         rows = rows.filter(index__lt=index_at(asked.before))
-    same = {"customer_id": asked.customer, "run_id": asked.campaign, "message_id": asked.message}
+    if asked.campaign is not None:
+        rows = rows.filter(run_id__in=campaigns.runs_of([asked.campaign]))
+    same = {"customer_id": asked.customer, "message_id": asked.message}
     rows = rows.filter(**{name: value for name, value in same.items() if value is not None})
     if asked.kind.endswith(".*"):
         return rows.filter(kind__startswith=asked.kind[:-1])
     return rows.filter(kind=asked.kind) if asked.kind else rows
 
 
-def header(row: tuple[Any, ...]) -> Header:
-    index, kind, time, customer, run, message, actor, leaf, detail = row
-    return Header(index, kind, time, customer, run, message, actor, bytes(leaf), detail is not None)
+def headers(found: Sequence[tuple[Any, ...]]) -> list[Header]:
+    """Of rows of `FIELDS`; the campaigns of all of them in one look."""
+    of_run = campaigns.campaigns_of(row[4] for row in found if row[4] is not None)
+    return [_header(row, of_run.get(row[4])) for row in found]
+
+
+def _header(row: tuple[Any, ...], campaign: UUID | None) -> Header:
+    index, kind, time, customer, _, message, actor, leaf, detail = row
+    return Header(index, kind, time, customer, campaign, message, actor, bytes(leaf), detail is not None)

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from archive.models import Record
+from archive.rules import campaigns
 from archive.rules.query import BUSINESS, PEOPLE, SIDES, Query, Term, invalid
 from portal.kernel.actors import Actor
 from portal.web import names
@@ -114,6 +115,10 @@ def _id_column(name: str) -> Condition:
     return lambda terms: Q(**{f"{name}__in": _ids(terms)})
 
 
+def _campaign(terms: Sequence[Term]) -> Q:
+    return Q(run_id__in=campaigns.runs_of(_ids(terms)))
+
+
 def _after(terms: Sequence[Term]) -> Q:
     return Q(sent_at__gte=_narrowest(terms, "after"))
 
@@ -134,6 +139,6 @@ def _unknown(terms: Sequence[Term]) -> Q:
 
 _CONDITIONS: dict[str, Condition] = {
     "from": _side, "to": _side, "customer": _customer, "kind": _kind, "category": _column("category"),
-    "direction": _column("direction"), "campaign": _id_column("run_id"), "message": _id_column("message_id"),
+    "direction": _column("direction"), "campaign": _campaign, "message": _id_column("message_id"),
     "after": _after, "before": _before,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from django.db import connection
 
 from archive.flows import batch, birth, listing, record
 from archive.queries import colleagues, rules
+from archive.rules import campaigns
 from portal.kernel import actors, clock, ids, keys, tenancy, unit, wake
 from portal.sealing import passphrase
 from portal.web import names
@@ -96,6 +97,7 @@ def team() -> Iterator[Team]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(birth, "COST", passphrase.Cost(4, 8, 1))
     monkeypatch.setattr(names, "identify_customer", lambda actor, typed: set())  # nobody knows customers here
+    monkeypatch.setattr(campaigns, "_known", [])  # nor campaigns
     wake.use(Deaf())
     yield
     wake.use(None)

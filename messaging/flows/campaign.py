@@ -226,7 +226,8 @@ def locked(campaign_id: UUID) -> Campaign:
 
 
 def draft(kind: str, actor: Actor, row: Campaign, run: UUID | None = None, **codes: str | int | bool) -> unit.Draft:
-    return unit.Draft(kind, actor.label, run=run, codes={"campaign": str(row.id), **codes})
+    """About one of its runs, or about all of it: then it stands in the run's place itself."""
+    return unit.Draft(kind, actor.label, run=run or row.id, codes={"campaign": str(row.id), **codes})
 
 
 # ── what may be saved ─────────────────────────────────────────────────────────────────────────────────────────────────

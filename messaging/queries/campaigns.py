@@ -75,6 +75,15 @@ def runs_of(campaign_ids: list[UUID], most: int = 20) -> dict[UUID, list[Run]]:
     return found
 
 
+def run_ids_of(campaign_ids: list[UUID]) -> list[UUID]:
+    """For the archive, whose entries and records name runs."""
+    return list(Run.objects.filter(campaign_id__in=campaign_ids).values_list("id", flat=True))
+
+
+def of_runs(run_ids: list[UUID]) -> dict[UUID, UUID]:
+    return dict(Run.objects.filter(id__in=run_ids).values_list("id", "campaign_id"))
+
+
 def name_of(row: Campaign) -> str:
     return keys.open_field(NAME, row.id, row.sealed_name).decode()
 
