@@ -1,6 +1,7 @@
 """Writing a bundle: members in the order in which the verifier reads them, from a source that is asked three times.
 
-    log.vkey  checkpoint  entries.jsonl  proofs/*  records.jsonl  records.csv  records/*.eml or sealed/*
+    log.vkey  checkpoint  entries.jsonl  proofs/*  records.jsonl  records.csv
+    records/*.eml attachments/*  or  sealed/* blobs/*
     missing.json  verify.py  manifest.json  manifest.sig
 
 A ZIP stream has one member at a time, so the records are read once for each list they stand in; what differs between two
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 from archive.export import claims, ship
 from archive.export.check import FolderTally, thread_domain
+from archive.export.enclosed import EnclosedFile, files_of
 from archive.export.letter import write_letter
 from archive.export.table import RecordLine, write_heading, write_line, write_row
 from archive.export.zipstream import ZipStream
@@ -58,6 +60,12 @@ class Source(Protocol):
     def records(self, *, boxes: bool) -> Iterator[Record]:
         """Every entry of the selection with a record, in order; without boxes, sealed forms are empty."""
 
+    def file(self, entry: dict[str, Any]) -> bytes:
+        """A file of an opened record, by what the record says of it."""
+
+    def blob(self, name: str) -> bytes:
+        """A file as it is sealed, by its id."""
+
     def sign(self, lines: list[str]) -> str:
         """A note of these lines, signed with the log's key."""
 
@@ -91,6 +99,8 @@ class _Writer:
         self._folders: dict[str, FolderTally] = {}
         self._missing: list[tuple[int, str]] = []
         self._readings: set[bytes] = set()
+        self._enclosed: dict[str, dict[str, Any]] = {}
+        self._blobs: set[str] = set()
 
     def write(self) -> Iterator[bytes]:
         plan, made = self._plan, self._made
@@ -101,6 +111,7 @@ class _Writer:
         yield from self._stream("records.jsonl", self._lines())
         yield from self._stream("records.csv", self._table())
         yield from self._sealed() if plan.is_sealed else self._letters()
+        yield from self._sealed_files() if plan.is_sealed else self._attachments()
         yield self._file("missing.json", claims.write_missing(sorted(self._missing)))
         yield self._file("verify.py", ship.verifier())
         yield from self._manifest()
@@ -151,12 +162,25 @@ class _Writer:
         domain = thread_domain(self._plan.origin)
         for line, _ in self._reading(boxes=False):
             content = json.loads(line.content or b"{}")
-            data = write_letter(line.index, json.loads(line.leaf), line.until, content, domain)
+            self._enclosed |= {one.path: one.entry for one in files_of(content)}
+            data = write_letter(line.index, json.loads(line.leaf), line.until, content, domain, self._file_of)
             yield self._member("records", f"records/{line.index}.eml", data)
+
+    def _file_of(self, file: EnclosedFile) -> bytes:
+        return self._source.file(file.entry)
+
+    def _attachments(self) -> Iterator[bytes]:
+        for path in sorted(self._enclosed):
+            yield self._member("attachments", path, self._source.file(self._enclosed[path]))
 
     def _sealed(self) -> Iterator[bytes]:
         for line, box in self._reading(boxes=True):
+            self._blobs.update(json.loads(box).get("blobs", ()) if b'"blobs"' in box else ())
             yield self._member("sealed", f"sealed/{line.index}", box)
+
+    def _sealed_files(self) -> Iterator[bytes]:
+        for name in sorted(self._blobs):
+            yield self._member("blobs", f"blobs/{name}", self._source.blob(name))
 
     def _member(self, folder: str, name: str, data: bytes) -> bytes:
         self._folders.setdefault(folder, FolderTally()).add(name, data)

@@ -26,6 +26,7 @@ from typing import Any
 
 from archive.export.claims import check_times, compare, read_manifest, read_missing, read_selection
 from archive.export.container import Unpacked, Zipped, lines_of
+from archive.export.enclosed import bare, check_file, files_of
 from archive.export.leaves import HashTree, decode_leaf, hash_leaf
 from archive.export.letter import write_letter
 from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_key, unbase64
@@ -33,6 +34,8 @@ from archive.export.table import read_content, read_line, write_heading, write_r
 
 SEALED_FORMAT = "ebb-sealed-record@v1"
 _ENTRY = re.compile(rb'\{"index":(0|[1-9][0-9]{0,17}),"(leaf|hash)":"([A-Za-z0-9+/=]+)"\}\n')
+_BLOB = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SEALED_PARTS = {"batch", "business", "entry", "envelope", "format", "index", "leaf", "message", "sealed", "wrap"}
 _EVERY = 2000
 
 Progress = Callable[[str, int, int], None]
@@ -51,7 +54,11 @@ class Found:
     is_sealed: bool | None = None
     head: list[str] = field(default_factory=list)  # times of the first two leaves that are there
     tail: list[str] = field(default_factory=list)  # and of the last two
-    digests: bytearray = field(default_factory=bytearray)  # SHA-256 of each record's EML, or of its leaf
+    digests: bytearray = field(
+        default_factory=bytearray
+    )  # SHA-256 of each record's EML without its files, or of its leaf
+    enclosed: set[str] = field(default_factory=set)  # names of the files that the records say they came with
+    blobs: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,10 @@ def verify(bundle: Bundle, vkey: str | None = None, progress: Progress = quiet) 
     _records(bundle, found, tree, thread_domain(key.name), progress)
     if found.is_sealed:
         _sealed(bundle, found, progress)
+        _files(bundle, found, "blobs", found.blobs)
     elif found.records:
         _letters(bundle, found, progress)
+        _files(bundle, found, "attachments", found.enclosed)
     missing = read_missing(_file(bundle, found, "missing.json"))
     _file(bundle, found, "verify.py")
     manifest = _manifest(bundle, found, key, stated)
@@ -198,6 +207,7 @@ def _records(bundle: Bundle, found: Found, tree: HashTree, domain: str, progress
         if found.is_sealed != (line.content is None):
             raise NotVerified("records.jsonl mixes sealed records with open ones.")
         content = _opened(leaf, line.index, line.nonce, line.content)
+        found.enclosed.update(one.path for one in files_of(content))
         table.update(write_row(line.index, leaf, line.until, content))
         kept = line.leaf if content is None else write_letter(line.index, leaf, line.until, content, domain)
         found.digests += hashlib.sha256(kept).digest()
@@ -232,11 +242,20 @@ def _letters(bundle: Bundle, found: Found, progress: Progress) -> None:
     for done, index in enumerate(found.records, start=1):
         name = f"records/{index}.eml"
         data = bundle.read(name)
-        if hashlib.sha256(data).digest() != found.digests[32 * done - 32 : 32 * done]:
+        if hashlib.sha256(bare(data, index)).digest() != found.digests[32 * done - 32 : 32 * done]:
             raise NotVerified(f"{name} is not what record {index} says.")
         tally.add(name, data)
         if not done % _EVERY:
             progress("letters", done, len(found.records))
+
+
+def _files(bundle: Bundle, found: Found, folder: str, names: set[str]) -> None:
+    """An open bundle's are held against their digests; a sealed one's are those of the manifest, and open to what records say."""
+    for name in sorted(names):
+        data = bundle.read(name)
+        if folder == "attachments":
+            check_file(name, data)
+        found.folders.setdefault(folder, FolderTally()).add(name, data)
 
 
 def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
@@ -244,7 +263,9 @@ def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
     for done, index in enumerate(found.records, start=1):
         name = f"sealed/{index}"
         data = bundle.read(name)
-        _check_sealed(read_sealed(data, name), name, index, bytes(found.digests[32 * done - 32 : 32 * done]))
+        parts = read_sealed(data, name)
+        _check_sealed(parts, name, index, bytes(found.digests[32 * done - 32 : 32 * done]))
+        found.blobs.update(f"blobs/{one}" for one in parts.get("blobs", ()))
         tally.add(name, data)
         if not done % _EVERY:
             progress("sealed", done, len(found.records))
@@ -255,6 +276,8 @@ def read_sealed(data: bytes, name: str) -> dict[str, Any]:
     try:
         value = json.loads(data)
         if write_sealed(value) != data or set(value["batch"]) != {"envelope", "id"}:
+            raise ValueError
+        if not all(_BLOB.fullmatch(one) for one in value.get("blobs", ())) or value.get("blobs", ["x"]) == []:
             raise ValueError
         parts = {part: unbase64(value[part], name) for part in ("leaf", "sealed", "wrap")}
         return {**value, **parts, "envelope": unbase64(value["batch"]["envelope"], name), "batch": value["batch"]["id"]}
@@ -269,7 +292,7 @@ def write_sealed(value: dict[str, Any]) -> bytes:
 def _check_sealed(parts: dict[str, Any], name: str, index: int, leaf_digest: bytes) -> None:
     if parts["format"] != SEALED_FORMAT:
         raise NotVerified(f"{name} is of a version that this verifier does not know.")
-    if set(parts) != {"batch", "business", "entry", "envelope", "format", "index", "leaf", "message", "sealed", "wrap"}:
+    if set(parts) - {"blobs"} != _SEALED_PARTS:
         raise NotVerified(f"{name} is not a sealed record.")
     if parts["index"] != index or hashlib.sha256(parts["leaf"]).digest() != leaf_digest:
         raise NotVerified(f"{name} is the record of another entry.")

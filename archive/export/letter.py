@@ -7,8 +7,11 @@ messages of one customer refer to one root that is no message; an answer also na
 
 import base64
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+
+from archive.export.enclosed import EnclosedFile, boundary_of, files_of, in_lines, part_head
 
 _PLAIN_LINE = re.compile(rb"(?!\.|From )(?:[!-<>-~ \t]*[!-<>-~])?")
 _PLAIN_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
@@ -22,11 +25,16 @@ _ID = re.compile(r"[0-9a-f-]{36}")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WIDTH = 76
+_TEXT_HEAD = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+Files = Callable[[EnclosedFile], bytes]
 _WORD = 42  # bytes in one encoded word, so that its line stays within the width
 
 
-def write_letter(index: int, leaf: dict[str, Any], until: str | None, content: dict[str, Any], business: str) -> bytes:
-    """The bytes of `records/<index>.eml`. `until` is when the archive may forget it, None for an end nobody knows."""
+def write_letter(
+    index: int, leaf: dict[str, Any], until: str | None, content: dict[str, Any], business: str, files: Files | None = None
+) -> bytes:  # fmt: skip
+    """The bytes of `records/<index>.eml`. `until` is when the archive may forget it, None for an end nobody knows. `files` gives
+    the bytes of each; without it their digests stand in their places (`enclosed.bare`)."""
     domain = f"{business}.ebb.invalid"
     parts = [
         f"Date: {_date(str(leaf.get('time')))}",
@@ -47,11 +55,21 @@ def write_letter(index: int, leaf: dict[str, Any], until: str | None, content: d
         _header("X-Ebb-Format", words_of(content.get("format") or "text")),
         f"X-Ebb-Commitment: {words_of(leaf.get('commitment'))[:64]}",
         "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=utf-8",
-        "Content-Transfer-Encoding: quoted-printable",
     ]
-    head = "\r\n".join(part for part in parts if part) + "\r\n\r\n"
-    return head.encode("ascii") + _quote(words_of(content.get("body")).encode("utf-8", "replace"))
+    head = "\r\n".join(part for part in parts if part).encode("ascii") + b"\r\n"
+    text = _TEXT_HEAD + _quote(words_of(content.get("body")).encode("utf-8", "replace"))
+    enclosed = files_of(content)
+    return head + (_mixed(index, text, enclosed, files) if enclosed else text)
+
+
+def _mixed(index: int, text: bytes, enclosed: list[EnclosedFile], files: Files | None) -> bytes:
+    boundary = boundary_of(index)
+    mark = f"\r\n--{boundary}".encode()
+    packed = [
+        part_head(one) + b"\r\n\r\n" + (in_lines(files(one)) if files else one.sha256.encode()) for one in enclosed
+    ]
+    head = f'Content-Type: multipart/mixed;\r\n boundary="{boundary}"\r\n'.encode()
+    return head + b"".join(mark + b"\r\n" + part for part in (text, *packed)) + mark + b"--\r\n"
 
 
 def words_of(value: object) -> str:

@@ -5,17 +5,19 @@ signed checkpoint covers. So verify first, open then.
 """
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from archive.export import check, claims, container
+from archive.export.enclosed import EnclosedFile, check_file, files_of
 from archive.export.letter import write_letter
 from archive.export.signed import NotVerified
 from archive.export.table import RecordLine, read_line, write_heading, write_line, write_row
-from portal.sealing import envelope, errors
+from portal.sealing import blob, envelope, errors
 from portal.sealing import record as sealing
 
 BATCHES = 64
@@ -63,13 +65,14 @@ class Opener:
 
 
 def open_bundle(bundle: Path, private: bytes, out: Path, say: Callable[[int], None]) -> Opened:
-    """Write `records/`, `records.jsonl` and `records.csv` of a sealed bundle that verifies into a folder that is not there yet."""
+    """Write `records/`, `attachments/`, `records.jsonl` and `records.csv` of a sealed bundle that verifies into a folder that is
+    not there yet."""
     out.mkdir(mode=0o700, parents=True)
     (out / "records").mkdir(mode=0o700)
-    opener, closed, count = Opener(private), list[int](), 0
+    opener, closed, count, waiting = Opener(private), list[int](), 0, Waiting(out)
     with (out / "records.jsonl").open("wb") as lines, (out / "records.csv").open("wb") as rows:
         rows.write(write_heading())
-        for line, parts, domain in _records(bundle):
+        for line, parts, domain in _records(bundle, waiting):
             try:
                 nonce, content = opener.open_(parts)
             except errors.SealingError:
@@ -78,25 +81,72 @@ def open_bundle(bundle: Path, private: bytes, out: Path, say: Callable[[int], No
             leaf, whole = json.loads(line.leaf), json.loads(content)
             lines.write(write_line(line._replace(nonce=nonce, content=content)))
             rows.write(write_row(line.index, leaf, line.until, whole))
-            (out / "records" / f"{line.index}.eml").write_bytes(
-                write_letter(line.index, leaf, line.until, whole, domain)
-            )
+            waiting.write(_Letter(line.index, leaf, line.until, whole, domain), UUID(parts["business"]))
             count += 1
             say(count)
     (out / "missing.json").write_bytes(claims.write_missing([(index, "not_openable") for index in closed]))
     return Opened(count, closed)
 
 
-def _records(bundle: Path) -> Iterator[tuple[RecordLine, dict[str, Any], str]]:
+class _Letter(NamedTuple):
+    index: int  # type: ignore[assignment]  # as in `RecordLine`
+    leaf: dict[str, Any]
+    until: str | None
+    content: dict[str, Any]
+    domain: str
+
+
+class Waiting:
+    """Letters whose files come later in the bundle; each file lies in `attachments/` once it is opened."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._letters: list[_Letter] = []
+        self._wanted: dict[str, EnclosedFile] = {}
+        self._business: UUID | None = None
+
+    def write(self, letter: _Letter, business: UUID) -> None:
+        files = files_of(letter.content)
+        self._wanted |= {str(one.entry.get("id")): one for one in files}
+        self._business = business
+        if files:
+            self._letters.append(letter)
+        else:
+            self._put(letter)
+
+    def take(self, name: str, sealed: bytes) -> None:
+        """A file as it is sealed. One that no opened record names stays closed."""
+        file = self._wanted.get(name)
+        if file is None or self._business is None:
+            return
+        key = urlsafe_b64decode(str(file.entry["key"]))
+        try:
+            data = b"".join(blob.open_(key, sealed, business=self._business, blob=UUID(name)))
+        except errors.SealingError as error:
+            raise NotVerified(f"blobs/{name} does not open to what its records say.") from error
+        check_file(file.path, data)
+        (self._out / "attachments").mkdir(mode=0o700, exist_ok=True)
+        (self._out / file.path).write_bytes(data)
+
+    def finish(self) -> None:
+        for letter in self._letters:
+            self._put(letter)
+
+    def _put(self, letter: _Letter) -> None:
+        data = write_letter(*letter, lambda file: (self._out / file.path).read_bytes())
+        (self._out / "records" / f"{letter.index}.eml").write_bytes(data)
+
+
+def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, dict[str, Any], str]]:
     """Each record of a sealed bundle, in order, from a ZIP or a folder that was verified before."""
     if bundle.is_dir():
-        yield from _walk(container.Unpacked(bundle))
+        yield from _walk(container.Unpacked(bundle), waiting)
         return
     with bundle.open("rb") as file:
-        yield from _walk(container.Zipped(file))
+        yield from _walk(container.Zipped(file), waiting)
 
 
-def _walk(read: check.Bundle) -> Iterator[tuple[RecordLine, dict[str, Any], str]]:
+def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, dict[str, Any], str]]:
     domain = check.thread_domain(read.read("log.vkey").split(b"+")[0].decode())
     read.read("checkpoint")
     given = []
@@ -109,6 +159,12 @@ def _walk(read: check.Bundle) -> Iterator[tuple[RecordLine, dict[str, Any], str]
     kept = [read_line(line) for line in container.lines_of(read.stream("records.jsonl"), "records.jsonl")]
     for _part in read.stream("records.csv"):
         pass
+    named: set[str] = set()
     for one in kept:
         name = f"sealed/{one.index}"
-        yield one, check.read_sealed(read.read(name), name), domain
+        parts = check.read_sealed(read.read(name), name)
+        named.update(parts.get("blobs", ()))
+        yield one, parts, domain
+    for blob_id in sorted(named):
+        waiting.take(blob_id, read.read(f"blobs/{blob_id}"))
+    waiting.finish()

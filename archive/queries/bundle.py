@@ -19,11 +19,13 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from archive.export import bundle, check
+from archive.export.enclosed import files_of
 from archive.export.leaves import hash_leaf
 from archive.export.paths import Paths
 from archive.export.table import RecordLine
+from archive.flows import blob
 from archive.ledger import note
-from archive.models import Batch, Checkpoint, Disposed, Entry, Record, Tile
+from archive.models import Batch, Blob, Checkpoint, Disposed, Entry, Record, Tile
 from archive.queries import entries, predicate, promise, tree
 from archive.rules.query import Query
 from portal.kernel import clock, keys, tenancy
@@ -43,7 +45,9 @@ _ROW = (
     "mirrored_at",
     "sealed",
     "outer_wrap",
+    "blobs",
 )
+HELD_BYTES = 32 * 1024 * 1024  # of files: neighbours of a campaign share theirs
 
 DAMAGED = "Parts of the stored tree are missing, so nothing can be proved. Tell who runs this installation."
 
@@ -120,6 +124,9 @@ class Source:
     _altered: list[int] = field(default_factory=list)
     _disposal: dict[str, bytes | None] = field(default_factory=dict)
     _envelopes: dict[UUID, bytes] = field(default_factory=dict)
+    _files: dict[str, bytes] = field(default_factory=dict)
+    _whole: dict[str, bool] = field(default_factory=dict)
+    _there: set[UUID] = field(default_factory=set)
 
     # ── entries ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def entries(self) -> Iterator[tuple[int, bytes | None, bytes]]:
@@ -141,6 +148,25 @@ class Source:
 
     def sign(self, lines: list[str]) -> str:
         return note.sign("".join(f"{line}\n" for line in lines), promise.key(self.checkpoint.epoch, self.origin))
+
+    def file(self, entry: dict[str, Any]) -> bytes:
+        """Refuses nothing: a file that went meanwhile stops the writing."""
+        pk = str(entry["id"])
+        if pk not in self._files:
+            try:
+                data = blob.read(entry)
+            except Refusal as refusal:
+                raise bundle.SourceChanged from refusal
+            if sum(map(len, self._files.values())) + len(data) > HELD_BYTES:
+                self._files.clear()
+            self._files[pk] = data
+        return self._files[pk]
+
+    def blob(self, name: str) -> bytes:
+        found = Blob.objects.filter(id=UUID(name)).values_list("sealed", flat=True).first()
+        if found is None:
+            raise bundle.SourceChanged
+        return bytes(found)
 
     def _gives(self, index: int) -> bool:
         return index in self.chosen.given if self.chosen.picked is None else _holds(self.chosen.picked, index)
@@ -198,6 +224,8 @@ class Source:
         }
         gone = _disposed([one[2] for one in listed if one[1] not in found])
         self._load({row[2] for row in found.values()})
+        named = {pk for row in found.values() for pk in row[8] or ()}
+        self._there = set(Blob.objects.filter(id__in=named).values_list("id", flat=True)) if named else set()
         for index, entry_id, message_id, leaf in listed:
             row = found.get(entry_id)
             if row is None:
@@ -206,9 +234,11 @@ class Source:
                 yield self._record(index, bytes(leaf), row)
 
     def _record(self, index: int, leaf: bytes, row: tuple[Any, ...]) -> bundle.Record:
-        entry_id, message_id, batch_id, bucket, until, mirrored_at, box, outer = row
+        entry_id, message_id, batch_id, bucket, until, mirrored_at, box, outer, files = row
         if mirrored_at is not None:
             return index, "mirrored"
+        if not self._there.issuperset(files or ()):
+            return index, "lost"
         box, envelope = bytes(box), self._envelopes.get(batch_id, b"")
         inner = self._peel(message_id, batch_id, bucket, bytes(outer))
         if isinstance(inner, str):
@@ -220,7 +250,7 @@ class Source:
             return index, "altered"
         line = RecordLine(index, leaf, clock.text(until) if until else None, b"", None)
         if self.opener is None:
-            return line, _sealed(line, stated, box, inner, batch_id, envelope) if self._boxes else b""
+            return line, _sealed(line, stated, box, inner, batch_id, envelope, files) if self._boxes else b""
         return self._opened(line, stated, box, inner, batch_id, envelope)
 
     def _opened(
@@ -238,7 +268,21 @@ class Source:
             return line.index, "altered"
         if sealing.commit(opened.nonce, opened.content).hex() != stated["commitment"]:
             return line.index, "altered"
+        if not all(self._is_whole(one.entry) for one in files_of(json.loads(opened.content))):
+            return line.index, "altered"
         return line._replace(nonce=opened.nonce, content=opened.content), b""
+
+    def _is_whole(self, entry: dict[str, Any]) -> bool:
+        """Each file is opened once to see that it is what its records say."""
+        known = f"{entry['id']} {entry['sha256']}"
+        if known not in self._whole:
+            try:
+                self._whole[known] = (
+                    bool(self.file(entry)) and sha256(self._files[str(entry["id"])]).hexdigest() == entry["sha256"]
+                )
+            except bundle.SourceChanged:
+                self._whole[known] = False
+        return self._whole[known]
 
     def _peel(self, message_id: UUID, batch_id: UUID, bucket: str, outer: bytes) -> bytes | str:
         """The inner wrap, or why there is none."""
@@ -295,10 +339,18 @@ def _fits(stated: dict[str, Any], box: bytes, inner: bytes, envelope: bytes) -> 
 
 
 def _sealed(
-    line: RecordLine, stated: dict[str, Any], box: bytes, inner: bytes, batch_id: UUID, envelope: bytes
+    line: RecordLine,
+    stated: dict[str, Any],
+    box: bytes,
+    inner: bytes,
+    batch_id: UUID,
+    envelope: bytes,
+    files: list[UUID] | None,
 ) -> bytes:
     """As `GET …/sealed` answers it."""
+    named = {"blobs": [str(pk) for pk in files]} if files else {}
     return check.write_sealed({
+        **named,
         "format": check.SEALED_FORMAT, "business": str(tenancy.here().id), "index": line.index, "entry": stated["id"],
         "message": stated["message"], "leaf": _base64(line.leaf), "sealed": _base64(box), "wrap": _base64(inner),
         "batch": {"id": str(batch_id), "envelope": _base64(envelope)},

@@ -5,20 +5,22 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from archive.export import bundle, check, container
+from archive.export import bundle, check, container, opening
 from archive.export.signed import NotVerified
-from archive.flows import drawing, export, tree, unlock
-from archive.models import Batch, Disposed, Entry, Epoch, Export, Record
+from archive.flows import blob, drawing, export, tree, unlock
+from archive.models import Batch, Blob, Disposed, Entry, Epoch, Export, Record
 from archive.queries import bundle as reading
 from archive.tests.conftest import PASSPHRASE, Home, happen, keep, snapshot
-from portal.kernel import actors, clock, errors, ids, jobs
+from portal.kernel import actors, clock, errors, ids, jobs, unit
 from portal.kernel.errors import Refusal
+from portal.sealing import recovery
 
 EVERYTHING = export.Selection()
 
@@ -329,3 +331,61 @@ def test_another_businesss_export_is_absent(home: Home, found: Any, queued: list
         export.fetch(actor=other.officer, now=clock.now(), export_id=mine)
     assert errors.not_found("export").code == "not_found"
     assert Batch.objects.exists()
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def with_file(data: bytes = b"%PDF-1.7 kqzv what was enclosed", count: int = 2) -> dict[str, Any]:
+    """Records that share one file."""
+    author = actors.staff(ids.uuid7(), "author")
+    made = blob.put(actor=author, now=clock.now(), name="Befund ü.pdf", kind="application/pdf", data=data)
+    with unit.work():
+        taken = blob.look(actor=author, now=clock.now(), wanted=[made.id])[made.id]
+        blob.use(wanted=[made.id], until=clock.now())
+    assert isinstance(taken, blob.Taken)
+    content = {"subject": "", "body": "with it", "to": {"name": "Anna"}, "attachments": [taken.entry]}
+    keep(*[snapshot(content=content) for _ in range(count)])
+    return taken.entry
+
+
+def test_files_leave_with_their_records_open_and_sealed(
+    home: Home, queued: list[UUID], opened: dict[str, str], tmp_path: Path
+) -> None:
+    fill(2)
+    entry = with_file()
+    _, sealed = drawn(home, queued)
+    assert verified(sealed)["counts"]["records"] == 4
+    assert b"kqzv what" not in sealed
+    whole = b"".join(
+        export.stream(actor=home.officer, now=clock.now(), selection=EVERYTHING, reason="a suit", **opened)[1]
+    )
+    assert verified(whole)["folders"]["attachments"]["count"] == 1
+    with zipfile.ZipFile(io.BytesIO(whole)) as read:
+        assert read.read(f"attachments/{entry['sha256']}.pdf") == b"%PDF-1.7 kqzv what was enclosed"
+        letters = [read.read(name) for name in read.namelist() if name.endswith(".eml")]
+    files = [
+        file.get_filename()
+        for raw in letters
+        for file in message_from_bytes(raw, policy=policy.default).iter_attachments()
+    ]
+    assert files == ["Befund ü.pdf"] * 2
+    (tmp_path / "sealed.zip").write_bytes(sealed)
+    opening.open_bundle(
+        tmp_path / "sealed.zip", recovery.decode(home.recovery_text), tmp_path / "out", lambda count: None
+    )
+    assert (tmp_path / "out" / f"attachments/{entry['sha256']}.pdf").read_bytes() == b"%PDF-1.7 kqzv what was enclosed"
+
+
+def test_a_record_whose_file_is_gone_or_was_changed_is_named(
+    home: Home, queued: list[UUID], opened: dict[str, str]
+) -> None:
+    fill(1)
+    lost, changed = with_file(count=1), with_file(count=1)
+    Blob.objects.filter(id=lost["id"]).delete()
+    row = Blob.objects.get(id=changed["id"])
+    Blob.objects.filter(id=row.id).update(sealed=bytes(row.sealed)[:-1] + b"x")
+    whole = b"".join(
+        export.stream(actor=home.officer, now=clock.now(), selection=EVERYTHING, reason="a suit", **opened)[1]
+    )
+    assert verified(whole)["counts"]["missing"] == {"lost": 1, "altered": 1}
+    _, sealed = drawn(home, queued)
+    assert verified(sealed)["counts"]["missing"] == {"lost": 1}

@@ -15,7 +15,7 @@ from archive.export import bundle, check, container, table
 from archive.export.paths import Paths
 from archive.ledger import checkpoint, entry, merkle, note, tiles
 from portal.kernel import ids
-from portal.sealing import hpke
+from portal.sealing import blob, hpke
 from portal.sealing import record as sealing
 
 START = datetime(2031, 5, 5, 12, tzinfo=UTC)
@@ -40,6 +40,7 @@ class Log:
     missing: dict[int, str] = field(default_factory=dict)
     lost_leaves: set[int] = field(default_factory=set)
     recovery: hpke.KeyPair = field(default_factory=hpke.generate)
+    files: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)  # id → as it is, as it is sealed
     _batch: tuple[UUID, bytes, bytes] | None = None
 
     @property
@@ -75,10 +76,20 @@ class Log:
         parts = {"format": check.SEALED_FORMAT, "business": str(BUSINESS), "index": index, "message": str(message),
                  "entry": entry.decode(leaf).id, "leaf": _b64(leaf), "sealed": _b64(sealed.sealed),
                  "wrap": _b64(sealed.inner_wrap), "batch": {"id": str(batch_id), "envelope": _b64(envelope)}}  # fmt: skip
+        if whole["attachments"]:
+            parts["blobs"] = [one["id"] for one in whole["attachments"]]
         until = entry.format_time(self.at(index) + timedelta(days=2557))
         line = table.RecordLine(index, leaf, until, opened.nonce, raw)
         self.kept[index] = Kept(line, check.write_sealed(parts))
         return index
+
+    def attach(self, data: bytes, name: str = "letter.pdf", kind: str = "application/pdf") -> dict[str, Any]:
+        """What a record holds of a file."""
+        pk = ids.uuid7()
+        key, sealed = blob.seal(data, business=BUSINESS, blob=pk)
+        self.files[str(pk)] = (data, sealed)
+        return {"id": str(pk), "name": name, "type": kind, "bytes": len(data), "sha256": sha256(data).hexdigest(),
+                "key": base64.urlsafe_b64encode(key).decode()}  # fmt: skip
 
     def _stamp(self) -> str:
         return entry.format_time(self.at(len(self.leaves)))
@@ -148,6 +159,12 @@ class Source:
             if (kept := self.log.kept.get(index)) is None:
                 continue  # a portal that lost it and does not say so
             yield (kept.line._replace(nonce=b"", content=None), kept.box) if self.is_sealed else (kept.line, b"")
+
+    def file(self, entry: dict[str, Any]) -> bytes:
+        return self.log.files[entry["id"]][0]
+
+    def blob(self, name: str) -> bytes:
+        return self.log.files[name][1]
 
     def sign(self, lines: list[str]) -> str:
         return note.sign("".join(f"{line}\n" for line in lines), self.log.key)

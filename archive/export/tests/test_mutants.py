@@ -18,6 +18,9 @@ def log() -> Log:
     made = Log()
     for number in range(9):
         made.say(body=f"message {number} ü") if number % 3 else made.happen()
+    file = made.attach(b"%PDF-1.7 " + bytes(range(256)) * 3)
+    made.say(attachments=[file, made.attach(b"a picture", "ä.png", "image/png")])
+    made.say(attachments=[file])
     return made
 
 
@@ -29,7 +32,7 @@ def bundles(log: Log) -> dict[str, bytes]:
         "after": entry.format_time(log.at(2)),
         "before": entry.format_time(log.at(6)),
     }
-    hurt = Log(log.key, log.leaves, dict(log.kept), {4: "disposed"})
+    hurt = Log(log.key, log.leaves, dict(log.kept), {4: "disposed"}, files=log.files)
     return {"open": log.draw(), "sealed": log.draw(sealed=True), "time": log.draw(time), "query": log.draw(only=[1, 4]),
             "missing": hurt.draw(), "missing sealed": hurt.draw(sealed=True)}  # fmt: skip
 
