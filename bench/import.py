@@ -33,7 +33,7 @@ def _measure(house: _house.House) -> Iterator[Figure]:
     yield _work(house, job, "dry run, all new")
     spent = _apply(house, job)
     yield Figure(
-        name="applied, all new, three own fields, consent", value=ROWS / spent, unit="rows/s", limit=copied,
+        name="applied, all new", value=ROWS / spent, unit="rows/s", limit=copied,
         limit_of="COPY of such rows", gate=5000, note="one worker",
     )  # fmt: skip
     job = importing.upload(

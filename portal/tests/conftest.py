@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -82,10 +83,11 @@ async def _plant(p: Planted) -> None:
     p.address = f"{word('email')}@example.org"
     customer = await asyncio.to_thread(
         house.customer, p.business, name=word("name"), reference=word("reference"), email=p.address,
-        fields={word("fieldname"): word("fieldvalue")},
+        fields={word("fieldname"): word("fieldvalue")}, tags=[word("tag")],
         consent=[{"purpose": "service", "channel": "email", "source": word("source"), "wording": word("wording") * 3}],
     )  # fmt: skip
     await asyncio.to_thread(_send, p, customer)
+    await asyncio.to_thread(_import, p)
     await asyncio.to_thread(_stumble, p, customer)
     p.phone = await asyncio.to_thread(house.handset, p.business, customer, word("device"))
     async with Line(house.port, p.phone) as line:
@@ -117,6 +119,34 @@ def _send(p: Planted, customer: str) -> None:
         p.steal_rows()
         assert api.post(f"messages/{recalled}/recall").status_code == 200
         p.steal_rows()
+
+
+def _import(p: Planted) -> None:
+    """A filter of customers, and a file of them, over the size that Django alone would spool to the temporary folder."""
+    with p.installation.api(p.business) as api:
+        wanted = {"tags": {"any": [p.word("tag")]}, "fields": {p.word("fieldname"): p.word("fieldvalue")}}
+        made = api.post("audiences", json={"name": p.word("audience"), "filter": wanted})
+        assert (made.status_code, made.json()["count"]) == (201, 1), made.text
+    rows = "".join(f"{p.word('row')}{n},{p.word('cell') * 3}\n" for n in range(20_000))
+    raw = f"reference,{p.word('column')}\n{rows}".encode()
+    with p.installation.client(p.business) as browser:
+        cookies: dict[str, str] = {}
+
+        def post(path: str, **given: object) -> httpx.Response:
+            """Cookies by hand: they are for TLS only, and this is a test's own loopback."""
+            form = browser.get(path, headers={"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())})
+            cookies.update(form.cookies)
+            token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+            assert token is not None, form.text
+            headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "X-CSRFToken": token[1]}
+            answer = browser.post(path, headers=headers, **given)  # type: ignore[arg-type]
+            cookies.update(answer.cookies)
+            assert answer.status_code == 302, answer.text
+            return answer
+
+        post("/console/sign-in/", data={"login": p.business.emails["author"], "password": p.business.password})
+        assert len(raw) > 2_621_440
+        post("/console/customers/imports/", files={"file": (p.word("importname"), raw)})
 
 
 def _attach(p: Planted, api: httpx.Client, words: dict[str, object]) -> None:
