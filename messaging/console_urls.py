@@ -41,6 +41,7 @@ from messaging.pages.console import (
     settings,
     styles,
     templates,
+    unreached,
 )
 from messaging.queries import desk
 from portal.accounts.queries import staff
@@ -86,6 +87,8 @@ urlpatterns = [
     path("messages/<uuid:message_id>/read", messages.read, name="message_read"),
     path("messages/<uuid:message_id>/ask", messages.ask, name="message_ask"),
     path("messages/<uuid:message_id>/recall", messages.recall, name="message_recall"),
+    path("messages/unreached/", unreached.listing, name="unreached"),
+    path("messages/<uuid:message_id>/follow-up", unreached.follow_up, name="message_follow_up"),
     path("messages/<uuid:message_id>/extend", messages.extend, name="message_extend"),
     path("customers/", customerlist.listing, name="customers"),
     path("customers/new", customers.new, name="customer_new"),

@@ -116,6 +116,7 @@ CODES: Columns = {
     "messaging_runchunk": {"state"},
     "messaging_notice": {"purpose", "channel", "state", "reason", "reference"},
     "messaging_channel": {"kind", "failing_why"},
+    "messaging_followup": {"by", "author"},
     "messaging_category": {"key", "purpose"},
     "messaging_conversation": {"state"},
     "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason"},

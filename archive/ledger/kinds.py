@@ -14,6 +14,7 @@ KINDS = {
     "message.read": "A customer read a message.",
     "message.recalled": "A message was taken back before its end.",
     "message.extended": "A live message was given a later end.",
+    "message.followed_up": "Staff told a customer what a message had not reached them with: by phone, by letter, in person.",
     "messages.ended": "Messages reached their end, by bucket: count and hash of their ids.",
     "receipts": "Devices acknowledged messages: count and hash of their ids; codes say which receipt.",
     "notices": "Notices that there is a message went out, failed, or may have: count and hash of what they told of; codes say how.",

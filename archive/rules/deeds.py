@@ -14,6 +14,7 @@ DEEDS = {
     "message.read": "read a message",
     "message.recalled": "took a message back from every device",
     "message.extended": "let a message live longer",
+    "message.followed_up": "told a customer what a message had not reached them with",
     "messages.ended": "ended messages whose time had come",
     "receipts": "acknowledged messages",
     "notices": "told customers that there is a message",

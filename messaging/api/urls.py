@@ -12,6 +12,7 @@ from messaging.api import (
     devices,
     messages,
     templates,
+    unreached,
 )
 
 urlpatterns = [
@@ -23,6 +24,8 @@ urlpatterns = [
     path("messages/batch", messages.Batch.as_view()),
     path("messages/<uuid:message_id>", messages.OneMessage.as_view()),
     path("messages/<uuid:message_id>/recall", messages.Recall.as_view()),
+    path("messages/<uuid:message_id>/followup", unreached.FollowUps.as_view()),
+    path("unreached", unreached.Unreached.as_view()),
     path("messages/<uuid:message_id>/extend", messages.Extend.as_view()),
     path("conversations", conversations.Conversations.as_view()),
     path("conversations/<uuid:conversation_id>", conversations.OneConversation.as_view()),

@@ -6,7 +6,7 @@ from messaging.models.customer import Audience, Consent, Customer, Enrolment, Re
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.importing import ImportJob, ImportSlice
 from messaging.models.message import Body, Idempotency, Message
-from messaging.models.notice import Channel, Notice
+from messaging.models.notice import Channel, FollowUp, Notice
 from messaging.models.template import Template, TemplateVersion
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Device",
     "DeviceCustomer",
     "Enrolment",
+    "FollowUp",
     "Idempotency",
     "ImportJob",
     "ImportSlice",

@@ -100,7 +100,13 @@ class Message(models.Model):
             BrinIndex(fields=["composed_at"], pages_per_range=32, autosummarize=True, name="message_by_composition"),
             # read by flows.expiry and the hub: what ended a moment ago
             models.Index(fields=["gone_at"], condition=models.Q(gone_at__isnull=False), name="message_by_end"),
-            # read by flows.notice: who was not reached by a push
+            # read by queries.unreached
+            models.Index(
+                fields=["-id"],
+                condition=models.Q(outcome__in=["expired_unread", "failed", "suppressed"]),
+                name="message_unreached",
+            ),
+            # read by flows.lookout: whom it is time to tell
             models.Index(fields=["notify_at"], condition=models.Q(notify_at__isnull=False), name="message_to_notify"),
             # read by flows.schedule: what is due
             models.Index(

@@ -95,3 +95,25 @@ class Channel(models.Model):
     changed_at = models.DateTimeField()
     failing_since = models.DateTimeField(null=True)
     failing_why = models.CharField(max_length=24, default="")
+
+
+class FollowUp(models.Model):
+    """What staff did about a message that reached nobody. Kept, as the message's row is; words are in the sealed entry only."""
+
+    class By(models.TextChoices):
+        PHONE = "phone"
+        LETTER = "letter"
+        IN_PERSON = "in_person"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    message_id = models.UUIDField(db_index=True)
+    by = models.CharField(max_length=10, choices=By.choices)
+    author = models.CharField(max_length=60)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(by__in=["phone", "letter", "in_person"]), name="a_follow_up_went_a_known_way"
+            )
+        ]

@@ -30,7 +30,7 @@ def get_messages_for(
     if state:
         rows = rows.filter(in_state(state, now))
     if after:
-        rows = rows.filter(composed_at__gt=_instant(after))
+        rows = rows.filter(composed_at__gt=instant(after))
     return rows
 
 
@@ -76,11 +76,11 @@ def in_state(state: str, now: datetime) -> Q:
     }[state]
 
 
-def _instant(raw: str) -> datetime:
+def instant(raw: str, name: str = "after") -> datetime:
     try:
         at = parse_datetime(raw)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise Refusal("bad_time", "A time is written as in RFC 3339, with its zone.", field="after")
+        raise Refusal("bad_time", "A time is written as in RFC 3339, with its zone.", field=name)
     return at

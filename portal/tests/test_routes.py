@@ -32,7 +32,8 @@ CONSOLE = {
        ("edit", "save", "read", "simulate", "start", "pause", "resume", "cancel", "resend")},
     "messages/": "message.view", "messages/<uuid:message_id>/": "message.view",
     "messages/<uuid:message_id>/read": "message.view", "messages/<uuid:message_id>/recall": "message.recall",
-    "messages/<uuid:message_id>/extend": "message.extend",
+    "messages/<uuid:message_id>/extend": "message.extend", "messages/<uuid:message_id>/follow-up": "message.send",
+    "messages/unreached/": "message.view",
     "customers/": "customer.view", "customers/new": "customer.manage", "customers/<uuid:customer_id>/": "customer.view",
     "customers/<uuid:customer_id>/invite": "customer.invite", "customers/<uuid:customer_id>/erase": "customer.manage",
     "customers/tag": "customer.manage", "customers/audiences/": "customer.view",
@@ -94,6 +95,7 @@ CONSOLE = {
 API = {
     "customers", "customers/<uuid:customer_id>", "customers/<uuid:customer_id>/enrolments", "messages", "messages/batch",
     "messages/<uuid:message_id>", "messages/<uuid:message_id>/recall", "messages/<uuid:message_id>/extend",
+    "messages/<uuid:message_id>/followup", "unreached",
     "conversations", "conversations/<uuid:conversation_id>", "conversations/<uuid:conversation_id>/assign",
     "conversations/<uuid:conversation_id>/close", "devices", "devices/<uuid:device_id>", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "audiences", "audiences/<uuid:audience_id>",
