@@ -2,7 +2,7 @@
 they share prepared once. Memory is the chunk's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -28,6 +28,7 @@ class Shared:
     archived_until: datetime | None
     rule: str
     run: UUID | None
+    blobs: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Words:
         self.month = retention.month_of(now)
         self._business, self._key = tenancy.here().id, monthkey.index(self.month)
 
-    def of(self, subject: str, body: str) -> bytes:
-        content = {"subject": subject, "body": body}
+    def of(self, subject: str, body: str, files: Sequence[Mapping[str, object]] = ()) -> bytes:
+        content = {"subject": subject, "body": body, "attachments": list(files)}
         hashes = wordindex.hash_content(content, business=self._business, month=self.month, key=self._key)
         return rows.field("bigint[]", hashes)
 
@@ -82,6 +83,7 @@ def _table(shared: Shared, taken: batch.Batch, bucket: str, month: str) -> rows.
         "purpose": shared.purpose, "rule": shared.rule, "direction": shared.direction, "run_id": shared.run,
         "sent_at": shared.sent_at, "gone_at": shared.gone_at, "archived_until": _until(shared), "batch_id": taken.id,
         "disposal_bucket": bucket, "index_month": month, "sealed": hole, "outer_wrap": hole, "words": hole,
+        "blobs": shared.blobs or None,
     })  # fmt: skip
 
 

@@ -116,6 +116,16 @@ def test_the_batch_key_is_forgotten_after_its_minute(home: Home, monkeypatch: py
     assert not batch.holds(home.place.id)
 
 
+def test_a_clock_that_leaps_ends_the_batch_key_too(home: Home, fake: clock.Fake) -> None:
+    """Its envelope may be gone: a disposal drops those that nothing is under a day after their making."""
+    keep()
+    fake.advance(days=2)
+    Record.objects.all().delete()
+    Batch.objects.all().delete()
+    (draft,) = keep(snapshot("after the leap"))
+    assert read(home, draft.index).content["body"] == "after the leap"  # type: ignore[index]
+
+
 def test_a_fork_does_not_take_the_key_along(home: Home) -> None:
     keep()
     batch._after_fork()

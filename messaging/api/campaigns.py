@@ -48,6 +48,8 @@ def wanted_of(data: dict[str, Any], before: campaign.Wanted | None = None) -> ca
         raise Refusal("body_or_template", "A campaign has a text of its own or a template, not both.", field="template")
     if before and data.get("body") is not None:
         data.setdefault("template", None)
+    if "attachments" in data:
+        data["attachments"] = tuple(data["attachments"])
     if "audience" in data:
         data |= _audience(data.pop("audience"))
     return replace(before, **data) if before else campaign.Wanted(**data)

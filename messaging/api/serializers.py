@@ -195,6 +195,7 @@ class CampaignInput(Strict):
     send_at_local = Text(required=False)
     repeat = Text(required=False)
     missed = Choice(["", "send", "skip", "ask"], required=False, allow_blank=True)
+    attachments = serializers.ListField(child=serializers.UUIDField(), required=False)
 
 
 class CampaignChange(CampaignInput):

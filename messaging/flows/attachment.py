@@ -4,7 +4,7 @@ upload   a file is checked by its content, drawn anew if it is a picture, sealed
 put_in   within a send: each message holds the file's key in its own sealed body, and so does its record
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,8 +43,11 @@ class Taker:
         self._used: set[UUID] = set()
         self._until = until
 
-    def put_in(self, wanted: Sequence[UUID], life: int | None) -> Entries:
-        """What one message holds of its files; `life` None has no end yet. Refuses what is not to be had, or does not fit."""
+    def put_in(
+        self, wanted: Sequence[UUID], life: int | None, had: Mapping[UUID, dict[str, Any]] | None = None
+    ) -> Entries:
+        """What one message holds of its files; `life` None has no end yet; `had` are those it has already. Refuses what is not
+        to be had, or does not fit."""
         if not wanted:
             return []
         if life is not None and life < files.SHORTEST_LIFE:
@@ -52,13 +55,15 @@ class Taker:
                 "lifetime_too_short", "With files a message lives for a minute at least.", field="gone_after",
                 minimum=files.SHORTEST_LIFE,
             )  # fmt: skip
-        taken = [self._of(pk) for pk in dict.fromkeys(wanted)]
-        if sum(one.size for one in taken) > files.MOST_TOGETHER:
+        known = had or {}
+        taken = {pk: self._of(pk) for pk in dict.fromkeys(wanted) if pk not in known}
+        entries = [known[pk] if pk in known else taken[pk].entry for pk in dict.fromkeys(wanted)]
+        if sum(int(one["bytes"]) for one in entries) > files.MOST_TOGETHER:
             raise Refusal(
                 "attachments_too_large", "The files of one message can have 20 MB together.", Kind.TOO_LARGE, field="attachments"
             )  # fmt: skip
-        self._used |= {one.id for one in taken}
-        return [one.entry for one in taken]
+        self._used |= taken.keys()
+        return entries
 
     def settle(self) -> None:
         """What went into an accepted message is used; what a refused one named waits on."""

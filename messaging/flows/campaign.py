@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F
 
 from archive.flows import approval
-from messaging.flows import body, campaigntext, recipient, run
+from messaging.flows import attachment, body, campaigntext, recipient, run
 from messaging.models import Audience, Campaign, Run, RunChunk, RunRecipient
 from messaging.queries import campaigns, policy, templates
 from messaging.rules import campaign as rules
@@ -49,6 +49,7 @@ class Wanted:
     send_at_local: str = ""
     repeat: str = ""
     missed: str = ""
+    attachments: tuple[UUID, ...] = ()  # uploads of who saves it, and files that it has already
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def create(*, actor: Actor, now: datetime, wanted: Wanted) -> Saved:
     text = _checked(wanted, now)
     row = Campaign(id=ids.uuid7(), author=actor.label, created_at=now)
     with unit.work() as u:
-        _fill(row, wanted, text, now)
+        _fill(row, wanted, text, _files(actor, now, wanted, []), now)
         row.save(force_insert=True)
         u.entry(draft("campaign.created", actor, row))
     return Saved(row.id, row.revision)
@@ -80,7 +81,7 @@ def change(*, actor: Actor, now: datetime, campaign_id: UUID, revision: int, wan
                 "campaign_changed", "Somebody else saved this campaign meanwhile. Look at theirs, then save again.",
                 Kind.CONFLICT, revision=row.revision,
             )  # fmt: skip
-        _fill(row, wanted, text, now)
+        _fill(row, wanted, text, _files(actor, now, wanted, campaigntext.files(row, now)), now)
         row.revision += 1
         row.save()
         u.entry(draft("campaign.changed", actor, row, revision=row.revision))
@@ -105,6 +106,7 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
         template=named, subject=text.subject if text else str(content["subject"]), format=row.format,
         gone_after=row.gone_after, gone_after_read=row.gone_after_read, tap_to_reveal=row.tap_to_reveal,
         category=row.category, send_at=row.send_at, send_at_local=row.send_at_local, repeat=row.repeat, missed=row.missed,
+        attachments=tuple(UUID(one["id"]) for one in campaigntext.files(row, now)),
     )  # fmt: skip
 
 
@@ -231,14 +233,32 @@ def draft(kind: str, actor: Actor, row: Campaign, run: UUID | None = None, **cod
 
 
 # ── what may be saved ─────────────────────────────────────────────────────────────────────────────────────────────────
-def _fill(row: Campaign, wanted: Wanted, text: wording.Wording, now: datetime) -> None:
+def _files(actor: Actor, now: datetime, wanted: Wanted, had: attachment.Entries) -> attachment.Entries:
+    """Those it has and keeps, and uploads that it takes; stored once, whatever its audience. They are held while the text waits."""
+    known = {UUID(one["id"]): one for one in had}
+    taker = attachment.Taker(
+        actor, now, [pk for pk in wanted.attachments if pk not in known], now + campaigntext.WAITS_FOR
+    )
+    current = policy.get_policy()
+    life = wanted.gone_after or current.categories.get(wanted.category) or current.limits.gone_after
+    entries = taker.put_in(wanted.attachments, life, known)
+    taker.settle()
+    return entries
+
+
+def _fill(row: Campaign, wanted: Wanted, text: wording.Wording, files: attachment.Entries, now: datetime) -> None:
     row.sealed_name = keys.seal_field(campaigns.NAME, row.id, wanted.name.encode())
     row.audience_id = wanted.audience
     row.sealed_filter = None
     if wanted.filter is not None:
         row.sealed_filter = keys.seal_field(campaigns.FILTER, row.id, json.dumps(wanted.filter).encode())
     named = str(wanted.template) if wanted.template else None
-    content: body.Content = {"text": wording.to_json(text), "template": named, "subject": wanted.subject}
+    content: body.Content = {
+        "text": wording.to_json(text),
+        "template": named,
+        "subject": wanted.subject,
+        "files": files,
+    }
     campaigntext.put(row, content, now)
     for name in ("gone_after", "gone_after_read", "tap_to_reveal", "category", "send_at", "send_at_local", "missed"):
         setattr(row, name, getattr(wanted, name))
@@ -260,6 +280,7 @@ def _checked(wanted: Wanted, now: datetime) -> wording.Wording:
     if wanted.missed not in {"", *rules.Missed}:
         raise Refusal("bad_missed", "When it is late: send, skip or ask.", field="missed")
     _check_time(wanted, now)
+    compose.check_count(wanted.attachments)
     return _wording(wanted)
 
 

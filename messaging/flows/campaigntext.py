@@ -5,10 +5,12 @@ Irreversible: once its bucket is over the text opens for nobody; a campaign that
 the clock moves it two days before that. Never: a text kept beyond the last message that says it.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from archive.flows import blob
 from messaging.flows import body
 from messaging.models import Campaign
 from messaging.rules import wording
@@ -39,6 +41,11 @@ def read(row: Campaign, now: datetime) -> body.Content:
 def compiled(row: Campaign, now: datetime) -> wording.Compiled:
     """The words, parsed once, to be written to many."""
     return wording.Compiled(wording.from_json(cast("dict[str, Any]", read(row, now)["text"])))
+
+
+def files(row: Campaign, now: datetime) -> list[dict[str, Any]]:
+    """Its files, each with the key that opens it: of the words, on the wheel like them."""
+    return cast("list[dict[str, Any]]", read(row, now).get("files", []))
 
 
 def end_at(row: Campaign, now: datetime, until: datetime) -> None:
@@ -83,9 +90,16 @@ def _carry(campaign_id: UUID, now: datetime) -> bool:
                 return False
             wipe(row)
         else:
+            _hold_files(row, now)
             _move(row, body.bucket_for(now, now + WAITS_FOR))
         row.save(update_fields=FIELDS)
     return True
+
+
+def _hold_files(row: Campaign, now: datetime) -> None:
+    """What may still be sent keeps its files; a text that nobody can open any more keeps none."""
+    with suppress(Refusal):
+        blob.hold(wanted=[UUID(one["id"]) for one in files(row, now)], until=now + WAITS_FOR)
 
 
 def _move(row: Campaign, bucket: int) -> None:

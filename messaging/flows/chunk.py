@@ -64,6 +64,7 @@ class _Work:
     now: datetime
     writer: letters.Writer
     terms: terms.Terms
+    files: tuple[UUID, ...] = ()
     to: list[_To] = field(default_factory=list)
     sent: int = 0
     suppressed: dict[bytes, str] = field(default_factory=dict)
@@ -106,9 +107,10 @@ def _take(run_id: UUID, now: datetime, claimed: list[tuple[int, int]]) -> _Work 
         return None
     campaign = found.campaign
     chunk = RunChunk.objects.get(run_id=run_id, number=claimed[0][0])
-    writer = letters.Writer(campaign, campaigntext.compiled(campaign, now), now)
+    files = campaigntext.files(campaign, now)
+    writer = letters.Writer(campaign, campaigntext.compiled(campaign, now), now, files)
     shared = terms.of(category=campaign.category, life=campaign.gone_after or 1, at=now, now=now)
-    return _Work(found, campaign, chunk, now, writer, shared)
+    return _Work(found, campaign, chunk, now, writer, shared, tuple(UUID(one["id"]) for one in files))
 
 
 def _send(u: unit.Unit, work: _Work) -> Sent:
@@ -208,7 +210,7 @@ def _shared(work: _Work) -> alike.Shared:
     return alike.Shared(
         kind="message.sent", actor=campaign.author, direction="out", category=campaign.category,
         purpose=policy.get_policy().purpose_of(campaign.category), sent_at=work.now, gone_at=its.gone_at,
-        archived_until=its.keep.until, rule=its.keep.rule, run=work.run.id,
+        archived_until=its.keep.until, rule=its.keep.rule, run=work.run.id, blobs=work.files,
     )  # fmt: skip
 
 

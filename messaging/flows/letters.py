@@ -6,12 +6,12 @@ it was sent. Drop it with the chunk.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from archive.flows import alike
+from archive.flows import alike, record
 from messaging.flows import body
 from messaging.models import Campaign
 from messaging.queries import profiles, templates
@@ -39,10 +39,13 @@ class Letter:
 
 
 class Writer:
-    """`text` of the campaign, parsed once. `now` is when it is sent."""
+    """`text` of the campaign, parsed once, and its `files`. `now` is when it is sent."""
 
-    def __init__(self, campaign: Campaign, text: wording.Compiled, now: datetime) -> None:
-        self._text = text
+    def __init__(
+        self, campaign: Campaign, text: wording.Compiled, now: datetime, files: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        self._text, self._files = text, list(files)
+        self._listed = record.encode({"attachments": self._files})[:-1].decode()
         self._is_personal = bool(wording.asked(text.wording))
         self._of_language: dict[str, _Text] = {}
         self._hashed = alike.Words(now)
@@ -78,8 +81,8 @@ class Writer:
     def _encoded(self, subject: str, text: str) -> _Text:
         said = _quote(text)
         return _Text(
-            body.encode({"subject": subject, "body": text, "attachments": []}),
-            f'{{"attachments":[],"body":{said}{self._about}',
+            body.encode({"subject": subject, "body": text, "attachments": self._files}),
+            f'{self._listed},"body":{said}{self._about}',
             f'{self._sent_at}{_quote(subject)},"to":{{"customer":"',
-            self._hashed.of(subject, text),
+            self._hashed.of(subject, text, self._files),
         )

@@ -117,6 +117,13 @@ def _uuid(value: UUID) -> bytes:
     return value.bytes
 
 
+def _uuids(values: Sequence[UUID]) -> bytes:
+    """uuid[]: as `_numbers`, of elements of 16 bytes."""
+    if not values:
+        return struct.pack(">iii", 0, 0, 2950)
+    return struct.pack(">iiiii", 1, 0, 2950, len(values), 1) + b"".join([_length(16) + value.bytes for value in values])
+
+
 _SPELLINGS: dict[str, Callable[[Any], bytes]] = {
     "uuid": _uuid,
     "varchar": str.encode,
@@ -128,4 +135,5 @@ _SPELLINGS: dict[str, Callable[[Any], bytes]] = {
     "bigint": struct.Struct(">q").pack,
     "timestamp with time zone": _time,
     "bigint[]": _numbers,
+    "uuid[]": _uuids,
 }

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -144,8 +144,8 @@ def fresh(house: None) -> Callable[[], Cast]:
 
 @pytest.fixture
 def at(house: None) -> Iterator[clock.Fake]:
-    """A clock that the test moves. It starts an hour ahead: behind the keyring's mark, which the clock of other processes
-    raises all the time, it would run on by itself."""
-    fake = clock.Fake(datetime.now(UTC) + timedelta(hours=1))
+    """A clock that the test moves. It starts an hour ahead of the keyring's mark: behind it, and the clock of other processes and
+    a test that looks far ahead raise it, it would run on by itself."""
+    fake = clock.Fake(clock.now() + timedelta(hours=1))
     with clock.use(fake):
         yield fake

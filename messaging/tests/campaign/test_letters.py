@@ -1,13 +1,14 @@
 """What a chunk writes is what a single send would have written: same bytes, same boxes, same entries; a refusal for one alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from archive.flows import monthkey, record, wordindex
+from archive.flows import blob, monthkey, record, wordindex
 from archive.ledger import entry as leaves
-from archive.models import Entry, Record
-from messaging.flows import body, campaign, launch, letters, snapshot, template
+from archive.models import Blob, Entry, Record
+from messaging.flows import attachment, body, campaign, download, launch, letters, snapshot, template
 from messaging.models import Body, Campaign, Message
 from messaging.queries import customers
 from messaging.rules import wording
@@ -17,8 +18,16 @@ from portal.kernel.errors import Refusal
 ODD = 'Ünïcode \\ "quotes" \u2028 </script> 🙂\ttab\nline \u202e {0} %s %b %%'
 
 
+PDF = b"%PDF-1.7\n1 0 obj <<>> endobj\nstartxref\n0\n%%EOF\n"
+FILE = {
+    "id": "01a2229d-0000-7000-8000-000000000001", "name": 'Ä "b" %s.pdf', "type": "application/pdf", "bytes": 7, "sha256": "0" * 64,
+    "key": "k" * 44,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("files", [[], [FILE, FILE]])
 @pytest.mark.parametrize("text", ["Come in.", ODD, "Dear {{name}}, {{reference}}: " + ODD, "{{name|you}} and {{name}}"])
-def test_the_bytes_are_those_of_a_single_send(desk, text):
+def test_the_bytes_are_those_of_a_single_send(desk, text, files):
     pk = desk.cast.customer(name=ODD.replace("\n", " ").replace("\t", " "), email="ö@example.org")
     made = desk.write(
         body=text, subject="About {{name}}" if "{{" in text else ODD.replace("\n", " ").replace("\t", " ")
@@ -27,11 +36,11 @@ def test_the_bytes_are_those_of_a_single_send(desk, text):
         row, now, message = Campaign.objects.get(id=made), clock.now(), ids.uuid7()
         to = customers.get_recipients([pk])[pk]
         compiled = campaign.campaigntext.compiled(row, now)
-        writer = letters.Writer(row, compiled, now)
+        writer = letters.Writer(row, compiled, now, files)
         profile = vars(to.profile)
         letter = writer.write(message=message.bytes, customer=pk.bytes, profile=profile, language="de")
         said = compiled.render({**to.profile.fields, "name": to.profile.name, "reference": to.profile.reference}, "de")
-        content = {"subject": said.subject, "body": said.body, "attachments": []}
+        content = {"subject": said.subject, "body": said.body, "attachments": files}
         keep = record_rule(now)
         taken = snapshot.take("message.sent", desk.cast.author, to, message, "out", "", "text", now, now, keep, content)
         assert letter.live == body.encode(content)
@@ -142,3 +151,49 @@ def test_words_are_found_in_what_a_campaign_said(desk):
         row = Record.objects.get(message_id=desk.messages(made)[0].id)
         [hashes] = wordindex.hash_query("gasket", key=monthkey.index(row.index_month))
         assert set(hashes) & set(row.words)
+
+
+def test_a_file_is_stored_once_and_goes_with_every_message(desk):
+    """Uploaded, kept while the campaign waits and is changed, held by each message and record."""
+    with desk.cast.inside():
+        up = attachment.upload(actor=desk.cast.author, now=clock.now(), name="plan.pdf", data=PDF)
+    made = desk.write(attachments=(up.id,))
+    with desk.cast.inside():
+        wanted = campaign.read(actor=desk.cast.author, now=clock.now(), campaign_id=made)
+        assert wanted.attachments == (up.id,)
+        changed = replace(wanted, body="Come in, all.")
+        campaign.change(actor=desk.cast.author, now=clock.now(), campaign_id=made, revision=1, wanted=changed)
+        blob.sweep(now=clock.now())
+    desk.do(launch.send, made)
+    desk.work()
+    with desk.cast.inside():
+        sent = desk.messages(made)
+        assert len(sent) == len(desk.customers)
+        assert Record.objects.filter(blobs__contains=[up.id]).count() == len(sent)
+        assert Blob.objects.filter(id=up.id).count() == 1
+        for one in sent:
+            shown = download.to_staff(actor=desk.cast.author, now=clock.now(), message_id=one.id, file_id=up.id)
+            assert b"".join(shown.parts) == PDF
+
+
+def test_files_of_a_campaign_are_held_while_it_waits(desk):
+    with desk.cast.inside():
+        up = attachment.upload(actor=desk.cast.author, now=clock.now(), name="plan.pdf", data=PDF)
+    desk.write(attachments=(up.id,))
+    with desk.cast.inside():
+        before = Blob.objects.get(id=up.id).held_until
+        desk.at.advance(days=29)
+        campaign.campaigntext.carry_forward(now=clock.now())
+        assert Blob.objects.get(id=up.id).held_until > before
+
+
+@pytest.mark.parametrize(("more", "code"), [
+    ({"gone_after": 30}, "lifetime_too_short"), ({"attachments": (ids.uuid7(),)}, "unknown_attachment"),
+    ({"attachments": tuple(ids.uuid7() for _ in range(6))}, "too_many_attachments"),
+])  # fmt: skip
+def test_files_that_no_message_could_have_are_refused_when_it_is_saved(desk, more, code):
+    with desk.cast.inside():
+        up = attachment.upload(actor=desk.cast.author, now=clock.now(), name="plan.pdf", data=PDF)
+    with pytest.raises(Refusal) as refused:
+        desk.write(**{"attachments": (up.id,), **more})
+    assert refused.value.code == code
