@@ -1,6 +1,7 @@
 // The same acts over HTTP, each with a proof of its own: for states between two wake-ups, and where sockets are
 // blocked. Nothing is cached, and no answer outlives the call.
 
+import * as pass from "./pass.js";
 import * as proof from "./proof.js";
 
 /** What the server, or the way to it, said instead. `status` 0: the server was not reached. */
@@ -16,8 +17,10 @@ export class Answer extends Error {
 /** One proved request. → the parsed answer, or null when it has no body. Throws Answer. */
 export async function ask(device, method, path, value) {
   const body = new TextEncoder().encode(value === undefined ? "" : JSON.stringify(value));
+  const held = pass.get(); // as it is now: a page that closes forgets it while this is under way
   const { nonce } = await plain("GET", "/inbox/nonce");
   const headers = { "Ebb-Proof": await proof.http(device, { nonce, method, path, body }) };
+  if (held) headers["Ebb-Pass"] = held;
   return request(method, path, body.length ? body : undefined, headers);
 }
 

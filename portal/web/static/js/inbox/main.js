@@ -4,21 +4,26 @@
 
 import { announce } from "../ring.js";
 import * as acting from "./acts.js";
+import * as applock from "./applock.js";
 import { calm, sure } from "./calm.js";
 import * as clock from "./clock.js";
 import * as composing from "./composer.js";
 import * as device_ from "./device.js";
+import { el } from "./dom.js";
 import * as empty from "./empty.js";
 import * as files from "./files.js";
 import * as http from "./http.js";
 import * as menu from "./menu.js";
+import * as mydevices from "./mydevices.js";
 import * as outgoing from "./outbox.js";
+import * as pass from "./pass.js";
 import * as proof from "./proof.js";
 import * as reading from "./seen.js";
 import * as socket from "./socket.js";
 import * as store from "./store.js";
 import * as viewing from "./view.js";
 import * as words from "./words.js";
+import { say } from "./words.js";
 
 const LATER = 45_000; // how often a locked device asks whether it still is
 
@@ -42,14 +47,17 @@ export function start(device, { keep = true } = {}) {
   });
   const seen = reading.create(acts.read);
   let link = null;
-  let mode = "live"; // live, silent, locked, and the ends: wiped, signed_out, revoked, unknown
+  let resting = null; // ends the watch for a rest, while there is an app lock
+  let lock = { kind: "none" };
+  let shownLock = {};
+  let mode = "live"; // live, silent, covered, locked, and the ends: wiped, signed_out, revoked, unknown
   let loaded = false;
   let ending = 0;
   let retry = 0;
 
   main.replaceChildren(line.node, view.node, composer.node);
   main.classList.add("live");
-  menu.open({ signOut });
+  menu.open({ signOut, devices: () => mydevices.open(device), lock: lockSettings });
   const unwatch = empty.watch({ empty: clear, back: connect, catchUp: expire });
   if (keep) device_.shell();
   connect();
@@ -73,6 +81,7 @@ export function start(device, { keep = true } = {}) {
     clock.set(told.now, asked);
     store.apply(told, asked, fresh);
     loaded = true;
+    heed(told.lock);
     out.settle(asked);
     out.resume();
     if (fresh) acts.delivered(told.messages.filter((message) => message.state === "sent"));
@@ -97,6 +106,7 @@ export function start(device, { keep = true } = {}) {
     } else if (told.type === "gone") gone(told.ids, () => store.gone(told.ids, told.reason));
     else if (told.type === "accepted") out.accepted(told.id);
     else if (told.type === "error") acts.refused(told.code, told.id);
+    else if (told.type === "covered") return covered(told);
     else if (told.type === "lock") return show("locked");
     else if (told.type === "wipe") return wipe(told.wipe);
     render();
@@ -140,16 +150,56 @@ export function start(device, { keep = true } = {}) {
     announce("");
   }
 
-  function show(next, way) {
+  // ── the app lock ──
+  function heed(told) {
+    if (!told || (told.kind === lock.kind && resting)) return;
+    lock = told;
+    resting?.();
+    resting = lock.kind === "none" ? null : applock.watch({ after: lock.after, rest, here: () => mode === "live" && link?.send({ type: "active" }) });
+  }
+
+  // The page closes itself; the server is told, and would find out by itself.
+  function rest() {
+    if (!["live", "silent", "settings"].includes(mode)) return;
+    http.ask(device, "POST", "/inbox/close").catch(() => {});
+    pass.set("");
+    covered({ lock: lock.kind });
+    connect(); // says with which passkey it opens, and still hears of a lock or a wipe
+  }
+
+  // `tried`: the pass that was refused. One that came meanwhile opens the next line; one that rests is forgotten.
+  function covered(told) {
+    if (pass.get() && told.tried !== pass.get()) return connect();
+    pass.set("");
+    if (mode === "covered" && (shownLock.credential || !told.credential)) return; // a PIN may be half typed
+    document.querySelectorAll("dialog[open]").forEach((one) => one.close());
+    mode = "";
+    shownLock = told;
+    show("covered", null, applock.cover(device, told, connect));
+  }
+
+  function lockSettings() {
+    const node = applock.settings(device, lock, () => {
+      resting?.();
+      resting = null;
+      mode = "";
+      connect();
+    });
+    show("settings", null, el("div", {}, node,
+      el("p", { class: "sheet-foot" }, el("button", { class: "button", type: "button", onclick: connect }, say("back")))));
+  }
+
+  function show(next, way, node) {
     if (mode === next) return;
     mode = next;
     clear();
-    main.querySelector(".calm")?.remove();
+    main.querySelectorAll(":scope > .calm, :scope > [data-over]").forEach((one) => one.remove());
     const live = mode === "live";
     view.node.hidden = !live;
     if (!live) {
       line.show("");
-      main.append(calm(mode, way));
+      main.append(node ?? calm(mode, way));
+      node?.setAttribute("data-over", "");
     }
     menu.show(live);
     clearTimeout(retry);
@@ -165,7 +215,11 @@ export function start(device, { keep = true } = {}) {
     link?.stop();
     if (mode === "wiped" || mode === "signed_out") return;
     if (why === "revoked") ({ why, order } = await reason());
-    if (why === "wiping") return wipe(order);
+    if (why === "wiping") return wipe(order.wipe);
+    if (why === "covered") {
+      covered({ ...order, tried: pass.get() });
+      return again();
+    }
     if (mode === "locked" && why !== "unknown") return again();
     if (why === "open") return again();
     if (why === "locked") return mode === "locked" ? again() : show("locked");
@@ -183,7 +237,7 @@ export function start(device, { keep = true } = {}) {
       return { why: "open" };
     } catch ({ status, code, problem }) {
       if (status === 0) return { why: mode === "locked" ? "locked" : "revoked" };
-      return { why: socket.standing(code), order: problem.wipe };
+      return { why: socket.standing(code), order: problem };
     }
   }
 

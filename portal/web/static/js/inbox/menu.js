@@ -3,10 +3,12 @@
 const node = document.querySelector(".inbox-menu");
 let acts = {};
 
-node?.querySelector("[data-sign-out]").addEventListener("click", () => {
-  node.open = false;
-  acts.signOut?.();
-});
+for (const item of node?.querySelectorAll("button[data-menu]") ?? []) {
+  item.addEventListener("click", () => {
+    node.open = false;
+    acts[item.dataset.menu]?.();
+  });
+}
 addEventListener("click", (event) => {
   if (node && !node.contains(event.target)) node.open = false;
 });
@@ -16,7 +18,7 @@ node?.addEventListener("keydown", (event) => {
   node.querySelector("summary").focus();
 });
 
-/** on: {signOut()} */
+/** on: {devices(), lock(), signOut()} */
 export function open(on) {
   acts = on;
   show(true);

@@ -6,6 +6,7 @@
 
 import * as clock from "./clock.js";
 import * as http from "./http.js";
+import * as pass from "./pass.js";
 import * as proof from "./proof.js";
 
 const SILENCE = 60_000; // after this the page empties itself
@@ -17,16 +18,18 @@ const RESTART = 1012;
 
 /** What a refusal by its code means for the page: locked, wiping (an order waits for it), or over. */
 export function standing(code) {
-  return { device_locked: "locked", device_wiping: "wiping" }[code] ?? "revoked";
+  return { device_locked: "locked", device_wiping: "wiping", device_covered: "covered" }[code] ?? "revoked";
 }
 
 /**
  * on: {frame(frame), state(state, asked, fresh), line("open" | "connecting" | "polling" | "offline"),
- *      silent(), refused("unknown" | "revoked" | "locked" | "wiping", wipe)}
+ *      silent(), refused("unknown" | "revoked" | "locked" | "wiping" | "covered", problem)}
  */
 export function connect(device, on) {
   let socket = null;
   let open = false;
+  let tried = ""; // the pass that this line came with
+  let shut = false; // by the app lock: there is no state to ask for
   let asked = 0;
   let tries = 0; // connections in a row that never became a state
   let unproved = 0;
@@ -69,13 +72,19 @@ export function connect(device, on) {
     else if (frame.type === "challenge") {
       const signature = await proof.socket(device, frame.nonce);
       asked = performance.now();
-      send({ type: "prove", signature, zone: proof.zone() });
+      tried = pass.get();
+      send({ type: "prove", signature, zone: proof.zone(), ...(tried && { pass: tried }) });
     } else if (frame.type === "state") {
       clearTimeout(patience);
       tries = unproved = 0;
       open = true;
       on.state(frame, asked, true);
       on.line("open");
+    } else if (frame.type === "covered") {
+      clearTimeout(patience);
+      tries = unproved = 0;
+      open = shut = true;
+      on.frame({ ...frame, tried });
     } else if (frame.type === "resync") poll();
     else on.frame(frame);
   }
@@ -103,7 +112,7 @@ export function connect(device, on) {
   async function poll() {
     clearTimeout(asking);
     asking = setTimeout(poll, pause());
-    if (stopped || document.visibilityState === "hidden") return; // waking asks again
+    if (stopped || shut || document.visibilityState === "hidden") return; // waking asks again
     const from = performance.now();
     try {
       const state = await http.ask(device, "GET", "/inbox/state");
@@ -119,7 +128,7 @@ export function connect(device, on) {
   function unanswered({ status, code, problem }) {
     if (open) return; // the socket is alive and will say so itself
     if (status === 401) on.refused("unknown");
-    else if (status === 403) on.refused(standing(code), problem.wipe);
+    else if (status === 403) on.refused(standing(code), problem);
     else on.line(navigator.onLine ? "connecting" : "offline");
   }
 
