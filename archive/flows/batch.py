@@ -7,6 +7,8 @@ its envelope, sealed to the archive recipients. Races this module is built aroun
   written again (ON CONFLICT DO NOTHING) in every transaction until one that holds it is known to be committed.
 - Two transactions that write the same new envelope wait for one another: they do so in order of id and as the last thing
   before the ledger's head is locked, so nobody who waits holds what the other wants.
+- A disposal forgets the envelope that nothing is left under, a day after its making by the wall clock (`disposing`). So a key
+  is held for a minute by that clock, too: one that leaps ahead must not find a key in use whose envelope may be gone.
 - The officers' key may be rotated while a batch is held, here or in another process: the writer of the ledger, which holds
   the head, says which key is in force at this commit, and what was sealed to an older one is refused (`check`).
 """
@@ -16,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -121,7 +123,7 @@ def holds(business: UUID) -> bool:
 def _grant(business: UUID, wanted: int, now: datetime) -> tuple[Batch, int]:
     with _lock:
         held = _held.get(business)
-        if held is None or held.until <= time.monotonic():
+        if held is None or held.until <= time.monotonic() or now - held.batch.created_at >= timedelta(seconds=HELD_FOR):
             held = _held[business] = _Held(_make(business, now), FULL_AT, time.monotonic() + HELD_FOR)
             _watch()
         granted = min(wanted, held.left)
