@@ -3,13 +3,14 @@
 import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from messaging.models import Message
 from messaging.queries import covers, frames, served
-from portal.kernel import clock, ids
+from portal.kernel import clock, ids, planned
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -59,32 +60,51 @@ def _before(place: Place) -> Q:
     return Q(sent_at__lt=place.sent_at) | Q(sent_at=place.sent_at, id__lt=place.id)
 
 
+class _Over(NamedTuple):
+    """What ended, without its words."""
+
+    id: UUID
+    customer_id: UUID
+    direction: str
+    sent_at: datetime
+    gone_at: datetime | None
+    ended_at: datetime | None
+    ended_reason: str
+    revealed_at: datetime | None
+    gone_after_read: int | None
+
+
+_ENDED = """
+    SELECT id, customer_id, direction, sent_at, gone_at, ended_at, ended_reason, revealed_at, gone_after_read
+      FROM messaging_message
+     WHERE customer_id = ANY(%s) AND sent_at IS NOT NULL
+       AND (ended_at > %s OR (ended_at IS NULL AND gone_at <= %s AND gone_at > %s))
+     ORDER BY sent_at DESC, id DESC LIMIT %s
+"""
+
+
 def _ended(actor: Actor, now: datetime) -> list[dict[str, object]]:
     since = now - ENDED_FOR
-    over = Q(ended_at__gt=since) | Q(ended_at__isnull=True, gone_at__lte=now, gone_at__gt=since)
-    rows = Message.objects.filter(over, customer_id__in=actor.customers, sent_at__isnull=False).order_by(
-        "-sent_at", "-id"
-    )
-    return [_end(row) for row in rows[:ENDED_PAGE]]
+    rows = planned.fetch(_ENDED, [list(actor.customers), since, now, since, ENDED_PAGE])
+    return [_end(_Over(*columns)) for columns in rows]
 
 
-def _end(row: Message) -> dict[str, object]:
+def _end(row: _Over) -> dict[str, object]:
     at = row.ended_at or row.gone_at
     assert at is not None
-    assert row.sent_at is not None
     return {
         "id": str(row.id), "ended_at": clock.text(at), "reason": reason(row), "for": str(row.customer_id),
         "sent_at": clock.text(row.sent_at), "direction": "in" if row.direction == Message.Direction.OUT else "out",
     }  # fmt: skip
 
 
-def reason(row: Message) -> str:
+def reason(row: _Over) -> str:
     """`recalled`, `erased`, … as it was ended; `read` when its read timer ran out; else `expired`."""
     if row.ended_reason:
         return row.ended_reason
-    timed = row.gone_after_read and row.revealed_at and row.gone_at
-    if timed and row.gone_at == row.revealed_at + timedelta(seconds=row.gone_after_read or 0):
-        return "read"
+    if row.gone_after_read and row.revealed_at and row.gone_at:
+        is_timed = row.gone_at == row.revealed_at + timedelta(seconds=row.gone_after_read)
+        return "read" if is_timed else "expired"
     return "expired"
 
 

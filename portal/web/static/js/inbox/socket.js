@@ -10,7 +10,8 @@ import * as pass from "./pass.js";
 import * as proof from "./proof.js";
 
 const SILENCE = 60_000; // after this the page empties itself
-const PATIENCE = 15_000; // for a connection to become a state
+const PATIENCE = 30_000; // for a connection to become a state
+const RESTARTED = 12_000; // over which the pages of a server that restarted come back
 const NOT_PROVED = 4401;
 const REVOKED = 4403;
 const TOO_MANY = 4429;
@@ -104,7 +105,7 @@ export function connect(device, on) {
 
   function delay(code) {
     const jitter = 0.5 + Math.random();
-    if (code === RESTART) return 4_000 * Math.random() + 300;
+    if (code === RESTART) return RESTARTED * Math.random() + 300;
     if (code === TOO_MANY) return 60_000 * jitter;
     return Math.min(30_000, 500 * 2 ** tries) * jitter;
   }
