@@ -101,6 +101,10 @@ CACHES = {
 }
 
 # ── jobs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+EBB_BULK_WORKERS = env.number("EBB_BULK_WORKERS", 2, about="processes that send campaigns, import and export at once")
+EBB_CHUNK = env.number(
+    "EBB_CHUNK", 4000, about="customers to whom a campaign writes in one transaction; other senders wait for its end"
+)
 # `retry` counts from the moment a job is taken, so it is longer than `timeout` times the local queue's depth.
 _CLUSTER = {
     "workers": 1, "timeout": 120, "retry": 420, "queue_limit": 1, "bulk": 1, "poll": 0.2, "max_attempts": 5,
@@ -112,7 +116,13 @@ Q_CLUSTER = {
     **_CLUSTER,
     # Of their own: a provider that hangs keeps neither campaigns nor anybody's sign of life waiting.
     "ALT_CLUSTERS": {
-        "bulk": {**_CLUSTER, "timeout": 900, "retry": 2000},
+        "bulk": {
+            **_CLUSTER,
+            "workers": EBB_BULK_WORKERS,
+            "queue_limit": EBB_BULK_WORKERS,
+            "timeout": 900,
+            "retry": 2000,
+        },
         "notices": {**_CLUSTER, "timeout": 300, "retry": 900},
     },
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
@@ -21,10 +22,10 @@ from messaging.rules import recurrence, schedule
 from portal.kernel import ids, jobs, tenancy, unit, wake
 from portal.kernel.actors import CLOCK
 
-CHUNK = 4000  # customers a transaction: some 150 ms, in which other senders of this business wait for the ledger
+CHUNK = settings.EBB_CHUNK  # customers a transaction: some 150 ms, in a part of which other senders wait for the ledger
 GROUP = 1_000_000  # chunks of one instant are numbered from here on
 JOB = "messaging.jobs.work_run"
-LOST_AFTER = timedelta(seconds=10)  # without a word of a run that has work: somebody is asked again
+LOST_AFTER = timedelta(seconds=5)  # without a word of a run that has work: somebody is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,15 @@ def begin(*, now: datetime, run_id: UUID) -> bool:
         campaign.state = Campaign.State.RUNNING
         campaign.save(update_fields=["state"])
         _plan_next(u, campaign, run, now)
+        _ask_for_help(run)
     return True
+
+
+def _ask_for_help(run: Run) -> None:
+    """Whoever begins a run works on it; with several chunks others do, too."""
+    chunks = RunChunk.objects.filter(run_id=run.id).count()
+    for _ in range(min(settings.EBB_BULK_WORKERS, chunks) - 1):
+        jobs.enqueue(JOB, run.id, queue="bulk")
 
 
 def _expand(run: Run, campaign: Campaign) -> None:

@@ -1,0 +1,45 @@
+"""django-q2's own command, with a cluster that dies as a whole.
+
+Its workers wait for tasks in a queue that one of them holds a lock of while it waits. One that is killed there (by the system, for
+its memory) takes the lock with it; the others wait for it for ever, and a new one joins them: a cluster that lives and does nothing
+(its issues 23 and 339). So where a part of it was killed all of it goes, and whoever started it starts it again. What its jobs were
+about stands in rows, which the clock looks at.
+"""
+
+import logging
+import os
+import signal
+from typing import Any
+
+import psutil
+from django_q import cluster
+from django_q.management.commands.qcluster import Command as Own
+
+log = logging.getLogger("ebb.worker")
+
+
+class Sentinel(cluster.Sentinel):  # type: ignore[misc]
+    def reincarnate(self, process: Any) -> None:
+        if process.exitcode is not None and process.exitcode < 0:
+            log.error("a part of a cluster was killed: all of it goes, to be started anew")
+            _kill(self.parent_pid)
+        super().reincarnate(process)
+
+
+def _kill(main: int) -> None:
+    """The cluster's main process and all that came of it, this one too. By their ids: the group may be somebody else's."""
+    try:
+        parts = psutil.Process(main).children(recursive=True)
+    except psutil.NoSuchProcess:
+        parts = []
+    for pid in [main, *(one.pid for one in parts if one.pid != os.getpid()), os.getpid()]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+class Command(Own):  # type: ignore[misc]
+    def handle(self, *args: Any, **options: Any) -> None:
+        cluster.Sentinel = Sentinel
+        super().handle(*args, **options)
