@@ -16,7 +16,10 @@ from portal.testing.processes import build_env
 def cluster(house, tmp_path):
     command = serve.worker_command()
     assert command[-1] == "qcluster"
-    env = environment.for_process(build_env(tmp_path, 1), "worker") | {"Q_CLUSTER_NAME": "bulk", "EBB_BULK_WORKERS": "2"}
+    env = environment.for_process(build_env(tmp_path, 1), "worker") | {
+        "Q_CLUSTER_NAME": "bulk",
+        "EBB_BULK_WORKERS": "2",
+    }
     with (tmp_path / "log").open("wb") as log:
         child = subprocess.Popen(
             command, env=env, cwd=environment.PROJECT, stdout=log, stderr=log, start_new_session=True,
@@ -40,4 +43,6 @@ def test_one_that_is_killed_takes_all_with_it(cluster, number):
     child, parts = cluster
     os.kill(parts[number].pid, signal.SIGKILL)
     assert child.wait(20) != 0
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in parts), 10, "some stayed")
+    until(
+        lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in parts), 10, "some stayed"
+    )
