@@ -36,6 +36,7 @@ from messaging.pages.console import (
     imports,
     keys,
     messages,
+    noticing,
     overview,
     runs,
     settings,
@@ -204,6 +205,10 @@ urlpatterns = [
     path("archive/disposal/certificates/", disposal.certificate_list, name="archive_certificates"),
     path("archive/disposal/certificates/<uuid:certificate_id>/", disposal.certificate, name="archive_certificate"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/notices/", noticing.page, name="settings_notices"),
+    path("settings/notices/change", noticing.change, name="settings_notices_change"),
+    path("settings/notices/texts", noticing.texts, name="settings_notices_texts"),
+    path("settings/notices/hook", noticing.hook, name="settings_notices_hook"),
     path("settings/keys", keys.create, name="settings_key_create"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="settings_key_revoke"),
 ]

@@ -11,6 +11,7 @@ urlpatterns = [
     path("log", log.public, name="log"),
     path("log/checkpoint", log.public_checkpoint, name="log_checkpoint"),
     path("inbox/", include("messaging.inbox_urls")),
+    path("hooks/", include("messaging.hook_urls")),
     path("console/", include("messaging.console_urls")),
     path("console/", include("portal.accounts.urls")),
     path("api/v1/", include("messaging.api.urls")),

@@ -18,6 +18,7 @@ KINDS = {
     "messages.ended": "Messages reached their end, by bucket: count and hash of their ids.",
     "receipts": "Devices acknowledged messages: count and hash of their ids; codes say which receipt.",
     "notices": "Notices that there is a message went out, failed, or may have: count and hash of what they told of; codes say how.",
+    "notices.changed": "How customers are told of messages was changed: codes say what.",
     "conversation.assigned": "A conversation got another assignee.",
     "conversation.closed": "A conversation was closed.",
     "campaign.created": "A campaign was written.",

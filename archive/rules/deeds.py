@@ -18,6 +18,7 @@ DEEDS = {
     "messages.ended": "ended messages whose time had come",
     "receipts": "acknowledged messages",
     "notices": "told customers that there is a message",
+    "notices.changed": "changed how customers are told of messages",
     "conversation.assigned": "gave a conversation to somebody",
     "conversation.closed": "closed a conversation",
     "campaign.created": "wrote a campaign",

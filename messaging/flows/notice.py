@@ -106,6 +106,22 @@ def settle(*, now: datetime, answers: Sequence[tuple[Claimed, Answer]], knows_re
         _remember_health(rows, now)
 
 
+def arrived(row: Notice, now: datetime) -> None:
+    """In the caller's unit, the row locked: the provider says that it is there."""
+    _close(row, Notice.State.DELIVERED, "", now)
+    _save([row])
+
+
+def came_back(u: unit.Unit, row: Notice, why: str, now: datetime) -> None:
+    """In the caller's unit, the row locked: what had left did not arrive. Another way has its turn while there is something to
+    tell; an opt-out is obeyed."""
+    _close(row, Notice.State.FAILED, why, now)
+    _save([row])
+    _note(u, [row])
+    _obey(u, [row], now)
+    _pass_on(u, {row: outgoing.look_again([row], now)[row.id].others}, now)
+
+
 def give_back(*, now: datetime, claimed: Sequence[Claimed]) -> None:
     """Not tried: one before them met trouble that waits for these too."""
     with unit.work():

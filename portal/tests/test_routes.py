@@ -89,6 +89,8 @@ CONSOLE = {
     "archive/account/": "archive.list", "archive/account/reckon": "archive.list", "archive/log/": "archive.list",
     "archive/log/checkpoint": "archive.list", "archive/log/epoch": "archive.open", "archive/log/keepers": "archive.export",
     "archive/log/keepers/<uuid:keeper_id>/remove": "archive.export",
+    "settings/notices/": "settings.view",
+    **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
 }  # fmt: skip
 
@@ -121,7 +123,7 @@ PROVED = {
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
     "inbox/kept", "inbox/wiped", "inbox/sw.js",
-    "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
+    "hooks/email", "hooks/sms", "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
 }  # fmt: skip
 
 

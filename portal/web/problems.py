@@ -123,7 +123,7 @@ def handle_api(error: Exception, context: dict[str, Any]) -> JsonResponse | None
 
 def wants_json(request: HttpRequest) -> bool:
     """Whether the caller is a program: the API, and every inbox call that is not a page being opened."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/hooks/")):
         return True
     if request.path.startswith("/inbox/"):
         return "text/html" not in request.headers.get("Accept", "")
