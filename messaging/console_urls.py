@@ -110,6 +110,7 @@ urlpatterns = [
     path("customers/<uuid:customer_id>/", customers.customer, name="customer"),
     path("customers/<uuid:customer_id>/edit", customers.edit, name="customer_edit"),
     path("customers/<uuid:customer_id>/consent", customers.note_consent, name="customer_consent"),
+    path("customers/<uuid:customer_id>/passphrase", customers.passphrase, name="customer_passphrase"),
     path("customers/<uuid:customer_id>/invite", customers.invite, name="customer_invite"),
     path("customers/<uuid:customer_id>/erase", customers.erase, name="customer_erase"),
     path("conversations/", conversations.listing, name="conversations"),
@@ -209,6 +210,7 @@ urlpatterns = [
     path("settings/notices/change", noticing.change, name="settings_notices_change"),
     path("settings/notices/texts", noticing.texts, name="settings_notices_texts"),
     path("settings/notices/hook", noticing.hook, name="settings_notices_hook"),
+    path("settings/devices", settings.devices, name="settings_devices"),
     path("settings/keys", keys.create, name="settings_key_create"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="settings_key_revoke"),
 ]

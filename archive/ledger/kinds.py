@@ -49,6 +49,7 @@ KINDS = {
     "consent.given": "A customer gave consent for a purpose and channel.",
     "consent.withdrawn": "A customer withdrew consent.",
     "consents.imported": "Consents came with a file: codes name purpose, channel and whether given; count and hash of subject ids.",
+    "settings.changed": "The business changed what it asks of devices: codes say what.",
     "enrolment.issued": "An enrolment link or code was made for a customer.",
     "device.enrolled": "A device was bound to a customer.",
     "device.grant_ended": "What a device was allowed to see for a customer ended at its time.",

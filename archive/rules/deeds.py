@@ -49,6 +49,7 @@ DEEDS = {
     "consent.given": "noted a customer's consent",
     "consent.withdrawn": "noted that a customer withdrew consent",
     "consents.imported": "imported consents from a file",
+    "settings.changed": "changed what the business asks of devices",
     "enrolment.issued": "made a link or code to enrol a device",
     "device.enrolled": "enrolled a device",
     "device.grant_ended": "ended what a device was allowed to see for a customer",
@@ -155,7 +156,7 @@ GROUPS = {
         ("customer.", "customers.", "audience.", "consent.", "consents.", "enrolment.", "device.", "terms."),
     ),
     "messages": ("Messages and conversations", ("message.", "conversation.")),
-    "staff": ("Staff and keys", ("staff.", "key.", "officer.", "category.")),
+    "staff": ("Staff and keys", ("staff.", "key.", "officer.", "category.", "settings.")),
 }
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
-from messaging.flows import consent, customer, enrolment
+from messaging.flows import consent, customer, enrolment, factor
 from messaging.models import Customer
 from messaging.queries import audiences, consents, customers, profiles
 from portal.kernel import clock
@@ -85,6 +85,19 @@ def _kept(erased: customer.Erased) -> str:
     kept = "Sealed records stay in the archive as long as its rules and holds say."
     held = f" {erased.held_records} of them are under a legal hold and name this customer until it ends."
     return (kept + (held if erased.held_records else "")) if erased.archive_keeps else ""
+
+
+class Passphrase(View):
+    """Taken, never given back."""
+
+    @extend_schema(request=serializers.PassphraseInput, responses={200: None}, tags=["customers"])
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+    def act(self, request: Request, now: datetime, *args: Any, **kwargs: Any) -> Response:
+        words = given(serializers.PassphraseInput, request)["passphrase"]
+        factor.set_passphrase(actor=self.actor(), now=now, customer_id=kwargs["customer_id"], passphrase=words)
+        return Response({})
 
 
 class Enrolments(View):

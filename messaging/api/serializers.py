@@ -242,6 +242,10 @@ class TemplateChange(TemplateInput):
     version = serializers.IntegerField(required=False)
 
 
+class PassphraseInput(Strict):
+    passphrase = Text()
+
+
 class WipeInput(Strict):
     reason = Text(required=False, default="")
 

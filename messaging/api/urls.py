@@ -18,6 +18,7 @@ from messaging.api import (
 urlpatterns = [
     path("customers", customers.Customers.as_view()),
     path("customers/<uuid:customer_id>", customers.OneCustomer.as_view()),
+    path("customers/<uuid:customer_id>/passphrase", customers.Passphrase.as_view()),
     path("customers/<uuid:customer_id>/enrolments", customers.Enrolments.as_view()),
     path("attachments", attachments.Attachments.as_view()),
     path("messages", messages.Messages.as_view()),

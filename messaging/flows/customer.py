@@ -184,7 +184,7 @@ def _release_devices(u: unit.Unit, actor: Actor, row: Customer, now: datetime) -
 def _empty(row: Customer, now: datetime) -> None:
     row.state = Customer.State.ERASED
     row.sealed_profile = profiles.seal(row.id, profiles.Profile())
-    row.reference_hash = row.phone_hash = row.email_hash = None
+    row.reference_hash = row.phone_hash = row.email_hash = row.passphrase_digest = None
     row.marks, row.agreed, row.refused = [], [], []
     row.subject_id = ids.uuid4()  # a new one: the old stands in the ledger and now leads nowhere
     row.updated_at = now

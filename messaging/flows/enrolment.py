@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from messaging import push
-from messaging.flows import attempt, link, notice
+from messaging.flows import attempt, factor, link, notice
 from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Notice, Relation
 from messaging.queries import devices, kept, links, profiles, reach, served
 from messaging.rules import contact, place, proof, secrets, telling
@@ -53,11 +53,12 @@ class Grant:
 @dataclass(frozen=True)
 class Visit:
     """What a browser tells beside its key. `accepts`: the digest of what it was shown of what is kept (`queries.kept`);
-    `lives_for`: it is not the customer's own device, and ends by itself after so long."""
+    `lives_for`: it is not the customer's own device, and ends by itself after so long; `answer`: to the second factor."""
 
     zone: object = ""
     accepts: str = ""
     lives_for: timedelta | None = None
+    answer: str = ""
 
 
 SELF, PLAIN = Grant(), Visit()
@@ -207,18 +208,29 @@ def redeem(
     with unit.work() as u:
         row = _locked_enrolment(secret, now)
         terms = _accepted(visit, now)
-        known = devices.get_by_cookie(cookie, now)
-        if known and known.is_active and known.public_key == public:
-            device_id, fresh = known.id, None
-        else:
-            device_id, fresh = _add_device(public, name, now, visit, source)
-            _replace(u, row, known, now)
-        _use_up(row, device_id, now)
-        _serve(u, row, device_id, now)
-        if terms is not None:
+        refused = factor.check(u, row=row, answer=visit.answer, now=now)
+        device_id, fresh = (None, None) if refused else _bind(u, row, public, name, cookie, now, visit, source)
+        if device_id is not None and terms is not None:
             _note_terms(u, row.customer, device_id, terms)
+    if refused is not None or device_id is None:
+        raise refused or spent()
     customers = served.customers(actors.device(device_id, _served(device_id)))
     return Redeemed(device_id, fresh, customers)
+
+
+def _bind(
+    u: unit.Unit, row: Enrolment, public: bytes, name: str, cookie: str, now: datetime, visit: Visit, source: str
+) -> tuple[UUID, str | None]:
+    """→ the device, and its cookie if it is a new one."""
+    known, fresh = devices.get_by_cookie(cookie, now), None
+    if known and known.is_active and known.public_key == public:
+        device_id = known.id
+    else:
+        device_id, fresh = _add_device(public, name, now, visit, source)
+        _replace(u, row, known, now)
+    _use_up(row, device_id, now)
+    _serve(u, row, device_id, now)
+    return device_id, fresh
 
 
 def is_open(*, now: datetime, token: str) -> bool:

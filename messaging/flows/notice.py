@@ -15,7 +15,7 @@ from uuid import UUID
 
 from archive.ledger import entry
 from messaging.flows import consent, link
-from messaging.models import Channel, Enrolment, Notice
+from messaging.models import Channel, Enrolment, FactorCode, Notice
 from messaging.notices import OPTED_OUT, TROUBLE, Answer, Became, Outgoing
 from messaging.queries import outgoing
 from messaging.rules import consent as rules
@@ -98,6 +98,8 @@ def settle(*, now: datetime, answers: Sequence[tuple[Claimed, Answer]], knows_re
         link.mark_sent(
             now=now, enrolment_ids=[row.enrolment_id for row in rows if row.enrolment_id and row.state == "sent"]
         )
+        codes = [row.about_id for row in rows if row.purpose == Notice.Purpose.CODE and row.state == "sent"]
+        FactorCode.objects.filter(id__in=codes).update(sealed_code=None)
         _note(u, rows)
         failed = [row for row in rows if row.state == Notice.State.FAILED]
         verdicts = outgoing.look_again(failed, now)

@@ -2,7 +2,7 @@ from messaging.models.account import AccountDay
 from messaging.models.applock import AppLock, Pass
 from messaging.models.campaign import Campaign, Run, RunChunk, RunRecipient
 from messaging.models.conversation import Category, Conversation, Policy
-from messaging.models.customer import Audience, Consent, Customer, Enrolment, Relation
+from messaging.models.customer import Audience, Consent, Customer, Enrolment, FactorCode, Relation
 from messaging.models.device import Attempt, Device, DeviceCustomer, Nonce, Wipe
 from messaging.models.importing import ImportJob, ImportSlice
 from messaging.models.message import Body, Idempotency, Message
@@ -24,6 +24,7 @@ __all__ = [
     "Device",
     "DeviceCustomer",
     "Enrolment",
+    "FactorCode",
     "FollowUp",
     "Idempotency",
     "ImportJob",

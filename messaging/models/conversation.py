@@ -19,6 +19,7 @@ class Policy(models.Model):
         max_length=4, default="send"
     )  # what becomes of a campaign whose time passed: send, skip, ask
     missed_after = models.PositiveIntegerField(default=600)  # seconds
+    second_factor = models.CharField(max_length=10, default="", blank=True)  # of an enrolment: none, passphrase, code
     app_lock = models.CharField(max_length=8, default="offered")  # or required
     app_lock_after = models.PositiveSmallIntegerField(default=300)  # seconds of rest
     idle_days = models.PositiveSmallIntegerField(default=90)  # a device unseen for so long ends; 0: never
@@ -36,6 +37,10 @@ class Policy(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="a_business_has_one_policy"),
+            models.CheckConstraint(
+                condition=models.Q(second_factor__in=["", "passphrase", "code"]),
+                name="a_policy_asks_for_a_known_factor",
+            ),
             models.CheckConstraint(
                 condition=models.Q(app_lock__in=["offered", "required"]), name="a_policy_offers_or_requires_an_app_lock"
             ),

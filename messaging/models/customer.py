@@ -29,6 +29,7 @@ class Customer(models.Model):
     time_zone = models.CharField(max_length=60, default="")
     # By which a notice goes to them, in their own order; "": the business's. COPY leaves it out.
     ways = models.CharField(max_length=30, default="", db_default="")
+    passphrase_digest = models.BinaryField(max_length=32, null=True)  # keyed: what was agreed on for an enrolment
     contact_changed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -114,6 +115,7 @@ class Enrolment(models.Model):
     relation = models.CharField(max_length=8, choices=Relation.choices, default=Relation.SELF)
     grant_until = models.DateTimeField(null=True)  # what comes in by it serves the customer until then
     issued_by = models.CharField(max_length=60, default="")
+    factor_tries = models.PositiveSmallIntegerField(default=0)  # wrong answers to what was asked beside the link
     secret_hash = models.BinaryField(max_length=32, unique=True)
     sealed_secret = models.BinaryField(null=True)  # for the job that sends it; emptied when it was sent
     created_at = models.DateTimeField()
@@ -131,3 +133,14 @@ class Enrolment(models.Model):
                 name="a_customer_has_one_open_code",
             )
         ]
+
+
+class FactorCode(models.Model):
+    """A code that was sent by another channel than its link. Dies with the enrolment; the code is emptied once sent."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="codes")
+    digest = models.BinaryField(max_length=32)
+    sealed_code = models.BinaryField(null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()

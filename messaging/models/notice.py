@@ -15,6 +15,7 @@ class Notice(models.Model):
         REMINDER = "reminder"  # about a message that ends unread
         INVITE = "invite"  # about an enrolment that staff asked for
         RECOVER = "recover"  # about an enrolment that the customer asked for
+        CODE = "code"  # about a code that is asked for beside a link
         DEVICE = "device"  # about a device that reads this customer's messages from now on
 
     class Channel(models.TextChoices):
@@ -55,7 +56,7 @@ class Notice(models.Model):
                 name="a_purpose_is_told_once_by_a_channel",
             ),
             models.CheckConstraint(
-                condition=models.Q(purpose__in=["arrived", "reminder", "invite", "recover", "device"]),
+                condition=models.Q(purpose__in=["arrived", "reminder", "invite", "recover", "code", "device"]),
                 name="a_notice_has_a_known_purpose",
             ),
             models.CheckConstraint(

@@ -56,6 +56,7 @@ class Outgoing:
     until: datetime
     left: int
     link_until: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 def _visit(body: dict[str, object]) -> enrolment.Visit:
     lives_for = enrolment.BRIEF if body.get("brief") is True else None
-    return enrolment.Visit(body.get("zone"), proved.text_of(body, "accepts", ""), lives_for)
+    return enrolment.Visit(
+        body.get("zone"), proved.text_of(body, "accepts", ""), lives_for, proved.text_of(body, "answer", "")
+    )
 
 
 @require_GET

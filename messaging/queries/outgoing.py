@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from messaging.models import Enrolment, Message, Notice
+from messaging.models import Enrolment, FactorCode, Message, Notice
 from messaging.notices import NOT_SET_UP, OPTED_OUT, Outgoing
 from messaging.queries import links, policy, reach
 from messaging.rules import quiet, state, telling
@@ -35,6 +35,7 @@ class _Known:
     now: datetime
     messages: dict[UUID, Message]
     links: dict[UUID, Enrolment]
+    codes: dict[UUID, FactorCode]
     people: dict[UUID, reach.Reach]
     offered: frozenset[str]
     current: policy.Notices = field(default_factory=lambda: policy.get_policy().notices)
@@ -47,6 +48,7 @@ def look_again(rows: Sequence[Notice], now: datetime) -> dict[UUID, Verdict]:
     about = [row.about_id for row in rows if row.purpose in telling.ABOUT_MESSAGES]
     known = _Known(
         now, Message.objects.in_bulk(about), Enrolment.objects.in_bulk([row.enrolment_id for row in rows if row.enrolment_id]),
+        FactorCode.objects.in_bulk([row.about_id for row in rows if row.purpose == Notice.Purpose.CODE]),
         reach.of({row.customer_id for row in rows}), reach.offered(),
     )  # fmt: skip
     return {row.id: _look(row, known) for row in rows}
@@ -78,6 +80,10 @@ def _why_not_any_more(row: Notice, known: _Known, stored: Enrolment | None) -> s
             return QUIET_HOURS if row.reason == QUIET_HOURS else ENDED
         if message.read_at or message.revealed_at or (row.purpose == telling.ARRIVED and message.outcome):
             return RECEIVED
+    elif row.purpose == Notice.Purpose.CODE:
+        code = known.codes.get(row.about_id)
+        if code is None or code.sealed_code is None:
+            return LINK_USED
     elif stored is not None and (stored.used_at or stored.cancelled_at or stored.sealed_secret is None):
         return LINK_USED
     return TOO_LATE if row.until <= known.now else ""
@@ -104,5 +110,10 @@ def _outgoing(row: Notice, person: reach.Reach, stored: Enrolment | None, known:
         link_until = f"{stored.expires_at.astimezone(person.zone):%Y-%m-%d %H:%M} ({person.zone.key})"
     return Outgoing(
         row.id, person.addresses[row.channel], saying, person.language, known.current.sender or tenancy.here().name, url,
-        row.until, max(1, int((row.until - known.now).total_seconds())), link_until,
+        row.until, max(1, int((row.until - known.now).total_seconds())), link_until, _code(row, known),
     )  # fmt: skip
+
+
+def _code(row: Notice, known: _Known) -> str:
+    code = known.codes.get(row.about_id)
+    return links.open_code(code.id, code.sealed_code) if code is not None and code.sealed_code is not None else ""

@@ -35,6 +35,7 @@ CONSOLE = {
     "messages/<uuid:message_id>/extend": "message.extend", "messages/<uuid:message_id>/follow-up": "message.send",
     "messages/unreached/": "message.view",
     "customers/": "customer.view", "customers/new": "customer.manage", "customers/<uuid:customer_id>/": "customer.view",
+    "customers/<uuid:customer_id>/passphrase": "customer.manage",
     "customers/<uuid:customer_id>/invite": "customer.invite", "customers/<uuid:customer_id>/erase": "customer.manage",
     "customers/tag": "customer.manage", "customers/audiences/": "customer.view",
     "customers/audiences/new": "customer.manage", "customers/audiences/count": "customer.manage",
@@ -91,11 +92,13 @@ CONSOLE = {
     "archive/log/keepers/<uuid:keeper_id>/remove": "archive.export",
     "settings/notices/": "settings.view",
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
+    "settings/devices": "settings.manage",
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
 }  # fmt: skip
 
 API = {
-    "customers", "customers/<uuid:customer_id>", "customers/<uuid:customer_id>/enrolments", "messages", "messages/batch",
+    "customers", "customers/<uuid:customer_id>", "customers/<uuid:customer_id>/enrolments",
+    "customers/<uuid:customer_id>/passphrase", "messages", "messages/batch",
     "messages/<uuid:message_id>", "messages/<uuid:message_id>/recall", "messages/<uuid:message_id>/extend",
     "messages/<uuid:message_id>/followup", "unreached",
     "conversations", "conversations/<uuid:conversation_id>", "conversations/<uuid:conversation_id>/assign",

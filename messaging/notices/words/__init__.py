@@ -21,6 +21,6 @@ class Said:
 def say(notice: Outgoing) -> Said:
     """In the recipient's language (`de-AT` is German), else in English."""
     sayings = LANGUAGES.get(notice.language.split("-")[0].lower(), en.SAYINGS)
-    values = {"sender": notice.sender, "url": notice.url, "until": notice.link_until}
+    values = {"sender": notice.sender, "url": notice.url, "until": notice.link_until, "code": notice.code}
     subject, mail, text = sayings[notice.saying]
     return Said(subject.format(**values), mail.format(**values), text.format(**values))

@@ -40,6 +40,14 @@ SAYINGS = {
         ),
         "{sender}: Ihr Link zum Postfach. {url}",
     ),
+    "code": (
+        "Ihr Code für {sender}",
+        (
+            "Ihr Code für {sender} ist {code}. Er gilt 15 Minuten.\n\n"
+            "Wenn Sie nicht gerade einen Link von {sender} geöffnet haben, geben Sie diesen Code niemandem.\n"
+        ),
+        "{sender}: Ihr Code ist {code}. Er gilt 15 Minuten. Geben Sie ihn niemandem.",
+    ),
     "device": (
         "Ein neues Gerät bei {sender}",
         (

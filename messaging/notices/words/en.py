@@ -42,6 +42,14 @@ SAYINGS = {
         ),
         "{sender}: your link back in. {url}",
     ),
+    "code": (
+        "Your code for {sender}",
+        (
+            "Your code for {sender} is {code}. It lasts 15 minutes.\n\n"
+            "If you did not just open a link from {sender}, give this code to nobody.\n"
+        ),
+        "{sender}: your code is {code}. It lasts 15 minutes. Give it to nobody.",
+    ),
     "device": (
         "A new device at {sender}",
         (

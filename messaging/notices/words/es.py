@@ -40,6 +40,14 @@ SAYINGS = {
         ),
         "{sender}: su enlace para volver a entrar. {url}",
     ),
+    "code": (
+        "Su código para {sender}",
+        (
+            "Su código para {sender} es {code}. Vale 15 minutos.\n\n"
+            "Si no acaba de abrir un enlace de {sender}, no dé este código a nadie.\n"
+        ),
+        "{sender}: su clave es {code}. Vale 15 minutos. No la comparta.",
+    ),
     "device": (
         "Un nuevo dispositivo en {sender}",
         (

@@ -40,6 +40,14 @@ SAYINGS = {
         ),
         "{sender} : votre lien pour revenir. {url}",
     ),
+    "code": (
+        "Votre code pour {sender}",
+        (
+            "Votre code pour {sender} est {code}. Il est valable 15 minutes.\n\n"
+            "Si vous ne venez pas d’ouvrir un lien de {sender}, ne donnez ce code à personne.\n"
+        ),
+        "{sender}: votre code est {code}. Valable 15 minutes. Ne le donnez à personne.",
+    ),
     "device": (
         "Un nouvel appareil chez {sender}",
         (

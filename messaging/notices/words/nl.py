@@ -40,6 +40,14 @@ SAYINGS = {
         ),
         "{sender}: uw link naar de inbox. {url}",
     ),
+    "code": (
+        "Uw code voor {sender}",
+        (
+            "Uw code voor {sender} is {code}. Hij geldt 15 minuten.\n\n"
+            "Hebt u niet net een link van {sender} geopend, geef deze code dan aan niemand.\n"
+        ),
+        "{sender}: uw code is {code}. Geldig 15 minuten. Geef hem aan niemand.",
+    ),
     "device": (
         "Een nieuw apparaat bij {sender}",
         (

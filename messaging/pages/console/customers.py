@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from messaging.flows import consent, enrolment
+from messaging.flows import consent, enrolment, factor
 from messaging.flows import customer as flow
 from messaging.models import Customer
 from messaging.pages.console import shared, views
@@ -233,6 +233,16 @@ def _grant(request: HttpRequest) -> enrolment.Grant:
     if day is not None:
         until = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(policy.get_policy().time_zone))
     return enrolment.Grant(request.POST.get("relation") or enrolment.Grant.relation, until)
+
+
+@guards.staff("customer.manage")
+@require_POST
+def passphrase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
+    words = request.POST.get("passphrase", "")
+    done = "Kept. It is asked for when a device is let in." if words.strip() else "Taken away."
+    return shared.act(request, shared.go("customer", customer_id), done, lambda: (
+        factor.set_passphrase(actor=request.actor, now=clock.now(), customer_id=customer_id, passphrase=words)
+    ))  # fmt: skip
 
 
 @guards.staff("customer.manage")

@@ -3,18 +3,27 @@
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from archive.queries import rules
+from messaging.flows import demand
 from messaging.pages.console import shared
 from messaging.queries import desk, policy
+from messaging.rules import demands
 from portal.accounts.flows import key as flow
 from portal.accounts.queries import keys, staff
 from portal.kernel import clock, roles
 from portal.web import guards
 
-TABS = ("keys", "staff", "roles", "lifetimes")
+FACTORS = [
+    ("", "Nothing more than the link"),
+    ("code", "A code by another channel than the link's"),
+    ("passphrase", "A passphrase that you agreed on with each customer"),
+]
+LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
+TABS = ("keys", "staff", "roles", "lifetimes", "devices")
 
 
 @guards.staff("settings.view")
@@ -29,7 +38,7 @@ def page(
     """Also the answer to a key that was made or refused: its secret stands on that answer and nowhere else."""
     tab = request.GET.get("tab", "") if request.method == "GET" else "keys"
     context = {
-        "tab": tab if tab in TABS else "keys", "can": shared.may(request, manage_keys="key.manage"),
+        "tab": tab if tab in TABS else "keys", "can": shared.may(request, manage_keys="key.manage", manage="settings.manage"),
         "scopes": _scopes(), **_TABS.get(tab, _keys)(request), **(extra or {}),
     }  # fmt: skip
     if made is not None:
@@ -93,4 +102,22 @@ def _scopes() -> list[tuple[str, str, str]]:
     return [(name, name, words) for name, words in roles.PERMISSIONS.items() if name in roles.SCOPES]
 
 
-_TABS = {"keys": _keys, "staff": _staff, "roles": _roles, "lifetimes": _lifetimes}
+def _devices(request: HttpRequest) -> dict[str, Any]:
+    return {"demands": policy.get_policy().demands, "second_factors": FACTORS, "app_locks": LOCKS}
+
+
+@guards.staff("settings.manage")
+@require_POST
+def devices(request: HttpRequest) -> HttpResponseBase:
+    return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=devices"), "Saved.", lambda: (
+        demand.change(actor=request.actor, now=clock.now(), wanted=_wanted(request))
+    ))  # fmt: skip
+
+
+def _wanted(request: HttpRequest) -> demands.Demands:
+    numbers = {name: shared.number(request.POST.get(name, "")) for name in demands.RANGES}
+    given = {name: -1 if value is None else value for name, value in numbers.items()}
+    return demands.Demands(request.POST.get("second_factor", ""), request.POST.get("app_lock", ""), **given)
+
+
+_TABS = {"keys": _keys, "staff": _staff, "roles": _roles, "lifetimes": _lifetimes, "devices": _devices}

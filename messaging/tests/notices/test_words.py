@@ -13,7 +13,7 @@ GSM = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-PURPOSES = {"arrived", "arrived_link", "reminder", "reminder_link", "invite", "recover", "device"}
+PURPOSES = {"arrived", "arrived_link", "reminder", "reminder_link", "invite", "recover", "code", "device"}
 LINK = "https://acme.example.com/inbox/enrol/" + "x" * 43
 
 
@@ -28,6 +28,7 @@ def outgoing(saying="arrived", language="en", sender="Acme Clinic"):
         datetime.now(UTC),
         60,
         "2026-06-01 12:00 (Europe/Berlin)",
+        "271828",
     )
 
 
@@ -40,6 +41,9 @@ def test_each_language_says_all_of_it(language):
     sayings = words.LANGUAGES[language]
     assert set(sayings) == PURPOSES
     for saying, (subject, mail, text) in sayings.items():
+        if saying == "code":
+            assert (names(subject), names(mail), names(text)) == ({"sender"}, {"sender", "code"}, {"sender", "code"})
+            continue
         has_link = saying.endswith("_link") or saying in {"invite", "recover"}
         assert names(subject) == {"sender"}
         assert names(mail) == {"sender", "url", "until"} if has_link else names(mail) == {"sender", "url"}

@@ -85,10 +85,14 @@ export function wire(form) {
     const { status, code } = problem;
     if (code === "second_factor_needed") {
       const asked = !factor.hidden;
+      if (problem.problem.factor === "code") {
+        text(factor.querySelector("[data-say=factor_text]"), say("factor_code"));
+        Object.assign(form.elements.answer, { inputMode: "numeric", autocomplete: "one-time-code" });
+      }
       factor.hidden = false;
       form.elements.answer.required = true;
       form.elements.answer.focus();
-      return text(said, asked ? say("factor_wrong") : "");
+      return text(said, asked || problem.problem.wrong ? say("factor_wrong") : "");
     }
     if (code === "terms_changed") return location.reload(); // nothing is used up: read it again
     if (!(problem instanceof http.Answer)) throw problem;

@@ -154,4 +154,5 @@ export default {
   lock_passkey: "Stattdessen einen Passkey benutzen",
   lock_off: "App-Sperre entfernen",
   lock_bad_pin: "Bitte 6 bis 12 Ziffern, nicht lauter gleiche und keine Reihe.",
+  factor_code: "Wir haben Ihnen einen Code auf einem anderen Weg als den Link geschickt. Er gilt 15 Minuten.",
 };

@@ -155,4 +155,5 @@ export default {
   lock_passkey: "Use a passkey instead",
   lock_off: "Take the app lock off",
   lock_bad_pin: "Please take 6 to 12 digits that are not all the same and not in a row.",
+  factor_code: "We have sent you a code another way than the link. It lasts 15 minutes.",
 };

@@ -154,4 +154,5 @@ export default {
   lock_passkey: "Usar una llave de acceso",
   lock_off: "Quitar el bloqueo",
   lock_bad_pin: "De 6 a 12 cifras, no todas iguales ni seguidas.",
+  factor_code: "Le hemos enviado un código por otro medio que el enlace. Vale 15 minutos.",
 };

@@ -154,4 +154,5 @@ export default {
   lock_passkey: "Utiliser plutôt une clé d’accès",
   lock_off: "Enlever le verrou",
   lock_bad_pin: "De 6 à 12 chiffres, pas tous pareils ni à la suite.",
+  factor_code: "Nous vous avons envoyé un code par une autre voie que le lien. Il est valable 15 minutes.",
 };

@@ -154,4 +154,5 @@ export default {
   lock_passkey: "Liever een passkey gebruiken",
   lock_off: "Schermslot weghalen",
   lock_bad_pin: "6 tot 12 cijfers, niet allemaal gelijk en niet op een rij.",
+  factor_code: "We hebben u een code gestuurd langs een andere weg dan de link. Hij geldt 15 minuten.",
 };
