@@ -130,5 +130,7 @@ def _count_as_delivered(row: Message, now: datetime) -> None:
 def _start_timer(row: Message, now: datetime) -> None:
     if row.gone_after_read is None or row.gone_at is None:
         return
-    row.gone_at = min(row.gone_at, now + timedelta(seconds=row.gone_after_read))
+    # A clock that went back with a restart starts it no earlier than the message was sent.
+    starts_at = max(now, row.sent_at or now)
+    row.gone_at = min(row.gone_at, starts_at + timedelta(seconds=row.gone_after_read))
     Body.objects.filter(message_id=row.id).update(gone_at=row.gone_at)

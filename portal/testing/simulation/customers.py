@@ -138,7 +138,8 @@ def reveal(sim: Sim, side: Side, a: int, b: int) -> Act | None:
             told.revealed_at = now
             told.decide("delivered", now)
             if told.timer is not None and told.gone_at is not None:
-                told.gone_at = told.body_gone_at = min(told.gone_at, now + timedelta(seconds=told.timer))
+                starts_at = max(now, told.sent_at or now)
+                told.gone_at = told.body_gone_at = min(told.gone_at, starts_at + timedelta(seconds=told.timer))
         side.touch(told)
 
     return Act(
