@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,11 +64,16 @@ class House:
 
     # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────
     def start(self, *names: str) -> None:
+        """`worker-bulk` is the cluster of that queue alone."""
         for name in names:
-            command = (
-                serve.clock_command() if name == "clock" else [sys.executable, "-m", "portal.launch", "serve", name]
-            )
-            self.children[name] = spawn(command, environment.for_process(self.env, name), self.folder / f"{name}.log")
+            env = environment.for_process(self.env, name.partition("-")[0])
+            if name == "clock":
+                command = serve.clock_command()
+            elif name.startswith("worker-"):
+                command, env = serve.worker_command(), env | {"Q_CLUSTER_NAME": name.partition("-")[2]}
+            else:
+                command = [sys.executable, "-m", "portal.launch", "serve", name]
+            self.children[name] = spawn(command, env, self.folder / f"{name}.log")
         if "web" in names:
             wait_for(self.port, "/healthz")
 
@@ -98,6 +103,14 @@ class House:
                 ))
                 for n in range(count)
             ]  # fmt: skip
+
+    def neighbour(self) -> "House":
+        """Another business in the same house: its own people and key, the same processes."""
+        from portal.kernel import actors
+
+        place, author, officer, secret = _business("next", "Neighbour")
+        assert isinstance(author, actors.Actor)
+        return replace(self, place=place, author=author, officer=officer, secret=secret)
 
     def phones(self, owners: list[UUID]) -> list[Phone]:
         """One enrolled device for each customer."""
@@ -150,21 +163,26 @@ def _born(folder: Path, port: int, env: dict[str, str]) -> House:
     django.setup()
     from django.core.management import call_command
 
+    call_command("migrate_schemas", "--shared", verbosity=0)
+    place, author, officer, secret = _business("bench", "Bench")
+    return House(folder, port, env, place, author, officer, secret)
+
+
+def _business(slug: str, name: str) -> "tuple[tenancy.Place, actors.Actor, actors.Actor, str]":
     from messaging.flows import opening
     from portal.accounts.flows import key
     from portal.kernel import actors, roles, tenancy
 
-    call_command("migrate_schemas", "--shared", verbosity=0)
     now = datetime.now(UTC)
     people = [
-        opening.Person(f"{role}@bench.example", role, role, "correct horse battery") for role in ("author", "officer")
+        opening.Person(f"{role}@{slug}.example", role, role, "correct horse battery") for role in ("author", "officer")
     ]
-    made = opening.begin(now=now, slug="bench", name="Bench", people=people, passphrase="words of a bench passphrase")
+    made = opening.begin(now=now, slug=slug, name=name, people=people, passphrase="words of a bench passphrase")
     opening.finish(now=now, place=made.place, recovery_text=made.recovery_text)
     with tenancy.tenant_scope(made.place):
-        api = key.create(actor=actors.SYSTEM, now=now, name="Bench", scopes=sorted(roles.SCOPES))
+        api = key.create(actor=actors.SYSTEM, now=now, name=name, scopes=sorted(roles.SCOPES))
     author, officer = (actors.staff(made.staff[one.email], one.role) for one in people)
-    return House(folder, port, env, made.place, author, officer, api.secret)
+    return made.place, author, officer, api.secret
 
 
 def _close_connections() -> None:

@@ -16,7 +16,8 @@ SLICE = 5000
 
 
 def gather(count: int, *, time_zone: str = "") -> list[UUID]:
-    """Makes `count` customers of the business at hand, with a name, a reference, addresses and three fields."""
+    """Makes `count` customers of the business at hand, with a name, a reference, addresses and three fields; every fifth speaks
+    German."""
     from django.db import transaction
 
     from messaging.queries import profiles
@@ -32,7 +33,21 @@ def gather(count: int, *, time_zone: str = "") -> list[UUID]:
                 phone=f"+4930{number:07d}", fields={"plan": "Gold", "branch": f"No. {number % 40}", "since": "2019-04-01"},
             )  # fmt: skip
             sealed = book.seal(pk, profile)
-            rows.append((pk, ids.uuid4(), "active", sealed, "en", time_zone, "{}", "{}", "{}", now, now))
+            rows.append(
+                (
+                    pk,
+                    ids.uuid4(),
+                    "active",
+                    sealed,
+                    "de" if number % 5 == 0 else "en",
+                    time_zone,
+                    "{}",
+                    "{}",
+                    "{}",
+                    now,
+                    now,
+                )
+            )
             made.append(pk)
         with transaction.atomic():
             bulk.insert("messaging_customer", COLUMNS, rows)
