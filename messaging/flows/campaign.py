@@ -19,7 +19,7 @@ from messaging.flows import attachment, body, campaigntext, recipient, run
 from messaging.models import Audience, Campaign, Run, RunChunk, RunRecipient
 from messaging.queries import campaigns, policy, templates
 from messaging.rules import campaign as rules
-from messaging.rules import compose, filters, recurrence, schedule, template, wording
+from messaging.rules import compose, files, filters, recurrence, schedule, template, wording
 from portal.kernel import ids, keys, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
@@ -108,6 +108,13 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
         category=row.category, send_at=row.send_at, send_at_local=row.send_at_local, repeat=row.repeat, missed=row.missed,
         attachments=tuple(UUID(one["id"]) for one in campaigntext.files(row, now)),
     )  # fmt: skip
+
+
+def files_of(*, actor: Actor, now: datetime, campaign_id: UUID) -> list[dict[str, object]]:
+    """The files of a draft, as a page names them: never with a key."""
+    row = campaigns.get_campaign_for(actor, campaign_id)
+    actor.require("message.send")
+    return files.shown(campaigntext.files(row, now)) if row.state == Campaign.State.DRAFT else []
 
 
 # ── stopping and going on ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 """Campaigns: drafts, who would get one, starting and stopping it, and how far it is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from messaging.flows import campaign as flow
 from messaging.flows import launch
 from messaging.models import Campaign, Run
-from messaging.pages.console import shared
+from messaging.pages.console import attachments, shared
 from messaging.queries import audiences, campaigns, desk, policy
 from messaging.rules import campaign as rules
 from messaging.rules import compose as compose_rule
@@ -109,6 +110,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         return _form(request, {"audience": "", "gone_after": str(life), "format": "text", "time": "now"}, {})
     values = _typed(request)
     try:
+        values["attachments"] = attachments.chosen(request, clock.now())
         saved = flow.create(actor=request.actor, now=clock.now(), wanted=_wanted(values))
     except Refusal as refusal:
         return _form(request, values, shared.errors_of(refusal), status=422)
@@ -125,6 +127,7 @@ def edit(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
         return _form(request, _values_of(flow.read(actor=request.actor, now=now, campaign_id=row.id), row), {}, row)
     values = _typed(request)
     try:
+        values["attachments"] = attachments.chosen(request, now)
         flow.change(
             actor=request.actor, now=now, campaign_id=row.id, wanted=_wanted(values),
             revision=shared.number(values.get("revision", "")) or 0,
@@ -142,6 +145,7 @@ def save(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     campaigns.get_campaign_for(request.actor, campaign_id)
     values = _typed(request)
     try:
+        values["attachments"] = attachments.chosen(request, clock.now())
         saved = flow.change(
             actor=request.actor, now=clock.now(), campaign_id=campaign_id, wanted=_wanted(values),
             revision=shared.number(values.get("revision", "")) or 0,
@@ -158,7 +162,8 @@ def _conflict(refusal: Refusal) -> dict[str, Any]:
 
 
 def _typed(request: HttpRequest) -> dict[str, Any]:
-    return {**request.POST.dict(), "body": request.POST.get("body", "").replace("\r\n", "\n")}
+    body = request.POST.get("body", "").replace("\r\n", "\n")
+    return {**request.POST.dict(), "body": body, "attachments": ()}
 
 
 def _wanted(values: dict[str, Any]) -> flow.Wanted:
@@ -171,6 +176,7 @@ def _wanted(values: dict[str, Any]) -> flow.Wanted:
         tap_to_reveal=bool(values.get("tap_to_reveal")), send_at=_instant(at) if time == "at" else None,
         send_at_local=f"{at}:00" if time == "local" and len(at) == 16 else at if time == "local" else "",
         repeat=values.get("repeat_own") or values.get("repeat", "") if time != "now" else "", missed=values.get("missed", ""),
+        attachments=values["attachments"],
     )  # fmt: skip
 
 
@@ -191,6 +197,7 @@ def _values_of(wanted: flow.Wanted, row: Campaign) -> dict[str, Any]:
         "gone_after_read": str(wanted.gone_after_read or ""), "tap_to_reveal": wanted.tap_to_reveal, "time": time,
         "at": at[:16], "repeat": wanted.repeat if wanted.repeat in known else "",
         "repeat_own": "" if wanted.repeat in known else wanted.repeat, "missed": wanted.missed, "revision": row.revision,
+        "attachments": wanted.attachments,
     }  # fmt: skip
 
 
@@ -204,10 +211,19 @@ def _form(
         "audiences": [{"id": str(one.id), "name": one.name} for one in audiences.get_audiences_for(request.actor)],
         "categories": desk.categories(), "presets": shared.lives(current.limits.maximum_gone_after),
         "read_presets": shared.read_lives(), "repeats": REPEATS, "missed": MISSED, "limit": compose_rule.BODY_LIMIT,
-        "time_zone": current.time_zone, "time_errors": _about_time(extra.get("errors", {})), **extra,
+        "time_zone": current.time_zone,
+        "attached": _attached(request, values.get("attachments", ()), row),
+        "time_errors": _about_time(extra.get("errors", {})), **extra,
     }  # fmt: skip
     trail = (*TRAIL, (title, ""))
     return shared.draw(request, "campaign_form", "compose", context, trail=trail, status=status)
+
+
+def _attached(request: HttpRequest, wanted: Sequence[UUID], row: Campaign | None) -> list[dict[str, object]]:
+    """Those of the draft that are still wanted, and uploads that wait."""
+    now, named = clock.now(), {str(pk) for pk in wanted}
+    held = flow.files_of(actor=request.actor, now=now, campaign_id=row.id) if row else []
+    return [one for one in held if one["id"] in named] + attachments.waiting(request, now, wanted)
 
 
 def _about_time(errors: dict[str, str]) -> list[str]:

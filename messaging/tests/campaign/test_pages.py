@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
+from messaging.flows import campaigntext
 from messaging.models import Campaign, Message, Run
 from messaging.tests.campaign.conftest import Desk
 from portal.kernel import clock
@@ -52,7 +54,8 @@ def test_from_a_draft_to_its_ledger(desk: Desk, author) -> None:
     assert author.post(f"{path}start", {"verb": "send"}).status_code == 302
     assert "It is about to be sent" in page(author, path)
     with desk.cast.inside():
-        assert not Message.objects.filter(run_id__in=Run.objects.values("id")).filter(sent_at__gte=clock.now()).exists()
+        runs = Run.objects.filter(campaign_id=newest(desk).id)
+        assert not Message.objects.filter(run_id__in=runs.values("id")).exists()
     desk.at.advance(minutes=1)
     desk.work()
     shown = page(author, path)
@@ -66,6 +69,22 @@ def test_from_a_draft_to_its_ledger(desk: Desk, author) -> None:
     assert len(listed) == 6
     assert "Flu shots" in page(author, f"{LIST}?q=flu")
     assert "Flu shots" not in page(author, f"{LIST}?q=nothing")
+
+
+def test_a_draft_keeps_its_files_while_it_is_saved_again_and_again(desk: Desk, author) -> None:
+    pdf = b"%PDF-1.7\n1 0 obj <<>> endobj\nstartxref\n0\n%%EOF\n"
+    up = author.post("/console/attachments/", {"file": SimpleUploadedFile("plan.pdf", pdf)}).json()["id"]
+    path = author.post(f"{LIST}new", form(attachments=up))["Location"]
+    shown = page(author, f"{path}edit")
+    assert f'name="attachments" value="{up}"' in shown
+    assert "plan.pdf" in shown
+    for revision in ("1", "2"):
+        saved = author.post(f"{path}save", form(attachments=up, revision=revision, body=f"Come in {revision}."))
+        assert saved.json() == {"revision": int(revision) + 1}
+    with desk.cast.inside():
+        assert [one["id"] for one in campaigntext.files(newest(desk), clock.now())] == [up]
+    assert author.post(f"{path}save", form(revision="3")).status_code == 200
+    assert "plan.pdf" not in page(author, f"{path}edit")
 
 
 def test_undo_takes_it_back_unsent(desk: Desk, author) -> None:

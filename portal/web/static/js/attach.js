@@ -70,5 +70,5 @@ function attach(root) {
     return button;
   }
 
-  const tell = () => root.dispatchEvent(new Event("change", { bubbles: true }));
+  const tell = () => root.dispatchEvent(new Event("input", { bubbles: true }));
 }

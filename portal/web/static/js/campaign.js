@@ -4,6 +4,7 @@
  * Saving names the revision the page was opened with; when somebody else saved meanwhile, it stops and says so. Nothing is
  * kept in the browser.
  */
+import "./attach.js";
 import { announce } from "./ring.js";
 
 const form = document.querySelector("form[data-campaign]");
@@ -16,6 +17,7 @@ let stopped = !form.dataset.saveUrl;
 function snapshot() {
   const data = new FormData(form);
   data.delete("revision");
+  data.delete("files"); // what is chosen goes up by itself and comes back as its id
   data.delete("csrfmiddlewaretoken");
   return new URLSearchParams(data).toString();
 }
