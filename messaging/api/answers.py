@@ -316,6 +316,7 @@ class Sample(s.Serializer):  # type: ignore[type-arg]
 class Simulation(s.Serializer):  # type: ignore[type-arg]
     recipients = s.IntegerField()
     excluded = s.DictField(child=s.IntegerField())
+    untold = s.IntegerField()
     samples = Sample(many=True)
 
 

@@ -173,7 +173,8 @@ class Simulate(View):
             }
             for one in found.samples
         ]
-        return Response({"recipients": found.count.recipients, "excluded": found.count.excluded, "samples": samples})
+        counted = {"recipients": found.count.recipients, "excluded": found.count.excluded, "untold": found.count.untold}
+        return Response({**counted, "samples": samples})
 
 
 class Start(View):

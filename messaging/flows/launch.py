@@ -63,7 +63,7 @@ def simulate(*, actor: Actor, now: datetime, campaign_id: UUID) -> Simulated:
     actor.require("message.send")
     row = campaigns.get_campaign_for(actor, campaign_id)
     text = _text(row, now)
-    return Simulated(simulation.count(row), simulation.samples(row, text))
+    return Simulated(simulation.count(row, now), simulation.samples(row, text))
 
 
 def carry_out(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes) -> None:
@@ -114,7 +114,7 @@ def _check(row: Campaign, verb: str, now: datetime) -> int:
         raise Refusal("no_time_to_send", "Say when to send it, or send it now.", field="send_at")
     if verb == "send" and row.repeat:
         raise Refusal("repeat_needs_time", "A campaign that repeats is scheduled, not sent.", field="repeat")
-    found = simulation.count(row)
+    found = simulation.count(row, now)
     if not found.recipients:
         raise Refusal("audience_empty", "Nobody would get this.", field="audience", excluded=found.excluded)
     return found.recipients

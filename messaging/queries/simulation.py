@@ -1,13 +1,15 @@
 """Who would get a campaign, who would not and why, and how it would read: nothing is written and nobody is told."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from messaging.models import Campaign
 from messaging.queries import audiences, campaigns, eligible, policy, profiles, templates
-from messaging.rules import wording
+from messaging.rules import quiet, schedule, wording
 from portal.kernel.errors import Refusal
 
 SAMPLES = 5
@@ -21,12 +23,20 @@ _SAMPLES = """
 """
 
 
+_ZONES = """
+    SELECT c.time_zone, count(*) FROM messaging_customer c
+     WHERE c.state = 'active' AND {reason} = '' AND ({where}) GROUP BY 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`excluded` by reason: together with `recipients` everyone whom the audience names."""
+    """`excluded` by reason: together with `recipients` everyone whom the audience names. `untold` of the recipients are asleep:
+    it would end before quiet hours let anybody tell them."""
 
     recipients: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +50,33 @@ class Sample:
     problem: str = ""
 
 
-def count(row: Campaign) -> Count:
+def count(row: Campaign, now: datetime) -> Count:
     (reason, values), (where, more) = _reason(row), campaigns.audience_of(row)
     with connection.cursor() as cursor:
         cursor.execute(_COUNT.format(reason=reason, where=where), [*values, *more])
         found: dict[str, int] = dict(cursor.fetchall())
-    return Count(found.pop("", 0), found)
+    return Count(found.pop("", 0), found, untold(row, now))
+
+
+def untold(row: Campaign, now: datetime) -> int:
+    """By the clock on each recipient's own wall."""
+    current = policy.get_policy()
+    if not current.notices.quiet.is_set:
+        return 0
+    (reason, values), (where, more) = _reason(row), campaigns.audience_of(row)
+    with connection.cursor() as cursor:
+        cursor.execute(_ZONES.format(reason=reason, where=where), [*values, *more])
+        zones = cursor.fetchall()
+    lives_for = timedelta(seconds=row.gone_after or current.categories.get(row.category) or current.limits.gone_after)
+    return sum(
+        people for name, people in zones if _sleeps(row, schedule.zone_or(name, current.time_zone), lives_for, now)
+    )
+
+
+def _sleeps(row: Campaign, zone: ZoneInfo, lives_for: timedelta, now: datetime) -> bool:
+    local = datetime.fromisoformat(row.send_at_local) if row.send_at_local else None
+    sent_at = schedule.instant(local, zone) if local else row.send_at or now
+    return quiet.holds_until_end(sent_at, sent_at + lives_for, policy.get_policy().notices.quiet, zone)
 
 
 def samples(row: Campaign, text: wording.Compiled) -> list[Sample]:

@@ -47,6 +47,11 @@ def opens_at(at: datetime, quiet: Quiet, zone: ZoneInfo) -> datetime:
     return next((found for found in _instants(end, zone) if found > at), at)
 
 
+def holds_until_end(sent_at: datetime, gone_at: datetime, quiet: Quiet, zone: ZoneInfo) -> bool:
+    """Whether a message would be over before anybody there may be told of it."""
+    return opens_at(sent_at, quiet, zone) >= gone_at
+
+
 def last_before(at: datetime, quiet: Quiet, zone: ZoneInfo) -> datetime:
     """`at`, or the last instant before the quiet hours it falls into."""
     if not _is_quiet(at, quiet, zone):

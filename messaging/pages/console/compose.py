@@ -1,6 +1,6 @@
 """Writing to one customer: now or later, with the two clocks in sight."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,8 +15,8 @@ from messaging.pages.console import attachments, shared, templates
 from messaging.queries import customers, desk, policy, preview, profiles
 from messaging.queries import templates as template_queries
 from messaging.rules import compose as rule
+from messaging.rules import quiet, schedule, wording
 from messaging.rules import template as template_rule
-from messaging.rules import wording
 from portal.kernel import clock, ids
 from portal.kernel.errors import Refusal
 from portal.web import guards
@@ -34,7 +34,23 @@ def show(request: HttpRequest) -> HttpResponseBase:
         seen = _seen(request, values)
     except Refusal as refusal:
         seen = preview.Preview("", problem=preview.said(refusal))
-    return JsonResponse({**templates.vars_of(seen), "asks": asked})
+    return JsonResponse({**templates.vars_of(seen), "asks": asked, "warning": _warning(request, values, clock.now())})
+
+
+def _warning(request: HttpRequest, values: dict[str, Any], now: datetime) -> str:
+    """What the writer should know before it is sent: words, or "". What cannot be read yet is no reason to warn."""
+    current, chosen = policy.get_policy(), ids.parse_uuid(values.get("customer") or "")
+    try:
+        lives_for, sent_at = _life(values) or current.limits.gone_after, _send_at(values) or now
+    except Refusal:
+        return ""
+    zone = customers.get_customer_for(request.actor, chosen).time_zone if chosen else ""
+    there = schedule.zone_or(zone, current.time_zone)
+    ends = sent_at + timedelta(seconds=min(lives_for, current.limits.maximum_gone_after))
+    if not quiet.holds_until_end(sent_at, ends, current.notices.quiet, there):
+        return ""
+    opens = quiet.opens_at(sent_at, current.notices.quiet, there).astimezone(there)
+    return f"It would end before a notice may go out: it is quiet there until {opens:%H:%M} ({there.key})."
 
 
 def _seen(request: HttpRequest, values: dict[str, Any]) -> preview.Preview:
@@ -59,6 +75,8 @@ def compose(request: HttpRequest) -> HttpResponseBase:
         sent = message.send(actor=request.actor, now=now, asked=_asked(values))
     except Refusal as refusal:
         return _page(request, values, _errors(refusal), now, status=422)
+    if warning := _warning(request, {**values, "customer": str(sent.customer_id)}, now):
+        messages.warning(request, warning)
     messages.success(request, "Scheduled." if sent.state == "scheduled" else "Sent.")
     return shared.go("message", sent.id)
 
@@ -161,7 +179,7 @@ def _page(
         "max_life": shared.words_for(current.limits.maximum_gone_after),
         "limit": rule.BODY_LIMIT,
         "attached": attachments.waiting(request, now, values.get("attachments", ())),
-        "undo_seconds": UNDO_FOR, "time_zone": current.time_zone, **extra,
+        "has_quiet_hours": current.notices.quiet.is_set, "undo_seconds": UNDO_FOR, "time_zone": current.time_zone, **extra,
     }  # fmt: skip
     return shared.draw(request, "compose", "compose", context, status=status)
 

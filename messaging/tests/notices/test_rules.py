@@ -72,6 +72,13 @@ def test_the_last_moment_before_a_night():
     assert quiet.last_before(wall("2026-06-02T09:00"), NIGHT, BERLIN) == wall("2026-06-02T09:00")
 
 
+def test_what_would_end_before_anybody_may_be_told():
+    assert quiet.holds_until_end(wall("2026-06-01T21:00"), wall("2026-06-02T08:00"), NIGHT, BERLIN)
+    assert not quiet.holds_until_end(wall("2026-06-01T21:00"), wall("2026-06-02T08:01"), NIGHT, BERLIN)
+    assert not quiet.holds_until_end(wall("2026-06-01T19:59"), wall("2026-06-01T20:30"), NIGHT, BERLIN)
+    assert not quiet.holds_until_end(wall("2026-06-01T21:00"), wall("2026-06-01T21:30"), quiet.Quiet(), BERLIN)
+
+
 MINUTES = st.integers(0, quiet.DAY - 1)
 TIMES = st.integers(0, 30 * 366 * 86400).map(
     lambda seconds: datetime(2010, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

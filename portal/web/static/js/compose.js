@@ -87,7 +87,7 @@ let pause = 0;
 
 function askSoon() {
   clearTimeout(pause);
-  if (served()) pause = setTimeout(ask, PAUSE);
+  if (served() || "quiet" in form.dataset) pause = setTimeout(ask, PAUSE);
 }
 
 async function ask() {
@@ -100,10 +100,18 @@ async function ask() {
     if (!answer.ok) return;
     seen = await answer.json();
     variables(seen.asks);
+    warn(seen.warning);
     preview();
   } catch {
     // Offline, or asked again meanwhile: what stands there stays.
   }
+}
+
+/* What the writer should know before it is sent: that nobody may be told of it in time, say. */
+function warn(words) {
+  const note = form.querySelector("[data-warning]");
+  note.hidden = !words;
+  note.querySelector("p").textContent = words;
 }
 
 /* The fields of the chosen template; what was typed into one that stays, stays. */
