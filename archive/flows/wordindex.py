@@ -11,7 +11,7 @@ from uuid import UUID
 from archive.rules import words
 from portal.sealing import blind
 
-MOST_REMEMBERED = 50_000
+MOST_REMEMBERED = 20_000
 
 _of_words: dict[int, tuple[int, ...]] = {}
 _of_segments: dict[int, tuple[int, ...]] = {}

@@ -1,4 +1,4 @@
-"""django-q2's own command, with a cluster that dies as a whole.
+"""django-q2's own command, with two differences: a cluster dies as a whole, and the one for bulk work gives way.
 
 Its workers wait for tasks in a queue that one of them holds a lock of while it waits. One that is killed there (by the system, for
 its memory) takes the lock with it; the others wait for it for ever, and a new one joins them: a cluster that lives and does nothing
@@ -16,6 +16,7 @@ from django_q import cluster
 from django_q.management.commands.qcluster import Command as Own
 
 log = logging.getLogger("ebb.worker")
+GIVES_WAY = 10  # of 19: a campaign takes what web, clock and urgent jobs leave
 
 
 class Sentinel(cluster.Sentinel):  # type: ignore[misc]
@@ -42,4 +43,6 @@ def _kill(main: int) -> None:
 class Command(Own):  # type: ignore[misc]
     def handle(self, *args: Any, **options: Any) -> None:
         cluster.Sentinel = Sentinel
+        if os.environ.get("Q_CLUSTER_NAME") == "bulk":
+            os.nice(GIVES_WAY)
         super().handle(*args, **options)
