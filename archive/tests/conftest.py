@@ -96,7 +96,6 @@ def team() -> Iterator[Team]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(birth, "COST", passphrase.Cost(4, 8, 1))
-    monkeypatch.setattr(names, "identify_customer", lambda actor, typed: set())  # nobody knows customers here
     monkeypatch.setattr(campaigns, "_known", [])  # nor campaigns
     wake.use(Deaf())
     yield
@@ -115,8 +114,10 @@ def fake() -> Iterator[clock.Fake]:
 
 
 @pytest.fixture
-def found(house: None, team: Team) -> Iterator[Callable[..., Home]]:
-    """Makes businesses; `complete=False` leaves out the officers' ceremony."""
+def found(house: None, team: Team, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Home]]:
+    """Makes businesses; `complete=False` leaves out the officers' ceremony. They have the archive's tables only, so nobody there
+    knows a customer."""
+    monkeypatch.setattr(names, "identify_customer", lambda actor, typed: set())
     made: list[tenancy.Place] = []
 
     def make(slug: str = "acme", *, complete: bool = True) -> Home:

@@ -79,8 +79,10 @@ def test_a_hold_placed_during_a_run_never_loses_a_record(
         if number == boundary and not inside:
             apart(home, place).join(10)
         disposal.step(run_id=run_id, now=clock.now(), slice_rows=SIZE)
-    for other in others:
-        other.join(10)
+        for (
+            other
+        ) in others:  # it stands before the next slice begins; who is first of two that wait is nobody's promise
+            other.join(10)
     if stood.is_set():
         disposal.step(run_id=run_id, now=clock.now(), slice_rows=SIZE)
         done = boundary + 1 if inside else boundary

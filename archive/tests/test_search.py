@@ -248,7 +248,7 @@ def test_every_search_is_an_entry_with_query_and_reason_sealed(home: Home) -> No
 
 
 def test_a_search_that_cannot_be_told_finds_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(drafts: list[unit.Draft]) -> None:
+    def fail(*drafts: object) -> None:
         raise RuntimeError("no ledger")
 
     monkeypatch.setattr(unit, "_writer", fail)

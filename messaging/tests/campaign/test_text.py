@@ -10,6 +10,8 @@ from messaging.models import Campaign
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
 
+pytestmark = pytest.mark.ahead
+
 
 def row(desk, made):
     with desk.cast.inside():
