@@ -208,7 +208,8 @@ def _read_back(p: Planted, customer: str) -> None:
 
 def _scheduled(p: Planted) -> int:
     p.steal_rows()
-    where = "send_at IS NOT NULL AND sent_at IS NULL AND ended_at IS NULL"
+    # Of our own: another test of this house has one for later.
+    where = "send_at <= now() + interval '1 minute' AND sent_at IS NULL AND ended_at IS NULL"
     return int(p.installation.rows(f'SELECT count(*) FROM "{p.business.schema}".messaging_message WHERE {where}')[0][0])
 
 
