@@ -70,7 +70,7 @@ class Planted:
 
 @pytest.fixture(scope="session")
 def planted(installation: Installation) -> Planted:
-    business = installation.business("acme")
+    business = installation.business("canary")  # nobody else writes there
     found = Planted(installation, secrets.token_hex(16), business, thief.copy_of(installation.keyring))
     print(f"mark of this run: {found.mark}")
     asyncio.run(_plant(found))
@@ -208,8 +208,7 @@ def _read_back(p: Planted, customer: str) -> None:
 
 def _scheduled(p: Planted) -> int:
     p.steal_rows()
-    # Of our own: another test of this house has one for later.
-    where = "send_at <= now() + interval '1 minute' AND sent_at IS NULL AND ended_at IS NULL"
+    where = "send_at IS NOT NULL AND sent_at IS NULL AND ended_at IS NULL"
     return int(p.installation.rows(f'SELECT count(*) FROM "{p.business.schema}".messaging_message WHERE {where}')[0][0])
 
 

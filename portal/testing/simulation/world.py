@@ -99,10 +99,11 @@ class World:
         self.wall.advance(seconds=-seconds)
 
     def rewind(self) -> None:
-        """Back to the birth, as if nothing had been seen since."""
+        """Back to the birth, as if nothing had been seen since. The birth itself was seen, as in the model: a clock that is
+        set back right after it runs into the mark."""
         self.restart()
         self.wall.at = BIRTH
-        lose_live_ring(0.0)
+        lose_live_ring(BIRTH.timestamp())
 
     def restart(self) -> None:
         """What a process that died leaves behind: the database and the keyring's files. Nothing else."""

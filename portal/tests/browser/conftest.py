@@ -5,7 +5,6 @@ in such a thread. So these tests ask nothing of the database themselves: what th
 and the cast is built before the browser starts.
 """
 
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from portal.testing.cast import Cast
 from portal.testing.processes import Running
 
-_people = itertools.count()
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SECONDS = 20_000  # for one step; the machine may be busy
@@ -31,12 +29,6 @@ SOCKETS = """window.__sockets = [];
 window.WebSocket = class extends WebSocket {
   constructor(...given) { super(...given); window.__sockets.push(this); }
 };"""
-
-
-def from_elsewhere() -> dict[str, str]:
-    """An address of their own, as a proxy on this host tells it: enrolments are counted by address, and the tests of a browser
-    enrol more people than one address may. (Headers of one's own keep a page from its service worker's answer: not for all.)"""
-    return {"X-Forwarded-For": f"198.51.{next(_people) // 250 + 100}.{next(_people) % 250 + 1}"}
 
 
 @dataclass

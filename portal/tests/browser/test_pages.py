@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from portal.kernel import roles
-from portal.tests.browser.conftest import DESK, PHONE, from_elsewhere, new_customer
+from portal.tests.browser.conftest import DESK, PHONE, new_customer
 
 pytestmark = pytest.mark.browser
 Size = dict[str, int]
@@ -120,7 +120,7 @@ def test_the_inbox(desk, eyes, api, acme, furnished):
     _, page = furnished
     eyes.look(page, "inbox", TWICE)
     _, link = new_customer(api, "Edda Enrol")
-    with desk.person("customer", viewport=PHONE, extra_http_headers=from_elsewhere()) as other:
+    with desk.person("customer", viewport=PHONE) as other:
         other.goto(link)
         eyes.look(other, "enrolment", TWICE)
         for name in ("recover", "kept"):

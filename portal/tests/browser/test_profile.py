@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Error, Page
 
 from portal.testing.installation import until
 from portal.testing.search import Finder
-from portal.tests.browser.conftest import PHONE, SECONDS, from_elsewhere, new_customer
+from portal.tests.browser.conftest import PHONE, SECONDS, new_customer
 from portal.tests.browser.test_inbox import KEPT, send
 
 pytestmark = pytest.mark.browser
@@ -47,7 +47,7 @@ def test_no_word_lies_in_the_profile(chromium, api, tmp_path, worker, killed):
 def _opened(chromium, profile: Path, worker: str) -> Iterator[BrowserContext]:
     context = chromium.browser_type.launch_persistent_context(
         str(profile), executable_path=os.environ["EBB_CHROMIUM"], args=["--no-sandbox"], viewport=PHONE,
-        service_workers=worker, extra_http_headers=from_elsewhere(),
+        service_workers=worker,
     )  # fmt: skip
     context.set_default_timeout(SECONDS)
     try:

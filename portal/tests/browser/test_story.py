@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from archive.ledger import proof
-from portal.tests.browser.conftest import PHONE, from_elsewhere, new_customer, save, stored
+from portal.tests.browser.conftest import PHONE, new_customer, save, stored
 
 pytestmark = pytest.mark.browser
 LIFE = 12  # seconds. The shortest choice on the page is a minute: its value is changed, everything else is clicked
@@ -36,7 +36,7 @@ def test_the_five_steps(desk, api, acme, tmp_path):
     name = "Hedda Heron"
     customer, link = new_customer(api, name)
     with (
-        desk.person("customer", viewport=PHONE, extra_http_headers=from_elsewhere()) as phone,
+        desk.person("customer", viewport=PHONE) as phone,
         desk.person("author") as author,
         desk.person("officer", accept_downloads=True) as officer,
     ):
