@@ -1,11 +1,12 @@
-"""Writing a bundle: members in the order in which the verifier reads them, from a source that is asked three times.
+"""Writing a bundle: members in the order in which the verifier reads them, from a source that is asked twice.
 
     log.vkey  checkpoint  entries.jsonl  proofs/*  records.jsonl  records.csv
     records/*.eml attachments/*  or  sealed/* blobs/*
     missing.json  verify.py  manifest.json  manifest.sig
 
-A ZIP stream has one member at a time, so the records are read once for each list they stand in; what differs between two
-readings (something was disposed of meanwhile) stops the writing, and the half of a ZIP that is there verifies as cut short.
+A ZIP stream has one member at a time, so the records are read once for the two lists (the second waits in a `Spool`) and once
+for what stands in a file of its own; what differs between the readings (something was disposed of meanwhile) stops the
+writing, and the half of a ZIP that is there verifies as cut short.
 """
 
 import base64
@@ -13,6 +14,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,6 +23,7 @@ from archive.export import claims, ship
 from archive.export.check import FolderTally, thread_domain
 from archive.export.enclosed import EnclosedFile, files_of
 from archive.export.letter import write_letter
+from archive.export.spool import Spool
 from archive.export.table import RecordLine, write_heading, write_line, write_row
 from archive.export.zipstream import ZipStream
 
@@ -88,7 +91,7 @@ def write(plan: Plan, source: Source, made: Made, step: Callable[[int], None]) -
 
 def steps_of(size: int, given: int, records: int) -> int:
     """How many steps a bundle takes."""
-    return size + given + 3 * records
+    return size + given + 2 * records
 
 
 class _Writer:
@@ -106,10 +109,11 @@ class _Writer:
         plan, made = self._plan, self._made
         yield self._file("log.vkey", f"{plan.vkey}\n".encode())
         yield self._file("checkpoint", plan.checkpoint.encode())
-        yield from self._stream("entries.jsonl", self._entries())
+        yield from self._stream("entries.jsonl", joined(self._entries()))
         yield from self._proofs()
-        yield from self._stream("records.jsonl", self._lines())
-        yield from self._stream("records.csv", self._table())
+        with closing(Spool()) as table:
+            yield from self._stream("records.jsonl", joined(self._lines(table)))
+            yield from self._stream("records.csv", table.parts())
         yield from self._sealed() if plan.is_sealed else self._letters()
         yield from self._sealed_files() if plan.is_sealed else self._attachments()
         yield self._file("missing.json", claims.write_missing(sorted(self._missing)))
@@ -122,12 +126,12 @@ class _Writer:
         self._files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         return self._zip.add(name, data)
 
-    def _stream(self, name: str, lines: Iterator[bytes]) -> Iterator[bytes]:
-        yield from self._zip.stream(name, self._tallied(name, lines))
+    def _stream(self, name: str, parts: Iterator[bytes]) -> Iterator[bytes]:
+        yield from self._zip.stream(name, self._tallied(name, parts))
 
-    def _tallied(self, name: str, lines: Iterator[bytes]) -> Iterator[bytes]:
+    def _tallied(self, name: str, parts: Iterator[bytes]) -> Iterator[bytes]:
         digest, size = hashlib.sha256(), 0
-        for part in joined(lines):
+        for part in parts:
             digest.update(part)
             size += len(part)
             yield part
@@ -147,16 +151,13 @@ class _Writer:
             self._step(1)
             yield self._zip.add(name, data)
 
-    # ── records: three readings ───────────────────────────────────────────────────────────────────────────────────────
-    def _lines(self) -> Iterator[bytes]:
-        for record in self._reading(boxes=False, notes=True):
-            yield write_line(record[0])
-
-    def _table(self) -> Iterator[bytes]:
-        yield write_heading()
-        for line, _ in self._reading(boxes=False):
+    # ── records: two readings ─────────────────────────────────────────────────────────────────────────────────────────
+    def _lines(self, table: Spool) -> Iterator[bytes]:
+        table.add(write_heading())
+        for line, _ in self._reading(boxes=False, notes=True):
             content = json.loads(line.content) if line.content is not None else None
-            yield write_row(line.index, json.loads(line.leaf), line.until, content)
+            table.add(write_row(line.index, json.loads(line.leaf), line.until, content))
+            yield write_line(line)
 
     def _letters(self) -> Iterator[bytes]:
         domain = thread_domain(self._plan.origin)

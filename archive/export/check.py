@@ -22,20 +22,25 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from archive.export.claims import check_times, compare, read_manifest, read_missing, read_selection
 from archive.export.container import Unpacked, Zipped, lines_of
 from archive.export.enclosed import bare, check_file, files_of
 from archive.export.leaves import HashTree, decode_leaf, hash_leaf
 from archive.export.letter import write_letter
-from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_key, unbase64
+from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_json, parse_key, unbase64
 from archive.export.table import read_content, read_line, write_heading, write_row
 
 SEALED_FORMAT = "ebb-sealed-record@v1"
 _ENTRY = re.compile(rb'\{"index":(0|[1-9][0-9]{0,17}),"(leaf|hash)":"([A-Za-z0-9+/=]+)"\}\n')
-_BLOB = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_SEALED_PARTS = {"batch", "business", "entry", "envelope", "format", "index", "leaf", "message", "sealed", "wrap"}
+_UUID = rb'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
+_BOX, _LABEL = rb'"([A-Za-z0-9+/=]*)"', rb'"([A-Za-z0-9@._-]*)"'
+_SEALED = re.compile(  # as `write_sealed` spells it: a pattern takes a tenth of the time that JSON and back takes
+    rb'\{"batch":\{"envelope":%b,"id":%b\},(?:"blobs":\[(%b(?:,%b)*)\],)?"business":%b,"entry":%b,"format":%b,'
+    rb'"index":(0|[1-9][0-9]{0,17}),"leaf":%b,"message":%b,"sealed":%b,"wrap":%b\}\n'
+    % (_BOX, _LABEL, _UUID, _UUID, _LABEL, _LABEL, _LABEL, _BOX, _LABEL, _BOX, _BOX)
+)
 _EVERY = 2000
 
 Progress = Callable[[str, int, int], None]
@@ -226,7 +231,8 @@ def _leaf_of(found: Found, tree: HashTree, index: int, raw: bytes) -> dict[str, 
     at = bisect_left(found.with_record, index)
     if at == len(found.with_record) or found.with_record[at] != index or hash_leaf(raw) != tree.leaf_hash(index):
         raise NotVerified(f"Record {index} is not that of entry {index}.")
-    return json.loads(raw)  # type: ignore[no-any-return]  # its form was checked where it stands in the tree
+    leaf: dict[str, Any] = parse_json(raw)  # its form was checked where it stands in the tree
+    return leaf
 
 
 def _opened(leaf: dict[str, Any], index: int, nonce: bytes, content: bytes | None) -> dict[str, Any] | None:
@@ -259,48 +265,66 @@ def _files(bundle: Bundle, found: Found, folder: str, names: set[str]) -> None:
 
 
 def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
-    tally = found.folders["sealed"] = FolderTally()
+    tally, envelopes = found.folders.setdefault("sealed", FolderTally()), dict[bytes, bytes]()
     for done, index in enumerate(found.records, start=1):
         name = f"sealed/{index}"
         data = bundle.read(name)
-        parts = read_sealed(data, name)
+        parts = read_sealed(data, name, envelopes)
         _check_sealed(parts, name, index, bytes(found.digests[32 * done - 32 : 32 * done]))
-        found.blobs.update(f"blobs/{one}" for one in parts.get("blobs", ()))
+        found.blobs.update(f"blobs/{one}" for one in parts.blobs)
         tally.add(name, data)
         if not done % _EVERY:
             progress("sealed", done, len(found.records))
 
 
-def read_sealed(data: bytes, name: str) -> dict[str, Any]:
-    """The parts of a sealed record, bytes decoded; in one spelling only."""
-    try:
-        value = json.loads(data)
-        if write_sealed(value) != data or set(value["batch"]) != {"envelope", "id"}:
-            raise ValueError
-        if not all(_BLOB.fullmatch(one) for one in value.get("blobs", ())) or value.get("blobs", ["x"]) == []:
-            raise ValueError
-        parts = {part: unbase64(value[part], name) for part in ("leaf", "sealed", "wrap")}
-        return {**value, **parts, "envelope": unbase64(value["batch"]["envelope"], name), "batch": value["batch"]["id"]}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise NotVerified(f"{name} is not a sealed record.") from None
+class Sealed(NamedTuple):
+    """The parts of a sealed record, bytes decoded."""
+
+    envelope: bytes
+    batch: str
+    blobs: list[str]
+    business: str
+    entry: str
+    format: str
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name, which nobody calls here
+    leaf: bytes
+    message: str
+    sealed: bytes
+    wrap: bytes
+
+
+def read_sealed(data: bytes, name: str, envelopes: dict[bytes, bytes] | None = None) -> Sealed:
+    """In one spelling only. `envelopes` remembers the last one: neighbours share theirs, and it is most of a record."""
+    found = _SEALED.fullmatch(data)
+    if not found:
+        raise NotVerified(f"{name} is not a sealed record.")
+    envelope, batch, blobs, business, entry, kind, index, leaf, message, sealed, wrap = found.groups()
+    known = envelopes if envelopes is not None else {}
+    if envelope not in known:
+        known.clear()
+        known[envelope] = unbase64(envelope, name)
+    return Sealed(
+        known[envelope], batch.decode(), [one.decode() for one in (blobs or b"").split(b'"')[1::2]],
+        business.decode(), entry.decode(), kind.decode(), int(index), unbase64(leaf, name), message.decode(),
+        unbase64(sealed, name), unbase64(wrap, name),
+    )  # fmt: skip
 
 
 def write_sealed(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _check_sealed(parts: dict[str, Any], name: str, index: int, leaf_digest: bytes) -> None:
-    if parts["format"] != SEALED_FORMAT:
+def _check_sealed(parts: Sealed, name: str, index: int, leaf_digest: bytes) -> None:
+    if parts.format != SEALED_FORMAT:
         raise NotVerified(f"{name} is of a version that this verifier does not know.")
-    if set(parts) - {"blobs"} != _SEALED_PARTS:
-        raise NotVerified(f"{name} is not a sealed record.")
-    if parts["index"] != index or hashlib.sha256(parts["leaf"]).digest() != leaf_digest:
+    if parts.index != index or hashlib.sha256(parts.leaf).digest() != leaf_digest:
         raise NotVerified(f"{name} is the record of another entry.")
-    leaf = json.loads(parts["leaf"])
-    for part, said in (("sealed", "sealed_sha256"), ("wrap", "wrap_sha256"), ("envelope", "batch_sha256")):
-        if hashlib.sha256(parts[part]).hexdigest() != leaf.get(said):
+    leaf = parse_json(parts.leaf)
+    for part in ("sealed", "wrap", "envelope"):
+        said = leaf.get("batch_sha256" if part == "envelope" else f"{part}_sha256")
+        if hashlib.sha256(getattr(parts, part)).hexdigest() != said:
             raise NotVerified(f"{name} was changed: its {part} is not what entry {index} commits to.")
-    if (parts["entry"], parts["message"]) != (leaf["id"], leaf.get("message")):
+    if (parts.entry, parts.message) != (leaf["id"], leaf.get("message")):
         raise NotVerified(f"{name} is the record of another message.")
 
 

@@ -20,6 +20,7 @@ ZIP_CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL_MARK, _DESCRIPTOR_MARK, _CENTRAL_MARK, _END_MARK = b"PK\x03\x04", b"PK\x07\x08", b"PK\x01\x02", b"PK\x05\x06"
 _END64, _LOCATOR = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
 _END = struct.Struct("<4s4H2LH")
+_STAMP, _SIZES = struct.Struct("<2H"), struct.Struct("<L4xL")  # of a local header, from 10 and from 14
 _FULL = 0xFFFFFFFF
 _CHUNK = 256 * 1024
 LONGEST_MEMBER = 512 * 1024 * 1024  # of those that are held in memory whole
@@ -79,27 +80,44 @@ class Zipped:
 
     def read(self, name: str) -> bytes:
         """The next member, which must be of that name, whole."""
-        parts, size = [], 0
-        for part in self.stream(name):
-            size += len(part)
-            if size > LONGEST_MEMBER:
+        start, raw, crc, size, is_stream = self._enter(name)
+        if not is_stream:
+            data = self._stored(name, crc, size)
+            self._list(zip_central(raw, self._stamp, crc, size, size, start, False))  # type: ignore[arg-type]
+            return data
+        parts, length = [], 0
+        for part in self._rest_of_stream(name, raw, start):
+            length += len(part)
+            if length > LONGEST_MEMBER:
                 raise NotVerified(f"{name} is larger than any bundle has it.")
             parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
     def stream(self, name: str) -> Iterator[bytes]:
         """The next member in pieces. Nothing else may be read before its end."""
+        start, raw, crc, size, is_stream = self._enter(name)
+        if is_stream:
+            yield from self._rest_of_stream(name, raw, start)
+        else:
+            yield self._stored(name, crc, size)
+            self._list(zip_central(raw, self._stamp, crc, size, size, start, False))  # type: ignore[arg-type]
+
+    def _enter(self, name: str) -> tuple[int, bytes, int, int, bool]:
+        """The header of the next member, which must be the one of that name. → start, name, CRC, size, is it a stream."""
         start, raw = self.offset, name.encode("ascii")
         head = self._take(ZIP_LOCAL.size)
-        crc, size = struct.unpack_from("<L4xL", head, 14)
-        stamp: tuple[int, int] = struct.unpack_from("<2H", head, 10)
-        self._stamp = self._stamp or stamp
+        crc, size = _SIZES.unpack_from(head, 14)
+        if self._stamp is None:
+            self._stamp = _STAMP.unpack_from(head, 10)
         is_stream = head[6] == 8
         wanted = zip_local(raw, self._stamp, crc, size, is_stream)
         if head + self._take(len(wanted) - len(head)) != wanted:
             raise NotVerified(f"{name} is not where it should be in the ZIP, or its header was changed.")
-        found = yield from self._inflate(name) if is_stream else self._stored(name, crc, size)
-        self._list(zip_central(raw, self._stamp, *found, start, is_stream))
+        return start, raw, crc, size, is_stream
+
+    def _rest_of_stream(self, name: str, raw: bytes, start: int) -> Iterator[bytes]:
+        found = yield from self._inflate(name)
+        self._list(zip_central(raw, self._stamp, *found, start, True))  # type: ignore[arg-type]
 
     def finish(self) -> None:
         """The directory and the end, exactly as they follow from the members; then nothing more."""
@@ -117,14 +135,13 @@ class Zipped:
         if self._at < len(self._buffer) or self._file.read(1):
             raise NotVerified("Something was appended to the ZIP.")
 
-    def _stored(self, name: str, crc: int, size: int) -> Generator[bytes, None, tuple[int, int, int]]:
+    def _stored(self, name: str, crc: int, size: int) -> bytes:
         if size > LONGEST_MEMBER:
             raise NotVerified(f"{name} is larger than any bundle has it.")
         data = self._take(size)
         if zlib.crc32(data) != crc:
             raise NotVerified(f"{name} was changed: its CRC differs.")
-        yield data
-        return crc, size, size
+        return data
 
     def _inflate(self, name: str) -> Generator[bytes, None, tuple[int, int, int]]:
         inflater, crc, size, start = zlib.decompressobj(-15), 0, 0, self.offset

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from archive.export.signed import NotVerified
+from archive.export.signed import NotVerified, parse_json
 
 LEAF_FIELDS = frozenset({
     "actor", "batch_sha256", "class", "codes", "commitment", "count", "detail_commitment", "gone_at", "id", "ids_sha256",
@@ -30,7 +30,7 @@ _MASK = (1 << _BLOCK) - 1
 def decode_leaf(raw: bytes, index: int) -> dict[str, Any]:
     """A leaf in its one canonical form (RFC 8785), version 1."""
     try:
-        leaf = json.loads(raw)
+        leaf = parse_json(raw)
         is_canonical = isinstance(leaf, dict) and len(raw) < LEAF_LIMIT and _spell(leaf).encode() == raw
     except (ValueError, RecursionError):
         raise NotVerified(f"The leaf of entry {index} is not JSON.") from None

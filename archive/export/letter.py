@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from archive.export.enclosed import EnclosedFile, boundary_of, files_of, in_lines, part_head
@@ -24,6 +25,7 @@ _ADDRESS = re.compile(
 _ID = re.compile(r"[0-9a-f-]{36}")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SIDE = ("name", "email", "phone", "reference")
 _WIDTH = 76
 _TEXT_HEAD = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 Files = Callable[[EnclosedFile], bytes]
@@ -44,15 +46,15 @@ def write_letter(
         f"Message-ID: <{_id(leaf.get('message'))}@{domain}>",
         *_thread(leaf, content, domain),
         f"X-Ebb-Entry: {index}",
-        _header("X-Ebb-Kind", words_of(leaf.get("kind"))),
+        _code("X-Ebb-Kind", words_of(leaf.get("kind"))),
         _header("X-Ebb-From", describe(content.get("from"))),
         _header("X-Ebb-To", describe(content.get("to"))),
         _header("X-Ebb-Sent-At", words_of(content.get("sent_at") or leaf.get("time"))),
         _header("X-Ebb-Gone-At", words_of(leaf.get("gone_at") or "not set")),
         _header("X-Ebb-Archived-Until", words_of(until or "unknown")),
-        _header("X-Ebb-Retention-Rule", words_of(leaf.get("class") or "unknown")),
-        _header("X-Ebb-Category", words_of(content.get("category"))),
-        _header("X-Ebb-Format", words_of(content.get("format") or "text")),
+        _code("X-Ebb-Retention-Rule", words_of(leaf.get("class") or "unknown")),
+        _code("X-Ebb-Category", words_of(content.get("category"))),
+        _code("X-Ebb-Format", words_of(content.get("format") or "text")),
         f"X-Ebb-Commitment: {words_of(leaf.get('commitment'))[:64]}",
         "MIME-Version: 1.0",
     ]
@@ -80,7 +82,7 @@ def describe(side: object) -> str:
     """A side as it was known then: name, e-mail, phone, reference."""
     if not isinstance(side, dict):
         return ""
-    return ", ".join(filter(None, (words_of(side.get(name)) for name in ("name", "email", "phone", "reference"))))
+    return ", ".join([words_of(side[name]) for name in _SIDE if side.get(name) not in (None, "")])
 
 
 def _thread(leaf: dict[str, Any], content: dict[str, Any], domain: str) -> list[str]:
@@ -104,8 +106,7 @@ def _mailbox(side: object, domain: str) -> str:
 
 
 def _id(value: object) -> str:
-    text = words_of(value)
-    return text if _ID.fullmatch(text) else "unknown"
+    return value if isinstance(value, str) and _ID.fullmatch(value) else "unknown"
 
 
 def _header(name: str, value: str) -> str:
@@ -114,6 +115,9 @@ def _header(name: str, value: str) -> str:
         return f"{name}: {value}"
     value = _CONTROL.sub(" ", value).strip()
     return f"{name}: {_encode_words(value)}" if value else ""
+
+
+_code = lru_cache(1024)(_header)  # of codes of which there are few; never of what somebody wrote
 
 
 def _encode_words(value: str) -> str:

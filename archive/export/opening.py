@@ -38,13 +38,13 @@ class Opener:
         self._private = private
         self._keys: dict[str, bytes] = {}
 
-    def open_(self, parts: dict[str, Any]) -> tuple[bytes, bytes]:
+    def open_(self, parts: check.Sealed) -> tuple[bytes, bytes]:
         """(nonce, content) of what `check.read_sealed` gives. Raises a SealingError, or NotVerified for another content."""
-        business, message, batch = UUID(parts["business"]), UUID(parts["message"]), UUID(parts["batch"])
-        key = self._key(parts["envelope"], business, batch)
-        opened = sealing.open_(key, parts["wrap"], parts["sealed"], business=business, record=message, batch=batch)
-        if sealing.commit(opened.nonce, opened.content).hex() != json.loads(parts["leaf"])["commitment"]:
-            raise NotVerified(f"Record {parts['index']} does not open its entry's commitment.")
+        business, message, batch = UUID(parts.business), UUID(parts.message), UUID(parts.batch)
+        key = self._key(parts.envelope, business, batch)
+        opened = sealing.open_(key, parts.wrap, parts.sealed, business=business, record=message, batch=batch)
+        if sealing.commit(opened.nonce, opened.content).hex() != json.loads(parts.leaf)["commitment"]:
+            raise NotVerified(f"Record {parts.index} does not open its entry's commitment.")
         return opened.nonce, opened.content
 
     def _key(self, sealed: bytes, business: UUID, batch: UUID) -> bytes:
@@ -81,7 +81,7 @@ def open_bundle(bundle: Path, private: bytes, out: Path, say: Callable[[int], No
             leaf, whole = json.loads(line.leaf), json.loads(content)
             lines.write(write_line(line._replace(nonce=nonce, content=content)))
             rows.write(write_row(line.index, leaf, line.until, whole))
-            waiting.write(_Letter(line.index, leaf, line.until, whole, domain), UUID(parts["business"]))
+            waiting.write(_Letter(line.index, leaf, line.until, whole, domain), UUID(parts.business))
             count += 1
             say(count)
     (out / "missing.json").write_bytes(claims.write_missing([(index, "not_openable") for index in closed]))
@@ -137,7 +137,7 @@ class Waiting:
         (self._out / "records" / f"{letter.index}.eml").write_bytes(data)
 
 
-def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, dict[str, Any], str]]:
+def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, check.Sealed, str]]:
     """Each record of a sealed bundle, in order, from a ZIP or a folder that was verified before."""
     if bundle.is_dir():
         yield from _walk(container.Unpacked(bundle), waiting)
@@ -146,7 +146,7 @@ def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, dict[
         yield from _walk(container.Zipped(file), waiting)
 
 
-def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, dict[str, Any], str]]:
+def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, check.Sealed, str]]:
     domain = check.thread_domain(read.read("log.vkey").split(b"+")[0].decode())
     read.read("checkpoint")
     given = []
@@ -163,7 +163,7 @@ def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, di
     for one in kept:
         name = f"sealed/{one.index}"
         parts = check.read_sealed(read.read(name), name)
-        named.update(parts.get("blobs", ()))
+        named.update(parts.blobs)
         yield one, parts, domain
     for blob_id in sorted(named):
         waiting.take(blob_id, read.read(f"blobs/{blob_id}"))

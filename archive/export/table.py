@@ -10,13 +10,12 @@ so does one that begins with an apostrophe, so that taking one away gives back w
 """
 
 import base64
-import json
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from archive.export.letter import describe, words_of
-from archive.export.signed import NotVerified, unbase64
+from archive.export.signed import NotVerified, parse_json, unbase64
 
 COLUMNS = (
     "index", "time", "kind", "message", "from", "to", "category", "subject", "body", "gone_at", "archived_until", "rule",
@@ -57,7 +56,7 @@ def read_line(raw: bytes) -> RecordLine:
 
 def read_content(raw: bytes, index: int) -> dict[str, Any]:
     try:
-        content = json.loads(raw)
+        content = parse_json(raw)
     except (ValueError, RecursionError):
         raise NotVerified(f"The content of record {index} is not JSON.") from None
     if not isinstance(content, dict):
@@ -83,11 +82,12 @@ def write_heading() -> bytes:
 
 
 def _row(values: Iterable[str]) -> bytes:
-    cells = (safe_cell(value).replace('"', '""') for value in values)
+    cells = [safe_cell(value).replace('"', '""') for value in values]
     return ('"' + '","'.join(cells) + '"\r\n').encode("utf-8", "replace")
 
 
 def safe_cell(value: str) -> str:
     """NUL, which no reader of CSV takes, becomes the sign for a character that cannot be shown."""
-    value = value.replace("\x00", "\ufffd")
+    if "\x00" in value:
+        value = value.replace("\x00", "\ufffd")
     return f"'{value}" if _DANGEROUS.match(value) else value

@@ -131,4 +131,4 @@ def test_a_content_of_another_leaf_is_not_opened(place: Path, log: Log) -> None:
 
     parts = check.read_sealed(log.kept[4].box, "sealed/4")
     with pytest.raises(NotVerified, match="commitment"):
-        opening.Opener(log.recovery.private).open_({**parts, "leaf": log.leaves[5]})
+        opening.Opener(log.recovery.private).open_(parts._replace(leaf=log.leaves[5]))
