@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from portal.kernel import clock, keys, tenancy
@@ -119,16 +120,27 @@ def _opening_key_or_none(bucket: int) -> bytes | None:
         return None
 
 
+class Mover:
+    """Moves messages' keys to other buckets; each bucket's key is asked for once. Drop it with the transaction."""
+
+    def __init__(self) -> None:
+        self._opening = cache(_opening_key)
+        self._sealing = cache(_sealing_key)
+
+    def rewrap(self, *, message_id: UUID, wrap: bytes, bucket: int) -> bytes:
+        """The body stays as it is."""
+        try:
+            old = message.header(bytes(wrap)).bucket
+            return message.rewrap(
+                self._opening(old), self._sealing(bucket), bytes(wrap),
+                message=message_id, bucket=bucket, generation=keys.GENERATION,
+            )  # fmt: skip
+        except (errors.KeyGone, errors.Unsealable) as error:
+            raise Refusal("gone", "This message has ended.", Kind.GONE) from error
+
+
 def rewrap(*, message_id: UUID, wrap: bytes, bucket: int) -> bytes:
-    """Move the message's key to another bucket; its body stays as it is."""
-    try:
-        old = message.header(bytes(wrap)).bucket
-        return message.rewrap(
-            _opening_key(old), _sealing_key(bucket), bytes(wrap),
-            message=message_id, bucket=bucket, generation=keys.GENERATION,
-        )  # fmt: skip
-    except (errors.KeyGone, errors.Unsealable) as error:
-        raise Refusal("gone", "This message has ended.", Kind.GONE) from error
+    return Mover().rewrap(message_id=message_id, wrap=wrap, bucket=bucket)
 
 
 def encode(content: Content) -> bytes:

@@ -197,59 +197,6 @@ def draft_of(kind: str, actor: Actor, row: Message, gone_at: datetime | None = N
     )  # fmt: skip
 
 
-def dispatch(u: unit.Unit, *, rows: list[tuple[Message, Body]], now: datetime) -> None:
-    """Scheduled messages whose time has come, claimed and locked by the caller: checked again, then sent."""
-    found = customers.get_recipients([row.customer_id for row, _ in rows])
-    snapshots = []
-    for row, stored in rows:
-        if reason := recipient.why_not(found.get(row.customer_id), row.category):
-            end_early(row, now, reason, outcome="suppressed")
-            u.entry(draft_of("message.suppressed", _author(row), row))
-            continue
-        if stored.gone_at is not None and stored.gone_at <= now:  # the clock was away for longer than it had to live
-            _fail(u, row, now, "missed")
-            continue
-        try:
-            snapshots.append(_dispatch_one(row, stored, found[row.customer_id], now))
-        except Refusal as refusal:
-            if refusal.kind is not Kind.GONE:
-                raise
-            # Its words cannot be opened any more (a lost live keyring): it fails alone, those behind it are sent.
-            _fail(u, row, now, "unreadable")
-    record.keep(u, snapshots)
-    push.arrived(u, [(shot.message_id, shot.customer_id) for shot in snapshots])
-
-
-def _fail(u: unit.Unit, row: Message, now: datetime, reason: str) -> None:
-    end_early(row, now, reason, outcome="failed")
-    u.entry(draft_of("message.failed", _author(row), row))
-
-
-def _dispatch_one(row: Message, stored: Body, to: customers.Recipient, now: datetime) -> record.Snapshot:
-    content = body.open_(body.Row(row.id, row.customer_id, stored.wrap, stored.sealed))
-    gone_at = now + timedelta(seconds=row.gone_after or 1)
-    keep = terms.kept_until(category=row.category, at=now, gone_at=gone_at)
-    bucket = body.bucket_for(now, gone_at)
-    wrap = body.rewrap(message_id=row.id, wrap=stored.wrap, bucket=bucket)
-    Body.objects.filter(message_id=row.id).update(wrap=wrap, bucket=bucket, gone_at=gone_at)
-    Message.objects.filter(id=row.id).update(
-        sent_at=now,
-        gone_at=gone_at,
-        archived_until=keep.until,
-        rule=keep.rule,
-        notify_at=lookout.first_look(now, has_device=to.has_device),
-    )
-    return snapshot.take(
-        "message.sent", _author(row), to, row.id, "out", row.category, row.format, now, gone_at, keep, content
-    )
-
-
-def _author(row: Message) -> Actor:
-    """Who composed it, for the entry of its sending: the clock only opened the door."""
-    kind, _, author_id = row.author.partition(":")
-    return Actor(kind, ids.parse_uuid(author_id) if author_id else None)
-
-
 def _refusal(asked: compose.Compose, current: policy.Current, now: datetime) -> Refusal | None:
     try:
         compose.check(asked, current.limits, now)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from messaging.flows import message, recipient, run
+from messaging.flows import dispatch, recipient, run
 from messaging.models import Body, Message
 from portal.kernel import unit
 
@@ -14,7 +14,7 @@ def send_due(*, now: datetime, slice_rows: int = SLICE) -> int:
     with unit.work() as u:
         rows = list(Message.objects.due(now).select_for_update(skip_locked=True).order_by("send_at")[:slice_rows])
         bodies = Body.objects.in_bulk([row.id for row in rows])
-        message.dispatch(u, rows=[(row, bodies[row.id]) for row in rows if row.id in bodies], now=now)
+        dispatch.send(u, rows=[(row, bodies[row.id]) for row in rows if row.id in bodies], now=now)
     if len(rows) < slice_rows:
         _wake_for_next(now)
     return len(rows)

@@ -1,5 +1,7 @@
 """T9: the simulation, unbroken and broken. A failure names its seed and the shortest history that was found:
-`EBB_SEED=<seed> ./run test portal/tests/test_simulation.py -k unbroken` lives it again."""
+`EBB_SEED=<seed> ./run test portal/tests/test_simulation.py -k unbroken` lives it again.
+
+A change is judged by the same histories each time, so that what fails is the change; `--full` draws histories nobody lived."""
 
 import os
 import random
@@ -10,8 +12,8 @@ from portal.testing.simulation import bugs, driver
 
 FULL = os.environ.get("EBB_FULL") == "1"
 STEPS = int(os.environ.get("EBB_STEPS", "1000000" if FULL else "100000"))
-SEED = int(os.environ.get("EBB_SEED") or random.randrange(1 << 31))
-FOUND_WITHIN = 10_000  # steps
+SEED = int(os.environ.get("EBB_SEED") or (random.randrange(1 << 31) if FULL else 20_261_128))
+FOUND_WITHIN = 30_000  # steps; most are found in the first hundreds, what needs a restore in the first thousands
 
 
 @pytest.fixture(scope="module")

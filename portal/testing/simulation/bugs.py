@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from archive.flows import disposing, rule, subject
 from archive.queries import ends, holds
 from messaging.api import idempotency
-from messaging.flows import body, expiry, message, restored, words
+from messaging.flows import body, dispatch, expiry, message, restored, words
 from messaging.models import Message
 from messaging.queries import devices
 from messaging.rules import state
@@ -89,12 +89,12 @@ def repeat_sends_again() -> AbstractContextManager[Any]:
 
 def scheduled_sends_without_entry() -> AbstractContextManager[Any]:
     """I5: what the clock sends is not in the ledger."""
-    real = message.dispatch
+    real = dispatch.send
 
-    def dispatch(u: unit.Unit, *, rows: Any, now: Any) -> None:
+    def send(u: unit.Unit, *, rows: Any, now: Any) -> None:
         real(_Muffled(u, "message.sent"), rows=rows, now=now)  # type: ignore[arg-type]
 
-    return mock.patch.object(message, "dispatch", dispatch)
+    return mock.patch.object(dispatch, "send", send)
 
 
 def entries_after_the_commit() -> AbstractContextManager[Any]:
