@@ -113,6 +113,7 @@ urlpatterns = [
     path("customers/<uuid:customer_id>/passphrase", customers.passphrase, name="customer_passphrase"),
     path("customers/<uuid:customer_id>/invite", customers.invite, name="customer_invite"),
     path("customers/<uuid:customer_id>/erase", customers.erase, name="customer_erase"),
+    path("customers/<uuid:customer_id>/erasure", customers.decline_erasure, name="customer_decline_erasure"),
     path("conversations/", conversations.listing, name="conversations"),
     path("conversations/<uuid:conversation_id>/", conversations.conversation, name="conversation"),
     path("conversations/<uuid:conversation_id>/reply", conversations.reply, name="conversation_reply"),
@@ -211,6 +212,7 @@ urlpatterns = [
     path("settings/notices/texts", noticing.texts, name="settings_notices_texts"),
     path("settings/notices/hook", noticing.hook, name="settings_notices_hook"),
     path("settings/devices", settings.devices, name="settings_devices"),
+    path("settings/openness", settings.tell, name="settings_openness"),
     path("settings/keys", keys.create, name="settings_key_create"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="settings_key_revoke"),
 ]

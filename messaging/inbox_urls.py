@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.pages import applock, inbox, mydevices
+from messaging.pages import applock, inbox, mydevices, own
 
 urlpatterns = [
     path("", inbox.shell, name="inbox"),
@@ -21,6 +21,10 @@ urlpatterns = [
     path("devices/<uuid:device_id>/lock", mydevices.lock, name="inbox-device-lock"),
     path("devices/<uuid:device_id>/sign-out", mydevices.sign_out, name="inbox-device-sign-out"),
     path("devices/<uuid:device_id>/wipe", mydevices.wipe, name="inbox-device-wipe"),
+    path("own", own.page, name="inbox-own"),
+    path("own/consent", own.say, name="inbox-own-consent"),
+    path("own/copy", own.copy, name="inbox-own-copy"),
+    path("own/erasure", own.ask_erasure, name="inbox-own-erasure"),
     path("lock", applock.set_, name="inbox-lock"),
     path("open", applock.open_, name="inbox-open"),
     path("close", applock.close, name="inbox-close"),

@@ -117,6 +117,7 @@ CODES: Columns = {
         "marks",
         "agreed",
         "refused",
+        "erasure_answer",
     },
     "messaging_importjob": {"state", "inviting", "asked_by"},
     "messaging_importslice": {"customers"},

@@ -57,6 +57,13 @@ def holds_of(message_id: UUID | None) -> list[Hold]:
     return [hold for hold in Hold.objects.in_force().order_by("id") if one.filter(of(hold)).exists()]
 
 
+def of_customer(customer_id: UUID) -> list[tuple[datetime, int]]:
+    """(placed at, records) of each hold in force that keeps something of this customer, oldest first."""
+    theirs = Record.objects.filter(customer_id=customer_id)
+    found = [(hold.placed_at, theirs.filter(of(hold)).count()) for hold in Hold.objects.in_force().order_by("id")]
+    return [(placed_at, count) for placed_at, count in found if count]
+
+
 def of(hold: Hold) -> Q:
     return predicate.where(language.parse(hold.query))
 

@@ -97,7 +97,9 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
         _release_devices(u, actor, row, now)
         Enrolment.objects.filter(customer=row).delete()
         Consent.objects.filter(customer=row).delete()
-        u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes={"live_messages": len(live)}))
+        asked = row.erasure_asked_at is not None and row.erasure_answered_at is None
+        codes: dict[str, str | int | bool] = {"live_messages": len(live), "asked": asked}
+        u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes=codes))
         _empty(row, now)
     return Erased(customer_id, len(live), cut.kept > 0, cut.held)
 
@@ -186,6 +188,8 @@ def _empty(row: Customer, now: datetime) -> None:
     row.sealed_profile = profiles.seal(row.id, profiles.Profile())
     row.reference_hash = row.phone_hash = row.email_hash = row.passphrase_digest = None
     row.marks, row.agreed, row.refused = [], [], []
+    row.erasure_asked_at = row.erasure_answered_at = None
+    row.erasure_answer = ""
     row.subject_id = ids.uuid4()  # a new one: the old stands in the ledger and now leads nowhere
     row.updated_at = now
     row.closed_at = row.closed_at or now

@@ -26,6 +26,7 @@ class Policy(models.Model):
     ends_an_hour = models.PositiveSmallIntegerField(
         default=10
     )  # devices that staff end before a second person is asked
+    tells_holds = models.BooleanField(default=False)  # may a customer see that a hold keeps copies longer
     # notices: minutes after midnight in the recipient's zone, and seconds
     quiet_from = models.PositiveSmallIntegerField(null=True)
     quiet_until = models.PositiveSmallIntegerField(null=True)

@@ -31,6 +31,10 @@ class Customer(models.Model):
     ways = models.CharField(max_length=30, default="", db_default="")
     passphrase_digest = models.BinaryField(max_length=32, null=True)  # keyed: what was agreed on for an enrolment
     contact_changed_at = models.DateTimeField(null=True)
+    # What the customer asked of the business: to be erased; "": asked and not answered, or never asked. COPY leaves it out.
+    erasure_asked_at = models.DateTimeField(null=True)
+    erasure_answered_at = models.DateTimeField(null=True)
+    erasure_answer = models.CharField(max_length=12, default="", db_default="")  # why not: a code
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)  # closed or erased: some retention rules count from here
@@ -49,8 +53,20 @@ class Customer(models.Model):
                 condition=~models.Q(state="erased") | models.Q(marks=[], agreed=[], refused=[]),
                 name="an_erased_customer_is_in_no_audience",
             ),
+            models.CheckConstraint(
+                condition=models.Q(erasure_answered_at__isnull=True) | models.Q(erasure_asked_at__isnull=False),
+                name="an_erasure_is_asked_before_it_is_answered",
+            ),
         ]
-        indexes = [GinIndex(fields=["marks"], name="customer_by_mark")]  # read by queries.audiences
+        indexes = [
+            GinIndex(fields=["marks"], name="customer_by_mark"),  # read by queries.audiences
+            # read by the list of customers: who asked to be erased and has no answer
+            models.Index(
+                fields=["erasure_asked_at"],
+                condition=models.Q(erasure_asked_at__isnull=False, erasure_answered_at__isnull=True),
+                name="customer_asks_erasure",
+            ),
+        ]
 
 
 class Consent(models.Model):

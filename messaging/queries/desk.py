@@ -170,6 +170,11 @@ def consents_of(customer_id: UUID) -> list[consents.Given]:
     return consents.open_all(Consent.objects.filter(customer_id=customer_id).order_by("-at"))
 
 
+def asking_erasure(rows: QuerySet[Customer]) -> QuerySet[Customer]:
+    """Who asked to be erased and has no answer yet."""
+    return rows.filter(erasure_asked_at__isnull=False, erasure_answered_at__isnull=True)
+
+
 def categories() -> list[Category]:
     return list(Category.objects.order_by("name"))
 

@@ -11,7 +11,7 @@ from archive.rules import events, retention
 from messaging.models import Category
 from messaging.queries import policy
 
-SENT = "message.sent"
+SENT, RECEIVED = "message.sent", "message.received"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,20 @@ def terms(now: datetime) -> Terms:
 
 def rows(now: datetime) -> list[dict[str, object]]:
     """A line for each category, or one for all: {"what", "gone_after", "keep_for", "keep_for_words"}."""
-    categories = list(Category.objects.order_by("name").values_list("key", "name", "gone_after"))
+    return [_row(key, name, life, now) for key, name, life in categories()]
+
+
+def categories() -> list[tuple[str, str, int]]:
+    """(key, name, seconds on the device), or one without a name for all."""
+    found = list(Category.objects.order_by("name").values_list("key", "name", "gone_after"))
     usual = policy.get_policy().limits.gone_after
-    return [_row(key, name, life or usual, now) for key, name, life in categories or [("", "", None)]]
+    return [(key, name, life or usual) for key, name, life in found or [("", "", None)]]
+
+
+def told(key: str, name: str, life: int, now: datetime) -> dict[str, object]:
+    """As a line of `rows`, with what the time counts from: {"what", "gone_after", "keep_for", "from"}."""
+    keep = _retention(key, now)
+    return {"what": name or keep.name or keep.rule, "gone_after": life, "keep_for": keep.keep_for, "from": keep.event}
 
 
 def until(now: datetime) -> date | None:
@@ -45,9 +56,13 @@ def until(now: datetime) -> date | None:
 
 
 def _row(key: str, name: str, life: int, now: datetime) -> dict[str, object]:
-    keep = rules.retention_for(category=key, kind=SENT, at=now, purpose=policy.get_policy().purpose_of(key))
+    keep = _retention(key, now)
     fixed = keep.keep_for if keep.event in (events.SENT, events.ENDED) else ""  # others have no end until it happens
     return {
         "what": name or keep.name or keep.rule, "gone_after": life,
         "keep_for": fixed or None, "keep_for_words": retention.words(retention.parse(fixed)) if fixed else "",
     }  # fmt: skip
+
+
+def _retention(key: str, now: datetime) -> rules.Retention:
+    return rules.retention_for(category=key, kind=SENT, at=now, purpose=policy.get_policy().purpose_of(key))

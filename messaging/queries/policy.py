@@ -50,6 +50,7 @@ class Current:
     categories: dict[str, int | None] = field(default_factory=dict)
     purposes: dict[str, str] = field(default_factory=dict)
     campaigns: Campaigns = field(default_factory=Campaigns)
+    tells_holds: bool = False  # may a customer see that a hold keeps copies longer
 
     def purpose_of(self, category: str) -> str:
         """A message without a category serves."""
@@ -101,6 +102,7 @@ def _load() -> Current:
         {key: life for key, life, _ in categories},
         {key: purpose for key, _, purpose in categories},
         Campaigns(row.undo_for, row.second_person_from, row.missed, row.missed_after),
+        row.tells_holds,
     )
 
 

@@ -92,6 +92,47 @@ def may_notify(purpose: str, channel: str, agreed: Iterable[str], refused: Itera
     return purpose != "marketing" or bool({purpose, code(purpose, channel)}.intersection(agreed))
 
 
+def about(named: str) -> tuple[str, str]:
+    """The purpose and the channel of a code.
+
+    >>> about("marketing:email"), about("sms"), about("marketing"), about("all")
+    (('marketing', 'email'), ('all', 'sms'), ('marketing', 'all'), ('all', 'all'))
+    """
+    purpose, parted, channel = named.partition(":")
+    if parted:
+        return purpose, channel
+    return (purpose, ALL) if purpose in PURPOSES else (ALL, purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a customer is asked about: `said` is given, refused or "" (nothing), `is_on` what it comes to with all the rest."""
+
+    purpose: str
+    channel: str
+    said: str
+    is_on: bool
+
+
+USUAL = (("service", ALL), ("marketing", ALL), (ALL, "email"), (ALL, "sms"))
+
+
+def choices(agreed: Iterable[str], refused: Iterable[str]) -> list[Choice]:
+    """The usual ones, and every other that something was said about."""
+    yes, no = set(agreed), set(refused)
+    others = sorted((yes | no) - {code(*one) for one in USUAL})
+    return [_choice(*one, yes, no) for one in (*USUAL, *map(about, others))]
+
+
+def _choice(purpose: str, channel: str, yes: set[str], no: set[str]) -> Choice:
+    named = code(purpose, channel)
+    said = "refused" if named in no else "given" if named in yes else ""
+    if channel == ALL and purpose != ALL:
+        return Choice(purpose, channel, said, not why_not(purpose, yes, no))
+    is_on = not no.intersection(covering(purpose, channel)) and (purpose != "marketing" or bool({purpose, named} & yes))
+    return Choice(purpose, channel, said, is_on)
+
+
 def keyword(text: str) -> str:
     """`stop`, `start` or "": the whole message must be the word, or a question that has it would be taken for one.
 

@@ -70,3 +70,15 @@ def address(raw: str) -> tuple[str, str]:
     if raw.strip().startswith("+"):
         return "phone", phone(raw)
     raise Refusal("bad_recipient", "Write an e-mail address or a phone number with + and country code.", field="to")
+
+
+def masked(address: str) -> str:
+    """Enough to know one's own address by: for a page that another may be holding.
+
+    >>> masked("paula@example.org"), masked("+491701234567"), masked("")
+    ('p…@example.org', '+49…567', '')
+    """
+    name, at, host = address.partition("@")
+    if at:
+        return f"{name[:1]}…@{host}"
+    return f"{address[:3]}…{address[-3:]}" if address else ""

@@ -36,6 +36,7 @@ CONSOLE = {
     "messages/unreached/": "message.view",
     "customers/": "customer.view", "customers/new": "customer.manage", "customers/<uuid:customer_id>/": "customer.view",
     "customers/<uuid:customer_id>/passphrase": "customer.manage",
+    "customers/<uuid:customer_id>/erasure": "customer.manage", "settings/openness": "settings.manage",
     "customers/<uuid:customer_id>/invite": "customer.invite", "customers/<uuid:customer_id>/erase": "customer.manage",
     "customers/tag": "customer.manage", "customers/audiences/": "customer.view",
     "customers/audiences/new": "customer.manage", "customers/audiences/count": "customer.manage",
@@ -122,6 +123,7 @@ PROVED = {
     "messages/<uuid:message_id>/extend", "messages/<uuid:message_id>/attachments/<uuid:file_id>",
     "sign-out", "devices", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe", "lock", "open", "close",
+    "own", "own/consent", "own/copy", "own/erasure",
 }  # fmt: skip
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",

@@ -24,7 +24,7 @@ COLUMNS = (
     "id", "reference", "name", "email", "phone", "language", "time_zone", "tags", "agreed", "refused", "created_at",
 )  # fmt: skip
 IN_CSV_AT_ONCE = 1000
-FILTERS = ("q", "has", "tag", "audience")
+FILTERS = ("q", "has", "tag", "audience", "asks")
 
 
 @guards.staff("customer.view")
@@ -42,7 +42,10 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         picked = [{name: str(one[name]) for name in ("id", "name", "reference", "contact")} for one in page.results[:8]]
         return JsonResponse({"results": picked})
     can = shared.may(request, create="customer.manage")
-    context = {"page": page, "filters": filters, "can": can, "audiences": audiences.get_audiences_for(request.actor)}
+    context = {
+        "page": page, "filters": filters, "can": can, "audiences": audiences.get_audiences_for(request.actor),
+        "asking": desk.asking_erasure(Customer.objects.all()).count(),
+    }  # fmt: skip
     return shared.draw(request, "customers", "customers", context)
 
 
@@ -70,6 +73,8 @@ def tag(request: HttpRequest) -> HttpResponseBase:
 
 def _chosen(request: HttpRequest, filters: dict[str, str]) -> QuerySet[Customer]:
     rows = desk.with_devices(desk.find_customers(request.actor, filters["q"]), filters["has"])
+    if filters["asks"] == "erasure":
+        rows = desk.asking_erasure(rows)
     if filters["tag"]:
         rows = rows.filter(marks__contains=[profiles.mark(tags.tag_word(filters["tag"]))])
     if (audience_id := ids.parse_uuid(filters["audience"])) is not None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from messaging.flows import consent, enrolment, factor
+from messaging.flows import consent, enrolment, erasure, factor
 from messaging.flows import customer as flow
 from messaging.models import Customer
 from messaging.pages.console import shared, views
@@ -161,6 +161,7 @@ def _page(request: HttpRequest, row: Customer, issued: enrolment.Issued | None =
         },
         "consents": [{"one": one, "words": _consent_words(one)} for one in desk.consents_of(row.id)],
         "standing": _standing(row), "purposes": PURPOSES, "channels": CHANNELS,
+        "asks": _asks(row), "reasons": erasure.REASONS,
         "devices": _devices(request, row.id, now),
         "enrolment": _enrolment(row, profile, now, issued),
         "page_messages": views.messages(request.actor, recent, now),
@@ -174,6 +175,11 @@ def _devices(request: HttpRequest, customer_id: UUID, now: datetime) -> list[dic
     if not request.actor.may("device.view"):
         return []
     return views.devices(list(devices.get_devices_for(request.actor, customer=customer_id)), now)
+
+
+def _asks(row: Customer) -> dict[str, Any] | None:
+    """The wish to be erased, while nobody answered it."""
+    return {"at": row.erasure_asked_at} if row.erasure_asked_at and not row.erasure_answered_at else None
 
 
 def _consent_words(one: consents.Given) -> str:
@@ -250,4 +256,13 @@ def passphrase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
 def erase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     return shared.act(request, shared.go("customers"), "The profile was deleted. The archive keeps what its rules keep.", lambda: (
         flow.erase(actor=request.actor, now=clock.now(), customer_id=customer_id)
+    ))  # fmt: skip
+
+
+@guards.staff("customer.manage")
+@require_POST
+def decline_erasure(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
+    done = "Declined. The customer sees why on their own page."
+    return shared.act(request, shared.go("customer", customer_id), done, lambda: erasure.decline(
+        actor=request.actor, now=clock.now(), customer_id=customer_id, reason=request.POST.get("reason", "")
     ))  # fmt: skip

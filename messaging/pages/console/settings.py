@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.queries import rules
-from messaging.flows import demand
+from messaging.flows import demand, openness
 from messaging.pages.console import shared
 from messaging.queries import desk, policy
 from messaging.rules import demands
@@ -95,7 +95,15 @@ def _lifetimes(request: HttpRequest) -> dict[str, Any]:
             "max_words": shared.words_for(limits.maximum_gone_after),
             "kept_words": f"until {keep.until:%-d %B %Y}, if sent today" if keep.until else "no end set",
         })  # fmt: skip
-    return {"categories": shown}
+    return {"categories": shown, "tells_holds": policy.get_policy().tells_holds}
+
+
+@guards.staff("settings.manage")
+@require_POST
+def tell(request: HttpRequest) -> HttpResponseBase:
+    return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=lifetimes"), "Saved.", lambda: (
+        openness.change(actor=request.actor, now=clock.now(), tells_holds=bool(request.POST.get("tells_holds")))
+    ))  # fmt: skip
 
 
 def _scopes() -> list[tuple[str, str, str]]:

@@ -119,6 +119,12 @@ def test_the_console(desk, eyes, acme, furnished, role):
 def test_the_inbox(desk, eyes, api, acme, furnished):
     _, page = furnished
     eyes.look(page, "inbox", TWICE)
+    page.click(".inbox-menu summary")
+    page.click("[data-menu=own]")
+    page.locator(".own-part").first.wait_for()
+    eyes.look(page, "own page", TWICE)
+    page.get_by_role("button", name="Back to my messages").click()
+    page.wait_for_selector("textarea")
     _, link = new_customer(api, "Edda Enrol")
     with desk.person("customer", viewport=PHONE) as other:
         other.goto(link)

@@ -25,19 +25,26 @@ export function picture(device, message, file) {
 }
 
 async function load(device, message, file) {
-  const bytes = await http.bytes(device, path(message, file));
+  const url = await fetched(device, message, file);
   if (!store.get(message.id)) throw new http.Answer(404, { code: "not_found" });
-  const url = `data:${file.type};base64,${base64(bytes)}`;
   held.set(name(message, file), url);
   return url;
 }
 
+/** → a data: address that is remembered nowhere. */
+export async function fetched(device, message, file) {
+  return `data:${file.type};base64,${base64(await http.bytes(device, path(message, file)))}`;
+}
+
 /** Hands a file to the browser, to be kept by whoever holds the phone. */
 export async function save(device, message, file) {
-  const bytes = await http.bytes(device, path(message, file));
-  const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+  give(new Blob([await http.bytes(device, path(message, file))], { type: "application/octet-stream" }), file.name);
+}
+
+export function give(blob, name) {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
-  Object.assign(link, { href: url, download: file.name });
+  Object.assign(link, { href: url, download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -26,9 +26,11 @@ export async function ask(device, method, path, value) {
 
 /** A file of a message, proved like any request. → Uint8Array. Throws Answer, also when it broke off at the message's end. */
 export async function bytes(device, path) {
+  const held = pass.get();
   const { nonce } = await plain("GET", "/inbox/nonce");
-  const proved = await proof.http(device, { nonce, method: "GET", path, body: new Uint8Array() });
-  const response = await reach(path, { method: "GET", headers: { "Ebb-Proof": proved }, signal: AbortSignal.timeout(120_000) });
+  const headers = { "Ebb-Proof": await proof.http(device, { nonce, method: "GET", path, body: new Uint8Array() }) };
+  if (held) headers["Ebb-Pass"] = held;
+  const response = await reach(path, { method: "GET", headers, signal: AbortSignal.timeout(120_000) });
   if (!response.ok) throw new Answer(response.status, (await response.json().catch(() => null)) ?? {});
   try {
     return new Uint8Array(await response.arrayBuffer());

@@ -16,6 +16,7 @@ import * as http from "./http.js";
 import * as menu from "./menu.js";
 import * as mydevices from "./mydevices.js";
 import * as outgoing from "./outbox.js";
+import * as own from "./own.js";
 import * as pass from "./pass.js";
 import * as proof from "./proof.js";
 import * as reading from "./seen.js";
@@ -50,15 +51,15 @@ export function start(device, { keep = true } = {}) {
   let resting = null; // ends the watch for a rest, while there is an app lock
   let lock = { kind: "none" };
   let shownLock = {};
-  let mode = "live"; // live, silent, covered, locked, and the ends: wiped, signed_out, revoked, unknown
+  let mode = "live"; // live, own, settings, silent, covered, locked, and the ends: wiped, signed_out, revoked, unknown
   let loaded = false;
   let ending = 0;
   let retry = 0;
 
   main.replaceChildren(line.node, view.node, composer.node);
   main.classList.add("live");
-  menu.open({ signOut, devices: () => mydevices.open(device), lock: lockSettings });
-  const unwatch = empty.watch({ empty: clear, back: connect, catchUp: expire });
+  menu.open({ signOut, devices: () => mydevices.open(device), lock: lockSettings, own: () => show("own", null, own.open(device, leave)) });
+  const unwatch = empty.watch({ empty: putAway, back: connect, catchUp: () => (mode === "" ? connect() : expire()) });
   if (keep) device_.shell();
   connect();
 
@@ -77,6 +78,7 @@ export function start(device, { keep = true } = {}) {
   }
 
   function state(told, asked, fresh) {
+    if (isAside()) return heed(told.lock); // somebody is at something else: a state that comes by itself does not end it
     if (mode !== "live") show("live");
     clock.set(told.now, asked);
     store.apply(told, asked, fresh);
@@ -150,6 +152,21 @@ export function start(device, { keep = true } = {}) {
     announce("");
   }
 
+  // Beside the messages: their own page, the app lock's settings.
+  const isAside = () => mode === "own" || mode === "settings";
+
+  function leave() {
+    mode = "";
+    connect();
+  }
+
+  function putAway() {
+    clear();
+    if (!isAside()) return;
+    main.querySelectorAll(":scope > [data-over]").forEach((one) => one.remove());
+    mode = "";
+  }
+
   // ── the app lock ──
   function heed(told) {
     if (!told || (told.kind === lock.kind && resting)) return;
@@ -160,7 +177,7 @@ export function start(device, { keep = true } = {}) {
 
   // The page closes itself; the server is told, and would find out by itself.
   function rest() {
-    if (!["live", "silent", "settings"].includes(mode)) return;
+    if (!["live", "silent", "settings", "own"].includes(mode)) return;
     http.ask(device, "POST", "/inbox/close").catch(() => {});
     pass.set("");
     covered({ lock: lock.kind });
@@ -186,7 +203,7 @@ export function start(device, { keep = true } = {}) {
       connect();
     });
     show("settings", null, el("div", {}, node,
-      el("p", { class: "sheet-foot" }, el("button", { class: "button", type: "button", onclick: connect }, say("back")))));
+      el("p", { class: "sheet-foot" }, el("button", { class: "button", type: "button", onclick: leave }, say("back")))));
   }
 
   function show(next, way, node) {
@@ -207,7 +224,7 @@ export function start(device, { keep = true } = {}) {
   }
 
   function silent() {
-    if (mode === "live") show("silent", { key: "again", act: connect });
+    if (["live", "own", ""].includes(mode)) show("silent", { key: "again", act: connect });
   }
 
   // The door was closed on us. Locked and wiped say so themselves first; else ask once more, over HTTP, why.
