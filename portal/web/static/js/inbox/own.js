@@ -40,13 +40,13 @@ export function open(device, back) {
 
   function person(one, several) {
     const keeps = one.archive.map((kind) => row(kind.what || say(kind.received ? "own_wrote" : "own_sent"),
-      say("own_count", { count: kind.count }), kind.until ? say("own_until", { date: day(kind.until) }) : say("kept_no_end")));
+      [say("own_count", { count: kind.count }), kind.until ? say("own_until", { date: day(kind.until) }) : say("kept_no_end")].join(" ")));
     return [
       several && el("h2", { class: "own-name" }, el("bdi", {}, one.name)),
       part("own_kept", el("p", {}, say("own_live", { count: one.live })),
         one.archive.length > 0 && el("ul", { class: "own-list" }, ...keeps), holds(one.holds)),
       one.channels.length > 0 && part("own_channels", el("ul", { class: "own-list" },
-        ...one.channels.map((channel) => row(say(`own_c_${channel.way}`), el("bdi", {}, channel.to))))),
+        ...one.channels.map((channel) => row(say(`own_c_${channel.way}`), el("bdi", { dir: "ltr" }, channel.to))))),
       part("own_choices", el("ul", { class: "own-list" }, ...one.consent.map((choice) => choose(one, choice))),
         one.said.length > 0 && el("details", {}, el("summary", {}, say("own_said")), el("ul", { class: "own-list" }, ...one.said.map(once)))),
       part("own_copy", el("p", {}, say("own_copy_text")), button("copy", say("own_copy_do"), one, () => copy(one))),
