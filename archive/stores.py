@@ -25,7 +25,8 @@ STORES = [
     Store(
         "archive_blob.sealed", "a file that was attached: once for its messages and for their records",
         "a key of its own, which only what was sealed with it holds",
-        "with the last record that names it; unused, after a day", FILE,
+        "with the last record that names it; unused, after a day; once mirrors hold every such record and their messages are over",
+        FILE,
     ),
     Store(
         "archive_blob.wrap", "the key of `entry`, while an upload waits to be used", "wheel key of a bucket minutes ahead",
@@ -167,7 +168,7 @@ STORES = [
     ),
 ]  # fmt: skip
 CODES: Columns = {
-    "archive_blob": {"type", "author"},
+    "archive_blob": {"type", "author", "sha256"},
     "archive_approval": {"kind", "codes", "state", "asked_by", "decided_by", "failure"},
     "archive_entry": {"kind", "actor", "leaf"},
     "archive_tile": {"hashes"},

@@ -1,13 +1,16 @@
-"""Entries by API: headers with exact leaves, and the sealed record for a mirror. No body ever leaves here readable."""
+"""Entries by API: headers with exact leaves; for a mirror sealed records, sealed files, and what was disposed of. No body ever
+leaves here readable."""
 
 from typing import Any
+from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers as s
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from archive.api import views
+from archive.api import log, views
 from archive.flows import listing
 from archive.queries import entries, sealed
 from portal.kernel import clock
@@ -32,6 +35,11 @@ class SealedBatchAnswer(s.Serializer):  # type: ignore[type-arg]
     envelope = s.CharField()
 
 
+class SealedFileAnswer(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    sha256 = s.CharField(help_text="of the file as it is sealed, hex")
+
+
 class SealedAnswer(s.Serializer):  # type: ignore[type-arg]
     format = s.CharField()
     business = s.UUIDField()
@@ -42,6 +50,14 @@ class SealedAnswer(s.Serializer):  # type: ignore[type-arg]
     sealed = s.CharField()
     wrap = s.CharField()
     batch = SealedBatchAnswer()
+    blobs = SealedFileAnswer(many=True, required=False, help_text="the files it came with; absent where there are none")
+
+
+class DisposedAnswer(s.Serializer):  # type: ignore[type-arg]
+    index = s.IntegerField()
+    messages = s.ListField(
+        child=s.UUIDField(), help_text="in order: 16 bytes each, joined, they hash to the leaf's ids_sha256"
+    )
 
 
 class Entries(views.View):
@@ -70,5 +86,25 @@ class Sealed(views.View):
         actor = self.actor()
         actor.require("archive.mirror")
         listing.tell(actor=actor, now=clock.now(), kind="archive.exported", what="sealed")
-        answer: dict[str, Any] = sealed.to_json(sealed.get_sealed_for(actor, index))
+        answer: dict[str, Any] = sealed.get_sealed_for(actor, index)
         return Response(answer)
+
+
+class File(views.View):
+    @extend_schema(responses=log.BYTES, tags=["archive"], summary="A file of records as sealed, for a mirror")
+    def get(self, request: Request, file_id: UUID) -> HttpResponse:
+        actor = self.actor()
+        actor.require("archive.mirror")
+        listing.tell(actor=actor, now=clock.now(), kind="archive.exported", what="file")
+        return views.octets(sealed.get_file_for(actor, file_id))
+
+
+class Disposed(views.View):
+    @extend_schema(
+        responses=DisposedAnswer, tags=["archive"], summary="Which records an entry archive.disposed is about"
+    )
+    def get(self, request: Request, index: int) -> Response:
+        actor = self.actor()
+        actor.require("archive.mirror")
+        listing.tell(actor=actor, now=clock.now(), kind="archive.listed", what="disposed")
+        return Response({"index": index, "messages": list(map(str, sealed.get_disposed_for(actor, index)))})

@@ -26,6 +26,8 @@ urlpatterns = [
     path("entries/<entry_index:index>", entries.OneEntry.as_view()),
     path("entries/<entry_index:index>/proof", log.Proof.as_view()),
     path("entries/<entry_index:index>/sealed", entries.Sealed.as_view()),
+    path("entries/<entry_index:index>/disposed", entries.Disposed.as_view()),
+    path("blobs/<uuid:file_id>", entries.File.as_view()),
     path("receipts", receipts.Receipts.as_view()),
     path("tile/<path:path>", log.Tile.as_view()),
 ]

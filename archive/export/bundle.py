@@ -176,7 +176,7 @@ class _Writer:
 
     def _sealed(self) -> Iterator[bytes]:
         for line, box in self._reading(boxes=True):
-            self._blobs.update(json.loads(box).get("blobs", ()) if b'"blobs"' in box else ())
+            self._blobs.update(one["id"] for one in (json.loads(box).get("blobs", ()) if b'"blobs"' in box else ()))
             yield self._member("sealed", f"sealed/{line.index}", box)
 
     def _sealed_files(self) -> Iterator[bytes]:

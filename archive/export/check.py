@@ -6,6 +6,7 @@ with the reason at the first thing that does not hold.
     proofs     each the bytes that follow from that tree
     records    each line's leaf stands in the tree at its place and its content opens the leaf's commitment (open), or the
                sealed boxes have the leaf's hashes (sealed); EML and CSV are what that content gives, byte for byte
+files      open, each has the digest that is its name; sealed, each is the one that its records' leaves commit to
     range      every entry of it is there; for times, the neighbours show that nothing was left out at its ends
     missing    each record that is not there is named with a reason; nothing is both there and missing
     manifest   signed by the log's key; its hashes, counts and range are those that were found
@@ -35,11 +36,12 @@ from archive.export.table import read_content, read_line, write_heading, write_r
 SEALED_FORMAT = "ebb-sealed-record@v1"
 _ENTRY = re.compile(rb'\{"index":(0|[1-9][0-9]{0,17}),"(leaf|hash)":"([A-Za-z0-9+/=]+)"\}\n')
 _UUID = rb'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
+_BLOB = rb'\{"id":%b,"sha256":"[0-9a-f]{64}"\}' % _UUID
 _BOX, _LABEL = rb'"([A-Za-z0-9+/=]*)"', rb'"([A-Za-z0-9@._-]*)"'
 _SEALED = re.compile(  # as `write_sealed` spells it: a pattern takes a tenth of the time that JSON and back takes
     rb'\{"batch":\{"envelope":%b,"id":%b\},(?:"blobs":\[(%b(?:,%b)*)\],)?"business":%b,"entry":%b,"format":%b,'
     rb'"index":(0|[1-9][0-9]{0,17}),"leaf":%b,"message":%b,"sealed":%b,"wrap":%b\}\n'
-    % (_BOX, _LABEL, _UUID, _UUID, _LABEL, _LABEL, _LABEL, _BOX, _LABEL, _BOX, _BOX)
+    % (_BOX, _LABEL, _BLOB, _BLOB, _LABEL, _LABEL, _LABEL, _BOX, _LABEL, _BOX, _BOX)
 )
 _EVERY = 2000
 
@@ -63,7 +65,7 @@ class Found:
         default_factory=bytearray
     )  # SHA-256 of each record's EML without its files, or of its leaf
     enclosed: set[str] = field(default_factory=set)  # names of the files that the records say they came with
-    blobs: set[str] = field(default_factory=set)
+    blobs: dict[str, str] = field(default_factory=dict)  # sealed files by name, and the digests that leaves commit to
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,10 @@ def verify(bundle: Bundle, vkey: str | None = None, progress: Progress = quiet) 
     _records(bundle, found, tree, thread_domain(key.name), progress)
     if found.is_sealed:
         _sealed(bundle, found, progress)
-        _files(bundle, found, "blobs", found.blobs)
+        _sealed_files(bundle, found)
     elif found.records:
         _letters(bundle, found, progress)
-        _files(bundle, found, "attachments", found.enclosed)
+        _files(bundle, found)
     missing = read_missing(_file(bundle, found, "missing.json"))
     _file(bundle, found, "verify.py")
     manifest = _manifest(bundle, found, key, stated)
@@ -255,13 +257,19 @@ def _letters(bundle: Bundle, found: Found, progress: Progress) -> None:
             progress("letters", done, len(found.records))
 
 
-def _files(bundle: Bundle, found: Found, folder: str, names: set[str]) -> None:
-    """An open bundle's are held against their digests; a sealed one's are those of the manifest, and open to what records say."""
-    for name in sorted(names):
+def _files(bundle: Bundle, found: Found) -> None:
+    for name in sorted(found.enclosed):
         data = bundle.read(name)
-        if folder == "attachments":
-            check_file(name, data)
-        found.folders.setdefault(folder, FolderTally()).add(name, data)
+        check_file(name, data)
+        found.folders.setdefault("attachments", FolderTally()).add(name, data)
+
+
+def _sealed_files(bundle: Bundle, found: Found) -> None:
+    for name, digest in sorted(found.blobs.items()):
+        data = bundle.read(name)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise NotVerified(f"{name} was changed: it is not the file that entries commit to.")
+        found.folders.setdefault("blobs", FolderTally()).add(name, data)
 
 
 def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
@@ -271,7 +279,9 @@ def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
         data = bundle.read(name)
         parts = read_sealed(data, name, envelopes)
         _check_sealed(parts, name, index, bytes(found.digests[32 * done - 32 : 32 * done]))
-        found.blobs.update(f"blobs/{one}" for one in parts.blobs)
+        for blob_id, digest in parts.blobs:
+            if found.blobs.setdefault(f"blobs/{blob_id}", digest) != digest:
+                raise NotVerified(f"{name} names another file than a record before it by the same id.")
         tally.add(name, data)
         if not done % _EVERY:
             progress("sealed", done, len(found.records))
@@ -282,7 +292,7 @@ class Sealed(NamedTuple):
 
     envelope: bytes
     batch: str
-    blobs: list[str]
+    blobs: list[tuple[str, str]]  # id and digest of each file it came with
     business: str
     entry: str
     format: str
@@ -304,10 +314,23 @@ def read_sealed(data: bytes, name: str, envelopes: dict[bytes, bytes] | None = N
         known.clear()
         known[envelope] = unbase64(envelope, name)
     return Sealed(
-        known[envelope], batch.decode(), [one.decode() for one in (blobs or b"").split(b'"')[1::2]],
-        business.decode(), entry.decode(), kind.decode(), int(index), unbase64(leaf, name), message.decode(),
-        unbase64(sealed, name), unbase64(wrap, name),
+        known[envelope], batch.decode(), _named(blobs, name) if blobs else [], business.decode(), entry.decode(),
+        kind.decode(), int(index), unbase64(leaf, name), message.decode(), unbase64(sealed, name), unbase64(wrap, name),
     )  # fmt: skip
+
+
+def _named(blobs: bytes, name: str) -> list[tuple[str, str]]:
+    words = [one.decode() for one in blobs.split(b'"')[3::8]]
+    listed = list(zip(words, [one.decode() for one in blobs.split(b'"')[7::8]], strict=True))
+    if words != sorted(set(words)):
+        raise NotVerified(f"{name} is not a sealed record.")
+    return listed
+
+
+def digest_files(files: Iterable[tuple[str, str]]) -> str | None:
+    """What a leaf commits to of its files: SHA-256 over the id (16 bytes) and the digest of each, sorted, joined."""
+    listed = sorted(bytes.fromhex(f"{blob_id.replace('-', '')}{digest}") for blob_id, digest in files)
+    return hashlib.sha256(b"".join(listed)).hexdigest() if listed else None
 
 
 def write_sealed(value: dict[str, Any]) -> bytes:
@@ -324,6 +347,8 @@ def _check_sealed(parts: Sealed, name: str, index: int, leaf_digest: bytes) -> N
         said = leaf.get("batch_sha256" if part == "envelope" else f"{part}_sha256")
         if hashlib.sha256(getattr(parts, part)).hexdigest() != said:
             raise NotVerified(f"{name} was changed: its {part} is not what entry {index} commits to.")
+    if digest_files(parts.blobs) != leaf.get("codes", {}).get("files_sha256"):
+        raise NotVerified(f"{name} was changed: its files are not those that entry {index} commits to.")
     if (parts.entry, parts.message) != (leaf["id"], leaf.get("message")):
         raise NotVerified(f"{name} is the record of another message.")
 

@@ -163,7 +163,7 @@ def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, ch
     for one in kept:
         name = f"sealed/{one.index}"
         parts = check.read_sealed(read.read(name), name)
-        named.update(parts.blobs)
+        named.update(blob_id for blob_id, _ in parts.blobs)
         yield one, parts, domain
     for blob_id in sorted(named):
         waiting.take(blob_id, read.read(f"blobs/{blob_id}"))

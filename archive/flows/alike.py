@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from archive.flows import batch, monthkey, wordindex
+from archive.flows import batch, blob, monthkey, wordindex
 from archive.models import Record
 from archive.rules import retention
 from portal.kernel import clock, ids, rows, tenancy, unit
@@ -28,7 +28,7 @@ class Shared:
     archived_until: datetime | None
     rule: str
     run: UUID | None
-    blobs: tuple[UUID, ...] = ()
+    files: Sequence[Mapping[str, object]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _table(shared: Shared, taken: batch.Batch, bucket: str, month: str) -> rows.
         "purpose": shared.purpose, "rule": shared.rule, "direction": shared.direction, "run_id": shared.run,
         "sent_at": shared.sent_at, "gone_at": shared.gone_at, "archived_until": _until(shared), "batch_id": taken.id,
         "disposal_bucket": bucket, "index_month": month, "sealed": hole, "outer_wrap": hole, "words": hole,
-        "blobs": shared.blobs or None,
+        "blobs": blob.ids_of(shared.files) or None,
     })  # fmt: skip
 
 
@@ -109,6 +109,7 @@ def _entries(
     like = unit.Draft(
         kind=shared.kind, actor=shared.actor, id=UUID(bytes=pk), subject=UUID(bytes=subject), message=UUID(bytes=message),
         customer=UUID(bytes=customer), run=shared.run, retention=shared.rule, gone_at=shared.gone_at,
+        codes=dict(blob.codes_of(shared.files)),
         commitment=commitment.hex(), sealed_sha256=digest.hex(), wrap_sha256=wrap.hex(), batch_sha256=taken.sha256,
     )  # fmt: skip
     return unit.Alike(like, listed)

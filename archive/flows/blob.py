@@ -4,12 +4,15 @@
             or two minutes ahead; the clock carries them forward (`carry`), for a day
     use     by one call (`look` first): the key goes into what that call seals (messages, a campaign's text), and leaves the row
     open_   by whoever has the key, from a live message or from an opened record
-    let_go  with the last record that names it (a disposal); `sweep` for what was never used, or never sent
+    let_go  with the last record that names it (a disposal); `sweep` for what was never used, or never sent; `mirror.drop_files`
+        where all its records are behind the business's own firewall
 
 I2  After the end of a message's bucket nothing but the archive's own keys opens its files. So an upload's bucket is never
     later than that of a message that lives at least a minute and takes it now, and what was used is not carried any more. (A
     file that could be used again for a day would lie open on disk for that day.) The price: while no clock runs for a
     minute, what was uploaded and not used is lost, and has to be attached again.
+I6  A record's leaf commits to the files it came with, as they are sealed (`codes_of`): whoever holds a sealed file can tell
+    whether it is that one, without a key.
 I8  Nothing goes that a record names: a hold keeps its records, and so their files.
 
 Irreversible: the deletion of a row. Never: a key, a name or a type by name in an entry, a log or a URL.
@@ -26,6 +29,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from archive.ledger import entry as ledger
 from archive.models import Blob
 from portal.kernel import clock, ids, keys, tenancy, unit
 from portal.kernel.actors import Actor
@@ -64,7 +68,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file to be used. `entry` is what a message, and its record, hold of it: id, name, type, bytes, sha256, key."""
+    """A file to be used. `entry` is what a message, and its record, hold of it: id, name, type, bytes, sha256, sealed_sha256,
+    key."""
 
     id: UUID
     size: int
@@ -77,10 +82,10 @@ def put(*, actor: Actor, now: datetime, name: str, kind: str, data: bytes) -> St
         id=ids.uuid7(), type=kind, size=len(data), author=actor.label, created_at=now, held_until=now + WAITS_FOR
     )
     sealed = sealing.seal(data, business=tenancy.here().id, blob=row.id)
-    row.sealed = sealed.sealed
+    row.sealed, row.sha256 = sealed.sealed, hashlib.sha256(sealed.sealed).digest()
     entry = {
         "id": str(row.id), "name": name, "type": kind, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
-        "key": urlsafe_b64encode(sealed.key).decode(),
+        "sealed_sha256": row.sha256.hex(), "key": urlsafe_b64encode(sealed.key).decode(),
     }  # fmt: skip
     row.bucket = _bucket(now)
     made = message.seal(
@@ -120,6 +125,17 @@ def use(*, wanted: Iterable[UUID], until: datetime) -> None:
 def hold(*, wanted: Iterable[UUID], until: datetime) -> None:
     """What was taken may still be sent until then, and stays."""
     Blob.objects.filter(id__in=list(wanted), held_until__lt=until + GRACE).update(held_until=until + GRACE)
+
+
+def ids_of(entries: Iterable[Mapping[str, Any]]) -> list[UUID]:
+    """The files that a message names, each once."""
+    return list(dict.fromkeys(UUID(str(one["id"])) for one in entries))
+
+
+def codes_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What a record's leaf commits to of its files; nothing where there are none."""
+    listed = [(UUID(str(one["id"])), bytes.fromhex(str(one["sealed_sha256"]))) for one in entries]
+    return {ledger.FILES: ledger.digest_files(listed)} if listed else {}
 
 
 def open_(entry: Mapping[str, Any]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 from archive.flows import tree
 from archive.ledger import canonical, note
 from archive.models import Bucket, Certificate
-from archive.queries import certificates, promise
+from archive.queries import certificates, mirrors, promise
 from portal.kernel import clock, ids, stores, tenancy, unit
 from portal.kernel.actors import CLOCK
 from tenants.queries import backups
@@ -22,7 +22,8 @@ LIMITS = (
     "Backups of the database from before the destruction hold the sealed rows. Their outer layer was sealed under that key.",
     "A copy of the keyring from before the destruction still holds the key until it is removed.",
     "A record whose end was not known at first stood under the key of no month (keep); backups from that time hold it so.",
-    "What a mirror, an export, a printer or a person took out of this installation before is outside its reach.",
+    "A mirror deletes what was disposed of with its next pull; `mirrors` says which had signed by then that they did.",
+    "What an export, a printer or a person took out of this installation before is outside its reach.",
     "Overwritten blocks may survive on solid-state disks and copy-on-write file systems; they hold sealed rows only.",
 )
 
@@ -53,17 +54,19 @@ def issue(*, month: str, now: datetime) -> bool:
 
 def _content(row: Bucket, now: datetime) -> dict[str, Any]:
     oldest, newest = backups.oldest_kept(), backups.newest_verified()
+    disposed = certificates.entries_of(row.month)
     return {
         "format": certificates.FORMAT, "business": str(tenancy.here().id), "bucket": row.month, "issued_at": clock.text(now),
         "records": {"disposed": row.disposed, "bytes": row.disposed_bytes, "moved_to_later_months": row.moved},
         "rules": row.rules, "key": f"disposal/{row.month}",
         "entries": {
-            "disposed": certificates.entries_of(row.month), "decided": row.decided_index, "destroyed": row.destroyed_index,
+            "disposed": disposed, "decided": row.decided_index, "destroyed": row.destroyed_index,
         },
         "decided_at": _text(row.decided_at), "destroyed_at": _text(row.destroyed_at),
         "backups": {
             "oldest_kept": _text(oldest.as_of if oldest else None), "past_decision": _text(newest.as_of if newest else None),
         },
+        "mirrors": mirrors.followed(max(disposed, default=-1)),
         "stores": [
             {"where": one.where, "holds": one.holds, "sealed": one.sealed, "ends": one.ends}
             for one in stores.declared().stores

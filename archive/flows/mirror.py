@@ -1,27 +1,22 @@
 """Mirrors: named by an officer, they sign for what they hold; by policy the portal then drops its own sealed copy.
 
 M1  A receipt is taken only if the mirror's key signed it, its root is the one we compute, its range follows the last one, and
-    its digest is that of the very leaves: whoever signs has seen what we have.
-M2  Dropping empties `record.sealed`, in slices under the guard; the row, its search words, its wrap and its entry stay.
-    Irreversible here: from then on the words are behind the firewall only.
-M3  A record that a hold keeps is not dropped: it must stay within the reach of those who hold it.
-M4  Nothing is dropped that the receipt names as missing.
+    its digest is that of the very leaves, with what they say of files: whoever signs has seen what we have.
+M2 to M5: `archive.flows.dropping`.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from archive.flows import guard
-from archive.ledger import LedgerError, entry, note
-from archive.models import Entry, Epoch, Mirror, Record
-from archive.queries import bundle, holds, mirrors, proofs, tree
+from archive.flows import dropping
+from archive.ledger import LedgerError, note
+from archive.models import Epoch, Mirror
+from archive.queries import mirrors, proofs, tree
 from portal.kernel import errors, ids, keys, unit
-from portal.kernel.actors import CLOCK, Actor
+from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
 
-SLICE = 1000
 SLICES_A_ROUND = 50
 LONGEST_NAME = 60
 
@@ -82,31 +77,11 @@ def sweep(*, now: datetime) -> None:
     """For the clock: what mirrors signed for goes here, some slices a round."""
     for row in Mirror.objects.filter(drops=True, removed_at=None):
         for _ in range(SLICES_A_ROUND):
-            if not drop_slice(now=now, mirror_id=row.id):
+            if not dropping.drop_slice(now=now, mirror_id=row.id):
                 break
-
-
-def drop_slice(*, now: datetime, mirror_id: UUID) -> bool:
-    """Drop the sealed copies of the next slice. False once there is none."""
-    with unit.work() as u:
-        guard.lock()
-        row = Mirror.objects.select_for_update().filter(id=mirror_id, removed_at=None, drops=True).first()
-        if row is None or not row.waiting:
-            return False
-        (signed, missing), *later = row.waiting
-        last = min(signed, row.dropped_to + SLICE - 1)
-        gone = list(_droppable(row, set(missing), last))
-        Record.objects.filter(message_id__in=gone).update(sealed=b"", mirrored_at=now)
-        waiting = later if last == signed else row.waiting
-        Mirror.objects.filter(id=row.id).update(dropped_to=last + 1, waiting=waiting)
-        if gone:
-            count, digest = entry.digest_ids(gone)
-            codes: dict[str, str | int | bool] = {"mirror": str(row.id), "first": row.dropped_to, "last": last}
-            listed: dict[str, object] = {"ids": [str(one) for one in gone]}
-            u.entry(
-                unit.Draft("mirror.dropped", CLOCK.label, codes=codes, count=count, ids_sha256=digest, detail=listed)
-            )
-    return True
+    for _ in range(SLICES_A_ROUND):
+        if not dropping.drop_files(now=now):
+            break
 
 
 def _key(vkey: str) -> str:
@@ -137,11 +112,3 @@ def _check(row: Mirror, stated: mirrors.Stated) -> None:
         raise mirrors.invalid("its root is not ours: the mirror and this portal hold different histories")
     if mirrors.held_by(stated) != (stated.records, stated.digest):
         raise mirrors.invalid("it does not sign for the records of its range")
-
-
-def _droppable(row: Mirror, missing: set[int], last: int) -> Iterator[UUID]:
-    """Messages of the slice that the receipt covers, that are still here and that no hold keeps."""
-    span = Entry.objects.filter(index__gte=row.dropped_to, index__lte=last, kind__in=bundle.WITH_RECORD)
-    wanted = [message for index, message in span.values_list("index", "message_id") if index not in missing]
-    kept = Record.objects.filter(message_id__in=wanted, mirrored_at=None).exclude(holds.held())
-    yield from kept.order_by("message_id").values_list("message_id", flat=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from archive.flows import batch, monthkey, wordindex
+from archive.flows import batch, blob, monthkey, wordindex
 from archive.models import Record
 from archive.rules import retention
 from portal.kernel import bulk, clock, ids, tenancy, unit
@@ -123,15 +123,16 @@ def _keep_one(snapshot: Snapshot, taken: batch.Batch, shared: _Keys) -> tuple[tu
 
 def _blobs(content: Mapping[str, Any]) -> str | None:
     """The ids of the files that came with it: a blob goes with the last record that names it."""
-    files = content.get("attachments")
-    return f"{{{','.join(str(file['id']) for file in files)}}}" if files else None
+    files = blob.ids_of(content.get("attachments") or ())
+    return f"{{{','.join(map(str, files))}}}" if files else None
 
 
 def _draft(snapshot: Snapshot, entry_id: UUID, taken: batch.Batch, sealed: sealing.SealedRecord) -> unit.Draft:
     return unit.Draft(
         kind=snapshot.kind, actor=snapshot.actor, id=entry_id, subject=snapshot.subject_id, customer=snapshot.customer_id,
         message=snapshot.message_id, run=snapshot.run, retention=snapshot.rule, gone_at=snapshot.gone_at,
-        codes=dict(snapshot.codes), commitment=sealed.commitment.hex(), sealed_sha256=sealed.sealed_sha256.hex(),
+        codes={**snapshot.codes, **blob.codes_of(snapshot.content.get("attachments") or ())},
+        commitment=sealed.commitment.hex(), sealed_sha256=sealed.sealed_sha256.hex(),
         wrap_sha256=sealed.inner_sha256.hex(), batch_sha256=taken.sha256,
     )  # fmt: skip
 

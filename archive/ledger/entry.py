@@ -15,6 +15,8 @@ What every hash in a leaf is, in lower-case hex of 32 bytes:
     batch_sha256        SHA-256 of the batch envelope (the batch key, sealed to the archive recipients)
     ids_sha256          SHA-256 of the distinct ids of a mass entry, 16 bytes each, sorted, concatenated; `count` tells
 
+A record that came with files has the code `files_sha256` (`digest_files`): which files, and what each is as it is sealed.
+
 No value needs an escape, so a leaf is written by joining and checked as a whole against one grammar, which took two
 thirds of the time of a JSON encoder and a check for each field. What sends in bulk cuts a `stencil`.
 """
@@ -33,6 +35,7 @@ from archive.ledger.kinds import KINDS
 
 VERSION = 1
 LIMIT = 4096
+FILES = "files_sha256"  # the code of a record's files
 
 Codes = Mapping[str, str | int | bool]
 
@@ -182,6 +185,11 @@ def digest_ids(ids: Iterable[UUID]) -> tuple[int, str]:
     """`count` and `ids_sha256` of a mass entry: SHA-256 over the distinct ids, 16 bytes each, sorted, concatenated."""
     distinct = sorted({item.bytes for item in ids})
     return len(distinct), sha256(b"".join(distinct)).hexdigest()
+
+
+def digest_files(files: Iterable[tuple[UUID, bytes]]) -> str:
+    """`files_sha256` of a record: SHA-256 over id (16 bytes) and SHA-256 of the sealed file of each, sorted, concatenated."""
+    return sha256(b"".join(sorted({pk.bytes + digest for pk, digest in files}))).hexdigest()
 
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

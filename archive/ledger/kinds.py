@@ -117,6 +117,7 @@ KINDS = {
     "mirror.removed": "A mirror was removed.",
     "mirror.signed": "A mirror signed for records it holds: codes name the range.",
     "mirror.dropped": "The portal dropped sealed copies that a mirror had signed for: count and hash of their ids.",
+    "mirror.files_dropped": "The portal dropped files that only dropped records name: count and hash of their ids.",
     "keeper.added": "An address outside was named that gets the checkpoints.",
     "keeper.removed": "An address that got the checkpoints was removed.",
     "checkpoint.sent": "A checkpoint left the house: codes say how.",

@@ -26,7 +26,7 @@ from archive.export.table import RecordLine
 from archive.flows import blob
 from archive.ledger import note
 from archive.models import Batch, Blob, Checkpoint, Disposed, Entry, Record, Tile
-from archive.queries import entries, predicate, promise, tree
+from archive.queries import entries, predicate, promise, sealed, tree
 from archive.rules.query import Query
 from portal.kernel import clock, keys, tenancy
 from portal.kernel.errors import Kind, Refusal
@@ -126,7 +126,7 @@ class Source:
     _envelopes: dict[UUID, bytes] = field(default_factory=dict)
     _files: dict[str, bytes] = field(default_factory=dict)
     _whole: dict[str, bool] = field(default_factory=dict)
-    _there: set[UUID] = field(default_factory=set)
+    _stored: dict[UUID, bytes] = field(default_factory=dict)  # SHA-256 of the files of a piece, as they are sealed
 
     # ── entries ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def entries(self) -> Iterator[tuple[int, bytes | None, bytes]]:
@@ -225,7 +225,7 @@ class Source:
         gone = _disposed([one[2] for one in listed if one[1] not in found])
         self._load({row[2] for row in found.values()})
         named = {pk for row in found.values() for pk in row[8] or ()}
-        self._there = set(Blob.objects.filter(id__in=named).values_list("id", flat=True)) if named else set()
+        self._stored = sealed.stored_files(named)
         for index, entry_id, message_id, leaf in listed:
             row = found.get(entry_id)
             if row is None:
@@ -237,20 +237,21 @@ class Source:
         entry_id, message_id, batch_id, bucket, until, mirrored_at, box, outer, files = row
         if mirrored_at is not None:
             return index, "mirrored"
-        if not self._there.issuperset(files or ()):
+        if not self._stored.keys() >= set(files or ()):
             return index, "lost"
         box, envelope = bytes(box), self._envelopes.get(batch_id, b"")
         inner = self._peel(message_id, batch_id, bucket, bytes(outer))
         if isinstance(inner, str):
             return index, inner
         stated = json.loads(leaf)
-        if (stated["id"], stated.get("message")) != (str(entry_id), str(message_id)) or not _fits(
-            stated, box, inner, envelope
-        ):
+        digests = {pk: self._stored[pk] for pk in files or ()}
+        same = (stated["id"], stated.get("message")) == (str(entry_id), str(message_id))
+        same = same and _fits(stated, box, inner, envelope) and sealed.states_files(stated.get("codes"), digests)
+        if not (same and (self.opener or all(map(self._is_as_sealed, digests)))):
             return index, "altered"
         line = RecordLine(index, leaf, clock.text(until) if until else None, b"", None)
         if self.opener is None:
-            return line, _sealed(line, stated, box, inner, batch_id, envelope, files) if self._boxes else b""
+            return line, _sealed(line, stated, box, inner, batch_id, envelope, digests) if self._boxes else b""
         return self._opened(line, stated, box, inner, batch_id, envelope)
 
     def _opened(
@@ -282,6 +283,14 @@ class Source:
                 )
             except bundle.SourceChanged:
                 self._whole[known] = False
+        return self._whole[known]
+
+    def _is_as_sealed(self, pk: UUID) -> bool:
+        """Each sealed file is hashed once."""
+        known = str(pk)
+        if known not in self._whole:
+            row = Blob.objects.filter(id=pk).first()
+            self._whole[known] = row is not None and sealed.is_whole(row)
         return self._whole[known]
 
     def _peel(self, message_id: UUID, batch_id: UUID, bucket: str, outer: bytes) -> bytes | str:
@@ -345,12 +354,11 @@ def _sealed(
     inner: bytes,
     batch_id: UUID,
     envelope: bytes,
-    files: list[UUID] | None,
+    files: dict[UUID, bytes],
 ) -> bytes:
     """As `GET …/sealed` answers it."""
-    named = {"blobs": [str(pk) for pk in files]} if files else {}
     return check.write_sealed({
-        **named,
+        **sealed.named_files(files),
         "format": check.SEALED_FORMAT, "business": str(tenancy.here().id), "index": line.index, "entry": stated["id"],
         "message": stated["message"], "leaf": _base64(line.leaf), "sealed": _base64(box), "wrap": _base64(inner),
         "batch": {"id": str(batch_id), "envelope": _base64(envelope)},

@@ -20,13 +20,14 @@ NAME = "mirror.name"
 FORMAT = "ebb-mirror-receipt@v1"
 MOST_IN_RECEIPT = 100_000  # entries
 PIECE = 2000
-REASONS = frozenset({"altered", "gone", "mirrored"})
+REASONS = frozenset({"altered", "disposed", "gone", "mirrored"})
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A receipt's text: this mirror holds every record of entries `first` to `last` but those in `missing`. `digest` is
-    SHA-256 over the `sealed_sha256` of each record it holds, 32 bytes each, in order."""
+    """A receipt's text: this mirror holds every record of entries `first` to `last`, with its files, but those in `missing`, and
+    nothing that a disposal in them names. `digest` is SHA-256 over each record it holds, in order: its `sealed_sha256`, and
+    behind it the `files_sha256` of one that came with files, 32 bytes each."""
 
     origin: str
     first: int
@@ -60,6 +61,13 @@ def shown(row: Mirror) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def followed(index: int) -> list[dict[str, Any]]:
+    """Of each mirror there ever was: whether it has signed that nothing is left of what entries up to `index` disposed of. One that
+    was removed signs for nothing more."""
+    rows = Mirror.objects.order_by("id").values_list("id", "signed_to", "removed_at")
+    return [{"mirror": str(pk), "followed": to > index, "removed": gone is not None} for pk, to, gone in rows]
+
+
 def parse_receipt(text: str, vkey: str) -> Stated:
     """What a mirror signed. Refuses `receipt_invalid` for another form or another key."""
     try:
@@ -79,7 +87,7 @@ def held_by(stated: Stated) -> tuple[int, str]:
     for index, leaf in records_in(stated.first, stated.last):
         with_record.add(index)
         if index not in stated.missing:
-            digest.update(bytes.fromhex(str(leaf.sealed_sha256)))
+            digest.update(bytes.fromhex(f"{leaf.sealed_sha256}{(leaf.codes or {}).get(entry.FILES, '')}"))
             count += 1
     if not stated.missing <= with_record:
         raise invalid("it names as missing what is no record of its range")

@@ -1,7 +1,8 @@
-"""A record as it is sealed, and the checks that bind it to its leaf. Needs no archive key: a mirror runs the same ones."""
+"""A record as it is sealed, with its files, and the checks that bind both to its leaf. Needs no archive key: a mirror runs the
+same ones."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -9,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from archive.ledger import entry
-from archive.models import Batch, Disposed, Entry, Record
+from archive.models import Batch, Blob, Disposed, Entry, Record
 from portal.kernel import errors, keys, tenancy
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
@@ -32,12 +33,53 @@ class Parts:
     sealed: bytes
     inner_wrap: bytes
     envelope: bytes
+    files: tuple[UUID, ...] = ()
 
 
-def get_sealed_for(actor: Actor, index: int) -> Parts:
-    """The parts for a mirror (`archive.mirror`). Refuses `record_altered` for one that does not match its leaf."""
+def get_sealed_for(actor: Actor, index: int) -> dict[str, Any]:
+    """What `GET …/sealed` answers a mirror (`archive.mirror`). Refuses `record_altered` for what does not match its leaf."""
     actor.require("archive.mirror")
-    return load(index)
+    parts = load(index)
+    files = stored_files(parts.files)
+    if not states_files(entry.decode(parts.leaf).codes, files):
+        raise altered(index)
+    return to_json(parts, files)
+
+
+def get_file_for(actor: Actor, file_id: UUID) -> bytes:
+    """A file as it is sealed, for a mirror: one that a record here names, no upload that waits. Refuses `file_altered`."""
+    actor.require("archive.mirror")
+    row = Blob.objects.filter(id=file_id).first()
+    if row is None or not Record.objects.filter(blobs__contains=[file_id], mirrored_at=None).exists():
+        raise errors.not_found("file")
+    if not is_whole(row):
+        raise Refusal("file_altered", "This file was changed after it was archived.", Kind.CONFLICT, file=str(file_id))
+    return bytes(row.sealed)
+
+
+def get_disposed_for(actor: Actor, index: int) -> list[UUID]:
+    """The messages whose records went by an entry `archive.disposed`, in order: their ids hash to its leaf's `ids_sha256`."""
+    actor.require("archive.mirror")
+    found = Entry.objects.filter(index=index, kind="archive.disposed").values_list("id", flat=True).first()
+    if found is None:
+        raise errors.not_found("disposal")
+    return list(Disposed.objects.filter(entry_id=found).order_by("message_id").values_list("message_id", flat=True))
+
+
+def is_whole(row: Blob) -> bool:
+    return sha256(bytes(row.sealed)).digest() == bytes(row.sha256)
+
+
+def stored_files(wanted: Iterable[UUID]) -> dict[UUID, bytes]:
+    """SHA-256 of each of these files as it is sealed, of those that are here."""
+    listed = list(wanted)
+    rows = Blob.objects.filter(id__in=listed).values_list("id", "sha256") if listed else ()
+    return {pk: bytes(digest) for pk, digest in rows}
+
+
+def states_files(codes: entry.Codes | None, files: Mapping[UUID, bytes]) -> bool:
+    """Whether a leaf's codes commit to these files and to no others."""
+    return (codes or {}).get(entry.FILES) == (entry.digest_files(files.items()) if files else None)
 
 
 def load(index: int) -> Parts:
@@ -51,7 +93,7 @@ def load(index: int) -> Parts:
     envelope = Batch.objects.filter(id=row.batch_id).values_list("envelope", flat=True).first()
     parts = Parts(
         found.index, found.id, row.message_id, row.batch_id, bytes(found.leaf), bytes(row.sealed), peel(row),
-        bytes(envelope or b""),
+        bytes(envelope or b""), tuple(row.blobs or ()),
     )  # fmt: skip
     if faults(parts):
         raise altered(index)
@@ -83,14 +125,21 @@ def faults(parts: Parts) -> list[str]:
     return wrong + (["id"] if leaf.id != str(parts.entry_id) or leaf.message != str(parts.message_id) else [])
 
 
-def to_json(parts: Parts) -> dict[str, Any]:
-    """What `GET …/sealed` answers; bytes in base64. A mirror checks SHA-256 of `sealed`, `wrap` and `batch.envelope` against
-    the leaf, and opens: envelope → batch key → `wrap` → record key → `sealed` = nonce (32) || content."""
+def to_json(parts: Parts, files: Mapping[UUID, bytes]) -> dict[str, Any]:
+    """What `GET …/sealed` answers; bytes in base64. A mirror checks SHA-256 of `sealed`, `wrap` and `batch.envelope`, and of the
+    files, against the leaf, and opens: envelope → batch key → `wrap` → record key → `sealed` = nonce (32) || content."""
     return {
+        **named_files(files),
         "format": FORMAT, "business": str(tenancy.here().id), "index": parts.index, "entry": str(parts.entry_id),
         "message": str(parts.message_id), "leaf": _base64(parts.leaf), "sealed": _base64(parts.sealed),
         "wrap": _base64(parts.inner_wrap), "batch": {"id": str(parts.batch_id), "envelope": _base64(parts.envelope)},
     }  # fmt: skip
+
+
+def named_files(files: Mapping[UUID, bytes]) -> dict[str, Any]:
+    """The part of a sealed record that names its files; absent where it has none."""
+    listed = [{"id": str(pk), "sha256": digest.hex()} for pk, digest in sorted(files.items())]
+    return {"blobs": listed} if listed else {}
 
 
 def disposed_at(message_ids: Iterable[UUID | None]) -> dict[UUID, datetime]:

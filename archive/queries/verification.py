@@ -5,6 +5,7 @@ tree        every tile recomputed from the leaves; every checkpoint of the epoch
 keyring     the last promise is a prefix of this tree
 records     hashes of every sealed record match its leaf; every sent or received message has a record or was disposed of,
             and the reverse
+files       each sealed file has its digest, and the files of each record are those that its leaf commits to
 disposed    the tombstones of each entry `archive.disposed` are as many as its leaf says and hash to what it says
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from archive.ledger import LedgerError, checkpoint, entry, merkle, tiles
-from archive.models import Batch, Checkpoint, Disposed, Entry, Epoch, Record, Tile
+from archive.models import Batch, Blob, Checkpoint, Disposed, Entry, Epoch, Record, Tile
 from archive.queries import promise, sealed, tree
 from portal.kernel import errors as kernel_errors
 
@@ -207,6 +208,7 @@ def _disposed(report: Report, disposals: dict[UUID, entry.Leaf]) -> set[str]:
 
 
 def _records(report: Report, stated: dict[UUID, entry.Leaf], disposed: set[str], progress: Progress) -> None:
+    files = _files(report)
     batches = {batch_id: sha256(bytes(envelope)).hexdigest() for batch_id, envelope in _envelopes()}
     total = len(stated)
     for row in Record.objects.order_by("message_id").iterator(500):
@@ -215,7 +217,7 @@ def _records(report: Report, stated: dict[UUID, entry.Leaf], disposed: set[str],
         if leaf is None:
             report.fault("record_without_entry", row.message_id)
         else:
-            _record(report, row, leaf, batches.get(row.batch_id))
+            _record(report, row, leaf, batches.get(row.batch_id), files)
         if not report.records % CHUNK:
             progress("records", report.records, total)
     for leaf in stated.values():
@@ -227,13 +229,27 @@ def _envelopes() -> Iterator[tuple[UUID, bytes]]:
     return Batch.objects.values_list("id", "envelope").iterator(500)
 
 
-def _record(report: Report, row: Record, leaf: entry.Leaf, batch_sha256: str | None) -> None:
+def _files(report: Report) -> dict[UUID, bytes]:
+    """The digest of every file, as it is and not as its row says."""
+    found: dict[UUID, bytes] = {}
+    for row in Blob.objects.order_by("id").iterator(5):
+        found[row.id] = sha256(bytes(row.sealed)).digest()
+        if found[row.id] != bytes(row.sha256):
+            report.fault("file_differs", row.id)
+    return found
+
+
+def _record(
+    report: Report, row: Record, leaf: entry.Leaf, batch_sha256: str | None, files: dict[UUID, bytes]
+) -> None:  # fmt: skip
     if leaf.message != str(row.message_id) or leaf.kind != row.kind:
         report.fault("record_of_another", row.message_id)
     if row.mirrored_at is not None:
         return  # its sealed copy is at a mirror, which verifies it itself
     if sha256(bytes(row.sealed)).hexdigest() != leaf.sealed_sha256:
         report.fault("sealed_differs", row.message_id)
+    if not sealed.states_files(leaf.codes, {pk: files.get(pk, NOTHING) for pk in row.blobs or ()}):
+        report.fault("files_differ", row.message_id)
     if batch_sha256 != leaf.batch_sha256:
         report.fault("envelope_differs", row.message_id)
     try:

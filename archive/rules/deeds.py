@@ -113,6 +113,7 @@ DEEDS = {
     "mirror.removed": "removed a mirror",
     "mirror.signed": "signed for records that it holds",
     "mirror.dropped": "dropped copies that a mirror had signed for",
+    "mirror.files_dropped": "dropped files of copies that a mirror had signed for",
     "checkpoint.sent": "sent a checkpoint out of the house",
     "keeper.added": "named an address outside that gets the checkpoints",
     "keeper.removed": "removed an address that got the checkpoints",

@@ -15,7 +15,7 @@ import hashlib
 import logging
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,7 +67,7 @@ class _Work:
     now: datetime
     writer: letters.Writer
     terms: terms.Terms
-    files: tuple[UUID, ...] = ()
+    files: Sequence[Mapping[str, object]] = ()
     to: list[_To] = field(default_factory=list)
     sent: int = 0
     suppressed: dict[bytes, str] = field(default_factory=dict)
@@ -126,7 +126,7 @@ def _take(run_id: UUID, now: datetime, claimed: list[tuple[int, int]]) -> _Work 
     files = campaigntext.files(campaign, now)
     writer = letters.Writer(campaign, campaigntext.compiled(campaign, now), now, files)
     shared = terms.of(category=campaign.category, life=campaign.gone_after or 1, at=now, now=now)
-    return _Work(found, campaign, chunk, now, writer, shared, tuple(UUID(one["id"]) for one in files))
+    return _Work(found, campaign, chunk, now, writer, shared, files)
 
 
 def _send(u: unit.Unit, work: _Work) -> Sent:
@@ -226,7 +226,7 @@ def _shared(work: _Work) -> alike.Shared:
     return alike.Shared(
         kind="message.sent", actor=campaign.author, direction="out", category=campaign.category,
         purpose=policy.get_policy().purpose_of(campaign.category), sent_at=work.now, gone_at=its.gone_at,
-        archived_until=its.keep.until, rule=its.keep.rule, run=work.run.id, blobs=work.files,
+        archived_until=its.keep.until, rule=its.keep.rule, run=work.run.id, files=work.files,
     )  # fmt: skip
 
 

@@ -110,7 +110,8 @@ API = {
     *(f"campaigns/<uuid:campaign_id>/{act}"
       for act in ("simulate", "schedule", "send", "pause", "resume", "cancel", "resend")), "archive/checkpoint", "archive/key",
     "archive/entries", "archive/entries/<entry_index:index>", "archive/entries/<entry_index:index>/proof",
-    "archive/entries/<entry_index:index>/sealed", "exports", "exports/<uuid:export_id>",
+    "archive/entries/<entry_index:index>/sealed", "archive/entries/<entry_index:index>/disposed",
+    "archive/blobs/<uuid:file_id>", "exports", "exports/<uuid:export_id>",
     "exports/<uuid:export_id>/download", "archive/receipts", "archive/tile/<path:path>",
     "cases", "holds", "holds/<uuid:hold_id>", "holds/<uuid:hold_id>/release",
     "retention-rules", "retention-rules/<uuid:rule_id>", "retention-rules/<uuid:rule_id>/simulate",

@@ -64,7 +64,9 @@ class Log:
         sealed = sealing.seal(
             key, os.urandom(32), raw, business=BUSINESS, record=message, batch=batch_id, disposal_bucket="x"
         )
+        files = {(UUID(one["id"]), sha256(self.files[one["id"]][1]).digest()) for one in whole["attachments"]}
         leaf = entry.encode(entry.Leaf(
+            codes={entry.FILES: entry.digest_files(files)} if files else None,
             id=str(ids.uuid7()), kind="message.sent", time=self._stamp(), actor="system", subject=str(ids.uuid4()),
             message=str(message), retention="default", gone_at=entry.format_time(self.at(len(self.leaves) + 60)),
             commitment=sealed.commitment.hex(), sealed_sha256=sealed.sealed_sha256.hex(),
@@ -77,7 +79,7 @@ class Log:
                  "entry": entry.decode(leaf).id, "leaf": _b64(leaf), "sealed": _b64(sealed.sealed),
                  "wrap": _b64(sealed.inner_wrap), "batch": {"id": str(batch_id), "envelope": _b64(envelope)}}  # fmt: skip
         if whole["attachments"]:
-            parts["blobs"] = [one["id"] for one in whole["attachments"]]
+            parts["blobs"] = [{"id": str(pk), "sha256": digest.hex()} for pk, digest in sorted(files)]
         until = entry.format_time(self.at(index) + timedelta(days=2557))
         line = table.RecordLine(index, leaf, until, opened.nonce, raw)
         self.kept[index] = Kept(line, check.write_sealed(parts))
