@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from archive.export.claims import check_times, compare, read_manifest, read_missing, read_selection
 from archive.export.container import Unpacked, Zipped, lines_of
-from archive.export.enclosed import bare, check_file, files_of
+from archive.export.enclosed import bare, check_file, digest_files, files_of
 from archive.export.leaves import HashTree, decode_leaf, hash_leaf
 from archive.export.letter import write_letter
 from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_json, parse_key, unbase64
@@ -325,12 +325,6 @@ def _named(blobs: bytes, name: str) -> list[tuple[str, str]]:
     if words != sorted(set(words)):
         raise NotVerified(f"{name} is not a sealed record.")
     return listed
-
-
-def digest_files(files: Iterable[tuple[str, str]]) -> str | None:
-    """What a leaf commits to of its files: SHA-256 over the id (16 bytes) and the digest of each, sorted, joined."""
-    listed = sorted(bytes.fromhex(f"{blob_id.replace('-', '')}{digest}") for blob_id, digest in files)
-    return hashlib.sha256(b"".join(listed)).hexdigest() if listed else None
 
 
 def write_sealed(value: dict[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ is put back by its digest: what is left must be, byte for byte, what the record 
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from archive.export.signed import NotVerified
@@ -52,6 +53,12 @@ def files_of(content: dict[str, Any] | None) -> list[EnclosedFile]:
 def check_file(path: str, data: bytes) -> None:
     if hashlib.sha256(data).hexdigest() != path.rpartition("/")[2].partition(".")[0]:
         raise NotVerified(f"{path} was changed: it is not what its name and the records say.")
+
+
+def digest_files(files: Iterable[tuple[str, str]]) -> str | None:
+    """What a leaf commits to of its files: SHA-256 over the id (16 bytes) and the digest of each, sorted, joined."""
+    listed = sorted(bytes.fromhex(f"{blob_id.replace('-', '')}{digest}") for blob_id, digest in files)
+    return hashlib.sha256(b"".join(listed)).hexdigest() if listed else None
 
 
 def boundary_of(index: int) -> str:

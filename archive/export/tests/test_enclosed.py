@@ -1,15 +1,17 @@
 """Files in bundles: there once, in every letter that had them, and found out when they are not what the records say."""
 
 import io
+import json
 import mailbox
 import zipfile
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from archive.export import container, opening
+from archive.export import check, container, opening
 from archive.export.signed import NotVerified
 from archive.export.tests.cases import Log, verify
 
@@ -112,3 +114,27 @@ def _verify_folder(folder: Path, log: Log) -> None:
     from archive.export import check
 
     check.verify(container.Unpacked(folder), log.vkey)
+
+
+def test_a_portal_that_signs_for_another_sealed_file_is_found_without_any_key(log: Log) -> None:
+    """The manifest is signed over what is wrong; the leaf is not."""
+    pk = next(iter(log.files))
+    plain, sealed = log.files[pk]
+    log.files[pk] = (plain, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    with pytest.raises(NotVerified, match=f"blobs/{pk} was changed"):
+        verify(log.draw(sealed=True), log.vkey)
+    log.files[pk] = (plain, sealed)
+    index = next(index for index, kept in log.kept.items() if pk.encode() in kept.box)
+    good = json.loads(log.kept[index].box)
+    (one, *others) = good["blobs"]
+    kept_box = log.kept[index].box
+    for told in (
+        others,
+        [{**one, "sha256": "0" * 64}, *others],
+        [*good["blobs"], {**one, "id": str(UUID(int=2**128 - 1))}],
+    ):
+        value = {**good, "blobs": told} if told else {name: part for name, part in good.items() if name != "blobs"}
+        log.kept[index].box = check.write_sealed(value)
+        with pytest.raises(NotVerified, match="its files are not those"):
+            verify(log.draw(sealed=True), log.vkey)
+    log.kept[index].box = kept_box
