@@ -83,8 +83,9 @@ def _is_own(actor: Actor, row: Message) -> bool:
 
 
 def _open(rows: list[Message]) -> list[Said]:
-    live = {row.id: row for row in rows if not state.has_ended(row, clock.now())}
-    stored = Body.objects.filter(message_id__in=list(live))
+    now = clock.now()
+    live = {row.id: row for row in rows if not state.has_ended(row, now)}
+    stored = Body.objects.unended(now).filter(message_id__in=list(live))
     opened = body.open_many(
         body.Row(one.message_id, live[one.message_id].customer_id, one.wrap, one.sealed) for one in stored
     )

@@ -117,6 +117,12 @@ class Message(models.Model):
         ]
 
 
+class Bodies(models.QuerySet["Body"]):
+    def unended(self, now: datetime) -> "Bodies":
+        """What may be opened. Of a message that was scheduled and slept through only this says that its end has come."""
+        return self.filter(models.Q(gone_at__gt=now) | models.Q(gone_at__isnull=True))
+
+
 class Body(models.Model):
     """The only live words of a message: sealed under its own key, which the wheel wraps. Deleted at the end; unreadable
     before that, once the bucket's key is destroyed."""
@@ -126,6 +132,8 @@ class Body(models.Model):
     gone_at = models.DateTimeField(null=True)  # null: a customer's words in an open conversation
     wrap = models.BinaryField()
     sealed = models.BinaryField()
+
+    objects = Bodies.as_manager()
 
     class Meta:
         indexes = [

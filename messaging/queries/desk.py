@@ -92,7 +92,7 @@ def find_messages(actor: Actor, q: str, rows: QuerySet[Message]) -> QuerySet[Mes
 def own_subjects(actor: Actor, rows: list[Message], now: datetime) -> dict[UUID, str]:
     """The subjects of the live messages that this actor wrote. Of others a list shows none: that would be reading (I9)."""
     own = {row.id: row.customer_id for row in rows if row.author == actor.label and not state.has_ended(row, now)}
-    stored = Body.objects.filter(message_id__in=own).values_list("message_id", "wrap", "sealed")
+    stored = Body.objects.unended(now).filter(message_id__in=own).values_list("message_id", "wrap", "sealed")
     opened = body.open_many(body.Row(pk, own[pk], wrap, sealed) for pk, wrap, sealed in stored)
     return {pk: str(content.get("subject", "")) for pk, content in opened.items()}
 

@@ -13,7 +13,7 @@ from messaging import clock as loops
 from messaging.flows import conversation, customer, enrolment, expiry, lane, lookout, message, schedule, words
 from messaging.models import Body, Conversation, Customer, Enrolment, Message
 from messaging.pages import proved
-from messaging.queries import conversations, messages
+from messaging.queries import conversations, desk, messages
 from messaging.rules import state
 from messaging.rules.compose import Compose
 from messaging.sockets import guard, protocol
@@ -319,6 +319,21 @@ def test_a_schedule_that_the_clock_slept_through_is_missed_and_not_sent_late(fre
         for row in Message.objects.filter(customer_id=pk):
             assert (row.outcome, row.ended_reason, row.sent_at) == ("failed", "missed", None)
         assert not Body.objects.filter(message_id__in=[one.id for one in sent]).exists()
+
+
+def test_a_schedule_that_the_clock_slept_through_is_read_by_nobody(fresh):
+    """Its end has come, though no clock has said so yet and its bucket lives on (I1)."""
+    it = fresh()
+    pk = it.customer()
+    fake = clock.Fake(clock.now())
+    with clock.use(fake), it.inside():
+        sent = it.send(pk, send_at=clock.now() + timedelta(days=9), gone_after=5 * 86400)
+        row = Message.objects.get(id=sent.id)
+        assert words.read(actor=it.author, now=clock.now(), message_id=sent.id).body is not None
+        assert desk.own_subjects(it.author, [row], clock.now())
+        fake.at = sent.gone_at
+        assert words.read(actor=it.author, now=clock.now(), message_id=sent.id).body is None
+        assert not desk.own_subjects(it.author, [row], clock.now())
 
 
 def test_a_record_says_what_it_is(fresh):
