@@ -33,6 +33,7 @@ from messaging.pages.console import (
     customerlist,
     customers,
     devices,
+    frontdesk,
     imports,
     keys,
     messages,
@@ -213,6 +214,8 @@ urlpatterns = [
     path("settings/notices/hook", noticing.hook, name="settings_notices_hook"),
     path("settings/devices", settings.devices, name="settings_devices"),
     path("settings/openness", settings.tell, name="settings_openness"),
+    path("settings/front-desk", frontdesk.page, name="settings_frontdesk"),
+    path("settings/front-desk/change", frontdesk.change, name="settings_frontdesk_change"),
     path("settings/keys", keys.create, name="settings_key_create"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="settings_key_revoke"),
 ]

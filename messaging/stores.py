@@ -71,6 +71,7 @@ STORES = [
         "emptied with the last message of its last run, or when it is called off unsent", CAMPAIGN_END,
     ),
     Store("messaging_campaign.wrap", "the message key", WHEEL, "when the bucket's key is destroyed", CAMPAIGN_END),
+    Store("messaging_policy.sealed_answer", "what a closed door answers", "business key", "with the business", CANARY),
     Store("messaging_customer.language", "a language tag", "plain: a code", "with the customer", CANARY),
     Store("messaging_customer.time_zone", "a time zone's name", "plain: a code", "with the customer", CANARY),
     Store(
@@ -124,7 +125,10 @@ CODES: Columns = {
     "messaging_consent": {"purpose", "channel"},
     "messaging_enrolment": {"kind", "send_by", "secret_hash", "relation", "issued_by"},
     "messaging_templateversion": {"author"},
-    "messaging_policy": {"app_lock", "second_factor", "time_zone", "accent", "missed", "ways"},
+    "messaging_policy": {
+        *("opening", "emergency_number"),  # of the front desk
+        *("app_lock", "second_factor", "time_zone", "accent", "missed", "ways"),
+    },
     "messaging_campaign": {"state", "category", "format", "send_at_local", "repeat", "missed", "author"},
     "messaging_run": {"state", "wall"},
     "messaging_runrecipient": {"outcome", "reason"},

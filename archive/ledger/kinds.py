@@ -33,6 +33,7 @@ KINDS = {
     "campaign.cancelled": "A campaign was cancelled; codes say how many were left.",
     "campaign.resent": "Customers for whom a run had failed are tried again in it.",
     "campaign.finished": "A run of a campaign came to its end: codes say how many were sent, suppressed, failed and missed.",
+    "frontdesk.changed": "Opening hours, automatic answer or what customers may do in the inbox were changed.",
     "category.created": "A category of messages was defined.",
     "template.created": "A template was written.",
     "template.changed": "A template was changed: codes name its newest version.",

@@ -33,6 +33,7 @@ DEEDS = {
     "campaign.cancelled": "cancelled a campaign",
     "campaign.resent": "tried a campaign again for those it had failed for",
     "campaign.finished": "finished a run of a campaign",
+    "frontdesk.changed": "changed opening hours or what customers may do in the inbox",
     "category.created": "defined a category of messages",
     "template.created": "wrote a template",
     "template.changed": "changed a template",
@@ -157,7 +158,7 @@ GROUPS = {
         ("customer.", "customers.", "audience.", "consent.", "consents.", "enrolment.", "device.", "terms."),
     ),
     "messages": ("Messages and conversations", ("message.", "conversation.")),
-    "staff": ("Staff and keys", ("staff.", "key.", "officer.", "category.", "settings.")),
+    "staff": ("Staff and keys", ("staff.", "key.", "officer.", "category.", "settings.", "frontdesk.")),
 }
 
 

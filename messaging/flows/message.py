@@ -12,11 +12,22 @@ from uuid import UUID
 from archive.flows import record
 from archive.queries import rules
 from messaging import push
-from messaging.flows import attachment, body, conversation, lookout, notice, recipient, snapshot, terms, written
+from messaging.flows import (
+    attachment,
+    body,
+    conversation,
+    frontdesk,
+    lookout,
+    notice,
+    recipient,
+    snapshot,
+    terms,
+    written,
+)
 from messaging.models import Body, Message
 from messaging.queries import customers, policy
 from messaging.rules import compose, state
-from portal.kernel import bulk, clock, ids, unit
+from portal.kernel import actors, bulk, clock, ids, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -144,8 +155,9 @@ def extend_from_device(*, actor: Actor, now: datetime, message_id: UUID) -> date
 
 
 def may_extend(row: Message) -> bool:
-    """Once, by the customer, unless a read timer makes the brevity the point."""
-    return row.direction == Message.Direction.OUT and not row.was_extended and row.gone_after_read is None
+    """Once, by the customer, where the business lets them, unless a read timer makes the brevity the point."""
+    fits = row.direction == Message.Direction.OUT and not row.was_extended and row.gone_after_read is None
+    return fits and policy.get_policy().desk.lets_extend
 
 
 def receive(
@@ -177,6 +189,8 @@ def receive(
             u, [snapshot.take("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)]
         )
         push.arrived(u, [(message_id, found.id)])
+        if told := frontdesk.answer_for(now=now, talk=talk, language=found.language):
+            send_many(actor=actors.SYSTEM, now=now, composed=[told])  # who wants no answers gets none
     return message_id
 
 

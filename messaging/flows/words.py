@@ -12,7 +12,7 @@ from messaging.flows import body, conversation, message
 from messaging.models import Body, Conversation, Message
 from messaging.queries import conversations
 from messaging.rules import files, state
-from portal.kernel import clock, unit
+from portal.kernel import actors, clock, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -68,7 +68,7 @@ def ask_again(*, actor: Actor, now: datetime, message_id: UUID, reason: str) -> 
 
 
 def _may_read(actor: Actor, row: Message) -> bool:
-    if row.direction == Message.Direction.IN:
+    if row.direction == Message.Direction.IN or row.author == actors.SYSTEM.label:  # what a closed door answered
         return actor.may("conversation.view")
     return _is_own(actor, row)
 

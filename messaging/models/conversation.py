@@ -27,6 +27,13 @@ class Policy(models.Model):
         default=10
     )  # devices that staff end before a second person is asked
     tells_holds = models.BooleanField(default=False)  # may a customer see that a hold keeps copies longer
+    # the front desk, see rules/frontdesk.py
+    opening = models.CharField(max_length=90, default="")
+    emergency_number = models.CharField(max_length=20, default="")
+    answers = models.BooleanField(default=False)
+    sealed_answer = models.BinaryField(default=b"")  # the automatic answer's own text, under the business key
+    lets_extend = models.BooleanField(default=True)
+    watermark = models.BooleanField(default=False)
     # notices: minutes after midnight in the recipient's zone, and seconds
     quiet_from = models.PositiveSmallIntegerField(null=True)
     quiet_until = models.PositiveSmallIntegerField(null=True)
@@ -76,6 +83,7 @@ class Conversation(models.Model):
     assignee_id = models.UUIDField(null=True)
     opened_at = models.DateTimeField()
     waiting_since = models.DateTimeField(null=True)  # the oldest words of the customer that nobody answered
+    door_answered_at = models.DateTimeField(null=True)  # when a closed door last gave its automatic answer
     last_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from messaging.models import Message
-from messaging.queries import covers, frames, served
+from messaging.queries import covers, frames, frontdesk, served
 from portal.kernel import clock, ids, planned
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
@@ -34,6 +34,7 @@ def state(actor: Actor, now: datetime, cursor: str | None = None) -> dict[str, o
     found: dict[str, object] = {
         "now": clock.text(now),
         "customers": served.customers(actor),
+        "desk": frontdesk.told(now),
         "lock": covers.settings_of(actor),
         "messages": frames.messages(page, now),
         "ended": [] if cursor else _ended(actor, now),

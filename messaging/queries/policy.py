@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from messaging.models import Category, Policy
-from messaging.rules import compose, demands
+from messaging.rules import compose, demands, frontdesk
 from messaging.rules.demands import Demands
+from messaging.rules.frontdesk import FrontDesk
 from messaging.rules.quiet import Quiet
 from portal.kernel import tenancy
 
@@ -51,6 +52,7 @@ class Current:
     purposes: dict[str, str] = field(default_factory=dict)
     campaigns: Campaigns = field(default_factory=Campaigns)
     tells_holds: bool = False  # may a customer see that a hold keeps copies longer
+    desk: FrontDesk = field(default_factory=FrontDesk)
 
     def purpose_of(self, category: str) -> str:
         """A message without a category serves."""
@@ -103,6 +105,7 @@ def _load() -> Current:
         {key: purpose for key, _, purpose in categories},
         Campaigns(row.undo_for, row.second_person_from, row.missed, row.missed_after),
         row.tells_holds,
+        FrontDesk(**{name: getattr(row, name) for name in frontdesk.NAMES}),
     )
 
 

@@ -95,6 +95,7 @@ CONSOLE = {
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
     "settings/devices": "settings.manage",
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
+    "settings/front-desk": "settings.view", "settings/front-desk/change": "settings.manage",
 }  # fmt: skip
 
 API = {

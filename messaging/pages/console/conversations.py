@@ -11,11 +11,11 @@ from messaging.flows import conversation as flow
 from messaging.flows import message, words
 from messaging.models import Conversation
 from messaging.pages.console import attachments, shared, views
-from messaging.queries import conversations, desk, policy, templates
+from messaging.queries import conversations, desk, frontdesk, policy, templates
 from messaging.rules import compose as rule
 from messaging.rules import state
 from portal.accounts.queries import staff
-from portal.kernel import clock, ids
+from portal.kernel import actors, clock, ids
 from portal.kernel.errors import Refusal
 from portal.web import guards
 from portal.web import listing as lists
@@ -33,7 +33,8 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     context = {
         "page": lists.page(request, rows, views.conversations, by=by, newest_first=newest),
         "filters": {**filters, "state": tab}, "totals": desk.conversation_totals(request.actor),
-        "staff_list": staff.get_assignable(),
+        "staff_list": staff.get_assignable(), "opens_at": frontdesk.opens_at(clock.now()),
+        "can": shared.may(request, see_settings="settings.view"),
     }  # fmt: skip
     return shared.draw(request, "conversations", "conversations", context)
 
@@ -134,7 +135,7 @@ def _page(
 
 
 def _thread(said: list[words.Said], now: datetime) -> list[dict[str, Any]]:
-    names = staff.get_names(one.message.author for one in said)
+    names = {**staff.get_names(one.message.author for one in said), actors.SYSTEM.label: "Automatic answer"}
     return [
         {
             "id": one.message.id, "direction": one.message.direction, "author_name": names[one.message.author],

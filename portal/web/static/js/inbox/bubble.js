@@ -10,7 +10,7 @@ import { dated, day, duration, exact, language, say, time } from "./words.js";
 export function bubble(message, { acts, busy, answered, now }) {
   const theirs = fromBusiness(message);
   const sealed = theirs && message.body === null;
-  return el("article", { class: `bubble ${theirs ? "theirs" : "mine"}`, tabindex: "-1", "data-id": message.id },
+  return el("article", { class: `bubble ${theirs ? "theirs" : "mine"}${message.tap_to_reveal ? " guarded" : ""}`, tabindex: "-1", "data-id": message.id },
     theirs ? sender(message) : el("span", { class: "visually-hidden" }, say("you")),
     message.in_reply_to && quote(answered),
     message.subject && !sealed && el("h3", { class: "subject", dir: "auto" }, message.subject),

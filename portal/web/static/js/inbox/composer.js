@@ -2,7 +2,7 @@
 
 import { glimpse } from "./bubble.js";
 import { el, icon, text } from "./dom.js";
-import { say } from "./words.js";
+import { say, when } from "./words.js";
 
 const MOST = 48 * 1024; // bytes; a frame may have 64 KiB, and quoting adds to them
 
@@ -16,7 +16,9 @@ export function create({ write, tooLong }) {
     autocomplete: "off", enterkeyhint: "enter", oninput: grow, onkeydown: keys,
   });
   const go = el("button", { class: "go", type: "submit", "aria-label": say("send"), disabled: true }, icon("send"));
-  const node = el("form", { class: "composer", onsubmit: send, hidden: true }, quote, field, go);
+  const desk = el("p", { class: "desk", id: "desk", hidden: true });
+  field.setAttribute("aria-describedby", "desk");
+  const node = el("form", { class: "composer", onsubmit: send, hidden: true }, desk, quote, field, go);
   let answering = null;
 
   function send(event) {
@@ -68,5 +70,15 @@ export function create({ write, tooLong }) {
     grow();
   }
 
-  return { node, answer, ended, empty, show: (yes) => { node.hidden = !yes; } };
+  /** told: {opens_at (null: somebody reads now), emergency_number}. Beside the field, before anybody writes. */
+  function tell(told) {
+    const lines = [
+      told.opens_at && say("closed_until", { time: when(told.opens_at) }),
+      told.emergency_number && say("emergency", { number: told.emergency_number }),
+    ].filter(Boolean);
+    text(desk, lines.join(" "));
+    desk.hidden = !lines.length;
+  }
+
+  return { node, tell, answer, ended, empty, show: (yes) => { node.hidden = !yes; } };
 }

@@ -12,6 +12,7 @@ import * as device_ from "./device.js";
 import { el } from "./dom.js";
 import * as empty from "./empty.js";
 import * as files from "./files.js";
+import * as guarded from "./guarded.js";
 import * as http from "./http.js";
 import * as menu from "./menu.js";
 import * as mydevices from "./mydevices.js";
@@ -47,6 +48,8 @@ export function start(device, { keep = true } = {}) {
     tooLong: () => line.pass("too_long"),
   });
   const seen = reading.create(acts.read);
+  const mark = guarded.mark();
+  let watermark = false;
   let link = null;
   let resting = null; // ends the watch for a rest, while there is an app lock
   let lock = { kind: "none" };
@@ -56,7 +59,8 @@ export function start(device, { keep = true } = {}) {
   let ending = 0;
   let retry = 0;
 
-  main.replaceChildren(line.node, view.node, composer.node);
+  main.replaceChildren(line.node, view.node, composer.node, mark.node);
+  guarded.watch(view.node);
   main.classList.add("live");
   menu.open({ signOut, devices: () => mydevices.open(device), lock: lockSettings, own: () => show("own", null, own.open(device, leave)) });
   const unwatch = empty.watch({ empty: putAway, back: connect, catchUp: () => (mode === "" ? connect() : expire()) });
@@ -84,6 +88,8 @@ export function start(device, { keep = true } = {}) {
     store.apply(told, asked, fresh);
     loaded = true;
     heed(told.lock);
+    watermark = Boolean(told.desk?.watermark);
+    composer.tell(told.desk ?? {});
     out.settle(asked);
     out.resume();
     if (fresh) acts.delivered(told.messages.filter((message) => message.state === "sent"));
@@ -119,10 +125,16 @@ export function start(device, { keep = true } = {}) {
     files.sweep();
     const nodes = view.render({ busy: acts.busy, drafts: out.drafts(), loaded });
     composer.show(loaded && Boolean(view.person()));
+    mark.show(watermark && loaded ? reader() : "");
     seen.watch(nodes.filter((node) => acts.unread(node.dataset.id)));
     clearTimeout(ending);
     const next = store.nextEnd();
     if (next !== null) ending = setTimeout(expire, Math.min(next + 1, 3_600_000));
+  }
+
+  function reader() {
+    const id = view.person() ?? "";
+    return store.customers.find((one) => one.id === id)?.name || id.slice(-12); // a business finds who has which end of an id
   }
 
   function expire() {
@@ -149,6 +161,7 @@ export function start(device, { keep = true } = {}) {
     view.empty();
     composer.empty();
     composer.show(false);
+    mark.show("");
     announce("");
   }
 

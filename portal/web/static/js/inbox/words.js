@@ -74,6 +74,7 @@ const FACES = {
   day: { day: "numeric", month: "long", year: "numeric" },
   short: { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" },
   week: { weekday: "long", day: "numeric", month: "long" },
+  soon: { weekday: "long", hour: "numeric", minute: "2-digit" },
   exact: { dateStyle: "full", timeStyle: "long" },
 };
 
@@ -97,6 +98,9 @@ export function dated(key, at, now) {
   const same = new Date(at).toDateString() === new Date(now).toDateString();
   return same ? say(`${key}_at`, { time: time(at) }) : say(`${key}_on`, { time: face("short").format(new Date(at)) });
 }
+
+/** Weekday and time of something to come within a week. */
+export const when = (at) => face("soon").format(new Date(at));
 
 /** A heading above the messages of one day. */
 export function heading(at, now) {

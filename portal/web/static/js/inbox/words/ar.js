@@ -43,6 +43,8 @@ export default {
   a_message: "رسالة سابقة",
   reply: "رد",
   write: "اكتب إلى {business}",
+  closed_until: "{business} مغلقة الآن وتقرأ هذا ابتداءً من {time}.",
+  emergency: "ليست لحالات الطوارئ: في الطوارئ اتصل بـ {number}.",
   send: "إرسال",
   sending: "جارٍ الإرسال…",
   waiting: "تُرسل عند عودة الاتصال",

@@ -43,6 +43,8 @@ export default {
 
   reply: "Antworten",
   write: "An {business} schreiben",
+  closed_until: "{business} hat geschlossen und liest dies ab {time}.",
+  emergency: "Nicht für Notfälle: Rufen Sie im Notfall {number} an.",
   send: "Senden",
   sending: "Wird gesendet…",
   waiting: "Wird gesendet, sobald die Verbindung zurück ist.",

@@ -44,6 +44,8 @@ export default {
 
   reply: "Reply",
   write: "Write to {business}",
+  closed_until: "{business} is closed and reads this from {time}.",
+  emergency: "Not for emergencies: in an emergency call {number}.",
   send: "Send",
   sending: "Sending…",
   waiting: "It goes out when the connection is back.",

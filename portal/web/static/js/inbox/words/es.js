@@ -43,6 +43,8 @@ export default {
 
   reply: "Responder",
   write: "Escribir a {business}",
+  closed_until: "{business} está cerrado y leerá esto a partir del {time}.",
+  emergency: "No es para emergencias: en una emergencia llame al {number}.",
   send: "Enviar",
   sending: "Enviando…",
   waiting: "Se enviará cuando vuelva la conexión.",

@@ -43,6 +43,8 @@ export default {
 
   reply: "Répondre",
   write: "Écrire à {business}",
+  closed_until: "{business} est fermé et lira ceci à partir de {time}.",
+  emergency: "Pas pour les urgences : en cas d'urgence, appelez le {number}.",
   send: "Envoyer",
   sending: "Envoi…",
   waiting: "Partira dès que la connexion sera rétablie.",

@@ -43,6 +43,8 @@ export default {
 
   reply: "Antwoorden",
   write: "Schrijf aan {business}",
+  closed_until: "{business} is gesloten en leest dit vanaf {time}.",
+  emergency: "Niet voor noodgevallen: bel in een noodgeval {number}.",
   send: "Versturen",
   sending: "Wordt verstuurd…",
   waiting: "Wordt verstuurd zodra de verbinding terug is.",
