@@ -24,7 +24,7 @@ def change(*, actor: Actor, now: datetime, desk: frontdesk.FrontDesk, answer: st
     with unit.work() as u:
         row = Policy.objects.select_for_update().get(id=1)
         changed = {name: value for name, value in asdict(desk).items() if getattr(row, name) != value}
-        codes = {name: _code(name, value) for name, value in changed.items()}
+        codes: dict[str, str | int | bool] = {name: _code(name, value) for name, value in changed.items()}
         if queries.own_answer() != answer:
             changed["sealed_answer"] = queries.seal_answer(answer)
             codes["answer"] = "own" if answer else "usual"
