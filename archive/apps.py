@@ -5,7 +5,7 @@ class ArchiveConfig(AppConfig):
     name = "archive"
 
     def ready(self) -> None:
-        from archive.flows import birth, disposal, hold, ledger, restore, restored, rule
+        from archive.flows import birth, disposal, hold, ledger, limits, restore, restored, rule
         from archive.queries import backupage, cases
         from portal.kernel import unit
         from portal.web import health
@@ -18,4 +18,5 @@ class ArchiveConfig(AppConfig):
         hold.register()
         cases.register()
         disposal.register()
+        limits.register()
         rule.register()

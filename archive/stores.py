@@ -212,6 +212,7 @@ CODES: Columns = {
     },
 }
 BARE = {
+    "archive/export/letter.py": "headers of codes, a thousand of them: which header a code makes",
     "archive/flows/restore.py": "functions that take part in a restore",
     "archive/rules/acts.py": "which acts need a second person, by code",
     "archive/flows/ledger.py": "the parsed forms of entry kinds",

@@ -17,14 +17,14 @@ PATIENCE = 300.0
 def part(house: _house.House, size: int, filler: "object") -> Iterator[Figure]:
     """As many due records as there are others, up to `DUE`, on top of them."""
     from archive.flows import disposal
-    from archive.models import DisposalRun
+    from archive.models import DisposalPolicy, DisposalRun
     from bench.expire import Probe
     from portal.kernel import clock
 
     count = min(size, DUE)
     _fill_due(filler, count)
     limit = _raw_delete(count)
-    disposal.change_limits(actor=house.officer, now=clock.now(), limits=disposal.Limits(100, 10**8, 1))
+    DisposalPolicy.objects.update_or_create(id=1, defaults={"ceiling_percent": 100, "ceiling_count": 10**8})
     customer = house.customers(1)[0]
     if "worker-bulk" not in house.children:
         _start_worker(house)

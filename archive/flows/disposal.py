@@ -60,15 +60,6 @@ class Begun:
     is_new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one run may dispose of without asking, and how many people review."""
-
-    ceiling_percent: int
-    ceiling_count: int
-    review_stages: int
-
-
 def begin(*, actor: Actor, now: datetime) -> Begun:
     """Begin a run, in the background. While one is under way, or waits for a second person, it is that one."""
     actor.require("disposal.manage")
@@ -162,19 +153,6 @@ def pass_ceiling(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Co
         run.save()
         u.entry(_draft("disposal.started", run, due=run.due, allowed=run.allowed))
         jobs.enqueue(JOB, run.id, queue="bulk")
-
-
-def change_limits(*, actor: Actor, now: datetime, limits: Limits) -> None:
-    """Set the ceiling and the stages of review. It acts on runs that begin from then on."""
-    actor.require("disposal.manage")
-    _check(limits)
-    with unit.work() as u:
-        row, _ = DisposalPolicy.objects.select_for_update().get_or_create(id=1)
-        row.ceiling_percent, row.ceiling_count = limits.ceiling_percent, limits.ceiling_count
-        row.review_stages = limits.review_stages
-        row.save()
-        codes = {"percent": row.ceiling_percent, "count": row.ceiling_count, "stages": row.review_stages}
-        u.entry(unit.Draft("disposal.changed", actor.label, codes=dict(codes)))
 
 
 def sweep(*, now: datetime) -> None:
@@ -315,15 +293,6 @@ def _sums(run: DisposalRun) -> dict[str, str | int | bool]:
     return {
         "disposed": run.disposed, "moved": run.moved, "held": run.held, "waiting": run.waiting, "stuck": run.stuck,
     }  # fmt: skip
-
-
-def _check(limits: Limits) -> None:
-    if not 1 <= limits.ceiling_percent <= 100:
-        raise Refusal("bad_ceiling", "A share is a whole number from 1 to 100.", field="ceiling_percent")
-    if not 1 <= limits.ceiling_count <= 10**9:
-        raise Refusal("bad_ceiling", "The number is a whole number from 1 on.", field="ceiling_count")
-    if not 1 <= limits.review_stages <= 3:
-        raise Refusal("bad_stages", "One, two or three people review.", field="review_stages")
 
 
 def _draft(kind: str, run: DisposalRun, **codes: str | int | bool) -> unit.Draft:

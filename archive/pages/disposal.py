@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.flows import disposal as flow
+from archive.flows import limits as limiting
 from archive.flows import review as reviewing
 from archive.models import Certificate, DisposalRun
 from archive.pages import shared
@@ -28,6 +29,7 @@ RUN_COLUMNS = (
     "waiting", "stuck",
 )  # fmt: skip
 MONTH_COLUMNS = ("month", "state", "count", "disposed", "decided_at", "decided_index", "destroyed_at")
+FIELDS = {"reason": "limits_reason"}  # as the dialog names it
 GROUP_COLUMNS = ("rule", "month", "count", "waiting_since", "oldest_sent", "newest_sent")
 
 
@@ -49,15 +51,24 @@ def begin(request: HttpRequest) -> HttpResponseBase:
 @guards.staff("disposal.manage")
 @require_POST
 def limits(request: HttpRequest) -> HttpResponseBase:
-    wanted = flow.Limits(*(_number(request, name) for name in ("ceiling_percent", "ceiling_count", "review_stages")))
+    wanted = limiting.Limits(
+        *(_number(request, name) for name in ("ceiling_percent", "ceiling_count", "review_stages"))
+    )
+    reason = request.POST.get("limits_reason", "")
     try:
-        flow.change_limits(actor=request.actor, now=clock.now(), limits=wanted)
+        asked = limiting.change(actor=request.actor, now=clock.now(), limits=wanted, reason=reason)
     except Refusal as refusal:
         if refusal.kind is not Kind.INVALID:
-            raise
-        return _overview(request, {"errors": {str(refusal.fields.get("field")): refusal.message}}, status=422)
-    messages.success(request, "Changed. The next run goes by it.")
-    return HttpResponseRedirect(reverse("console:archive_disposal"))
+            return _could_not(request, refusal)
+        field = str(refusal.fields.get("field"))
+        return _overview(request, {"errors": {FIELDS.get(field, field): refusal.message}, "asked_for": wanted,
+                                   "limits_reason": reason}, status=422)  # fmt: skip
+    if asked is None:
+        messages.success(request, "Changed. The next run goes by it.")
+        return HttpResponseRedirect(reverse("console:archive_disposal"))
+    messages.info(request, "Asked for. Looser limits are in force once somebody else agrees, or after a wait of 72 hours "
+                           "where there is nobody else.")  # fmt: skip
+    return HttpResponseRedirect(reverse("console:archive_approvals"))
 
 
 @guards.staff("disposal.manage")
@@ -140,6 +151,13 @@ def certificate(request: HttpRequest, certificate_id: UUID) -> HttpResponseBase:
 
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _could_not(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
+    if refusal.kind is not Kind.CONFLICT:
+        raise refusal
+    pages.tell(request, refusal)
+    return HttpResponseRedirect(reverse("console:archive_disposal"))
+
+
 def _overview(request: HttpRequest, extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
     now, actor = clock.now(), request.actor
     found = queries.get_months_for(actor, now)
@@ -150,7 +168,8 @@ def _overview(request: HttpRequest, extra: dict[str, Any], status: int = 200) ->
     latest = list(queries.get_runs_for(actor).order_by("-id")[:5])
     dated = [one for one in found if one.month != rules.KEEP]
     context = {
-        "due": queries.get_due_for(actor, now), "runs": _runs(latest), "months": found, "policy": queries.get_policy(),
+        "due": queries.get_due_for(actor, now), "runs": _runs(latest), "months": found,
+        "limits": extra.get("asked_for") or queries.get_policy(),
         "bars": months.bars([(one.month, one.count, one.state) for one in dated][-120:]),
         "width": months.WIDTH, "height": months.HEIGHT, "last_backup": queries.last_backup(),
         "is_waiting_for_backup": any(one.state == "decided" for one in found),

@@ -16,6 +16,7 @@ from django.apps import apps
 from django.db import connection
 
 from archive.flows import batch, birth, listing, record
+from archive.models import DisposalPolicy
 from archive.queries import colleagues, rules
 from archive.rules import campaigns
 from portal.kernel import actors, clock, ids, keys, tenancy, unit, wake
@@ -181,6 +182,12 @@ def keep(*snapshots: record.Snapshot) -> list[unit.Draft]:
 def happen(kind: str = "staff.signed_in", **fields: Any) -> unit.Draft:
     with unit.work() as u:
         return u.entry(unit.Draft(kind, "system", **fields))
+
+
+def allow(percent: int = 100, count: int = 10**6, stages: int = 1) -> None:
+    """What two people would have agreed on: the limits of a disposal run."""
+    values = {"ceiling_percent": percent, "ceiling_count": count, "review_stages": stages}
+    DisposalPolicy.objects.update_or_create(id=1, defaults=values)
 
 
 def fail_after(act: Callable[[unit.Unit], object]) -> None:

@@ -15,12 +15,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from archive.flows import blob, certificate, disposal, hold, mirror, record, tree
+from archive.flows import blob, certificate, hold, mirror, record, tree
 from archive.ledger import entry
 from archive.models import Blob, Bucket, Certificate, Disposed, Entry, Mirror, Record, Rule
 from archive.queries import certificates, sealed, verification
 from archive.rules import disposal as months
-from archive.tests.conftest import Home, keep, snapshot
+from archive.tests.conftest import Home, allow, keep, snapshot
 from archive.tests.test_blob import put, used
 from archive.tests.test_disposal import open_wide, run
 from archive.tests.test_mirror import SCRIPT, Machine, drop, machine, named, receipt, sign
@@ -337,7 +337,7 @@ def dispose(machine: Machine, *indexes: int) -> None:
     """Their time came: as if they had been sent long ago."""
     now = clock.now()
     Rule.objects.filter(is_default=True).update(keep_for="P1D")
-    disposal.change_limits(actor=actors.SYSTEM, now=now, limits=disposal.Limits(100, 10**6, 1))
+    allow()
     wanted = Entry.objects.filter(index__in=indexes).values_list("id", flat=True)
     Record.objects.filter(entry_id__in=list(wanted)).update(
         sent_at=now - timedelta(days=9), gone_at=now - timedelta(days=8), archived_until=now - timedelta(days=5),

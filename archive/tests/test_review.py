@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from archive.flows import disposal, review, rewrap
+from archive.flows import review, rewrap
 from archive.models import Record, Review, Rule
 from archive.rules import events
-from archive.tests.conftest import Home, keep
+from archive.tests.conftest import Home, allow, keep
 from archive.tests.test_disposal import hold_all, left, open_wide, over, run
 from portal.kernel import actors, clock, unit
 from portal.kernel.errors import Refusal
@@ -20,7 +20,7 @@ def _short(home: Home, fake: clock.Fake, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def waiting(home: Home, fake: clock.Fake, stages: int = 1, count: int = 3) -> review.Group:
-    disposal.change_limits(actor=home.officer, now=clock.now(), limits=disposal.Limits(100, 10**6, stages))
+    allow(stages=stages)
     keep(*[over() for _ in range(count)])
     Rule.objects.update(action="review")
     fake.advance(days=6)

@@ -104,7 +104,7 @@ def test_an_archive_case(fresh, at, tmp_path):
     _shorten(cast, officer, owner)
     at.advance(days=2)
     officer.come_back()
-    _dispose(cast, officer)
+    _dispose(cast, officer, owner)
     with cast.inside():
         assert Record.objects.count() == 2, "the two that are held"
         gone = Disposed.objects.get().message_id
@@ -141,8 +141,16 @@ def _shorten(cast, officer: Person, owner: Person) -> None:
     run_the_clock(cast)
 
 
-def _dispose(cast, officer: Person) -> None:
-    officer.do("disposal/limits", ceiling_percent="100", ceiling_count="1000", review_stages="1")
+def _dispose(cast, officer: Person, owner: Person) -> None:
+    officer.do(
+        "disposal/limits",
+        ceiling_percent="100",
+        ceiling_count="1000",
+        review_stages="1",
+        limits_reason="It is half of all",
+    )
+    asked = re.findall(r"approvals/([0-9a-f-]{36})/approve", owner.see("approvals/"))[0]
+    owner.do(f"approvals/{asked}/approve")
     run = UUID(found_id(officer.do("disposal/begin")))
     with cast.inside():
         jobs.dispose(run)

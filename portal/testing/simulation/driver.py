@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archive.flows import disposal
+from archive.flows import approval, limits
 from messaging.flows import category
 from portal.kernel import clock, tenancy
 from portal.testing.simulation import choices, customers, invariants, officers, staff, trouble, upkeep
@@ -231,8 +231,9 @@ def _furnish(sim: Sim, side: Side) -> None:
     wanted = officers.Wanted(name="Default", keep_for="P10D")
     officers._was_written(side, officers._bring_in(side, now, wanted, first.id))
     if side is sim.sides[1]:
-        everything = disposal.Limits(ceiling_percent=100, ceiling_count=10**6, review_stages=1)
-        disposal.change_limits(actor=side.cast.officer, now=now, limits=everything)
+        everything = limits.Limits(ceiling_percent=100, ceiling_count=10**6, review_stages=1)
+        asked = limits.change(actor=side.cast.officer, now=now, limits=everything, reason="Whatever is over may go")
+        approval.approve(actor=owner, now=now, approval_id=asked.id)
     for number in range(choices.CROWD):
         _step_in(sim, side, customers.newcomer, number)
         _step_in(sim, side, customers.enrol, number)
