@@ -100,7 +100,7 @@ class Filler:
         return (
             message, entry, customer, kind, category, "service", "default", "out" if is_out else "in", None, at, at,
             at + timedelta(days=2557), UUID(int=0), f"{at.year + 7}-{at:%m}", self.chance.randbytes(500),
-            self.chance.randbytes(120), month, f"{{{','.join(map(str, words))}}}",
+            self.chance.randbytes(120), month, f"{{{','.join(map(str, words))}}}", None,
         )  # fmt: skip
 
     def _hashes(self, month: str, rank: int) -> tuple[int, ...]:

@@ -134,8 +134,9 @@ def _encode_words(value: str) -> str:
 
 
 def _date(stamp: str) -> str:
-    at = datetime.fromisoformat(stamp)
-    return f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month - 1]} {at.year:04d} {at:%H:%M:%S} +0000"
+    """Of a leaf's time: its parts stand where they always stand."""
+    day = _DAYS[datetime.fromisoformat(stamp).weekday()]
+    return f"{day}, {stamp[8:10]} {_MONTHS[int(stamp[5:7]) - 1]} {stamp[:4]} {stamp[11:19]} +0000"
 
 
 def _quote(body: bytes) -> bytes:
