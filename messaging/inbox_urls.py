@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.pages import applock, inbox, mydevices, own
+from messaging.pages import applock, inbox, mydevices, own, told
 
 urlpatterns = [
     path("", inbox.shell, name="inbox"),
@@ -25,6 +25,10 @@ urlpatterns = [
     path("own/consent", own.say, name="inbox-own-consent"),
     path("own/copy", own.copy, name="inbox-own-copy"),
     path("own/erasure", own.ask_erasure, name="inbox-own-erasure"),
+    path("notices", told.page, name="inbox-notices"),
+    path("notices/choices", told.choices, name="inbox-choices"),
+    path("notices/push", told.push, name="inbox-push"),
+    path("notices/no-push", told.no_push, name="inbox-no-push"),
     path("lock", applock.set_, name="inbox-lock"),
     path("open", applock.open_, name="inbox-open"),
     path("close", applock.close, name="inbox-close"),

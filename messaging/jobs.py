@@ -26,6 +26,10 @@ def send_texts() -> None:
     _send_all(telling.SMS)
 
 
+def send_pushes() -> None:
+    _send_all(telling.PUSH)
+
+
 def _send_all(channel: str) -> None:
     way, started = channels.open_(channel), time.monotonic()
     try:
@@ -44,7 +48,7 @@ def _send(way: Way, claimed: Sequence[notice.Claimed]) -> bool:
         for start in range(0, len(claimed), way.at_once):
             some = claimed[start : start + way.at_once]
             answers += zip(some, threads.map(lambda one: way.send(one.outgoing), some), strict=True)
-            if is_trouble([answer for _, answer in answers[-len(some) :]]):
+            if way.is_one_provider and is_trouble([answer for _, answer in answers[-len(some) :]]):
                 break
     notice.settle(now=clock.now(), answers=answers, knows_repeats=way.knows_repeats)
     notice.give_back(now=clock.now(), claimed=claimed[len(answers) :])

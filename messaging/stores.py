@@ -61,6 +61,11 @@ STORES = [
     Store("messaging_channel.sender", "the number or name that texts come from", "plain: a label", "with the setting", CANARY),
     Store("messaging_policy.sender_name", "the business's name in notices", "plain: a label", "with the business", CANARY),
     Store(
+        "messaging_device.sealed_push", "where a device's browser is pushed to, and the keys for it", "business key",
+        "with the device's key, when it is switched off, when the push service does not know it any more",
+        "messaging/tests/notices/test_push.py::test_an_address_is_sealed",
+    ),
+    Store(
         "messaging_idempotency.sealed_answer", "the answer to an API call (of a customer: with the profile)", "business key",
         "after 24 hours", CANARY,
     ),
@@ -106,6 +111,12 @@ STORES = [
         "the link after 7 days or its first use", "messaging/tests/notices/test_notice.py::test_a_text_says_nothing_of_a_message",
         ("messaging/notices/sms.py",),
     ),
+    Store(
+        "pushes to customers' browsers", "that there is a message, from whom", "the browser's own key (RFC 8291)",
+        "when the last unread message that was pushed of is over, 28 days at most",
+        "messaging/tests/notices/test_push.py::test_a_push_says_what_an_e_mail_does_and_only_its_browser_reads_it",
+        ("messaging/notices/push.py",),
+    ),
 ]  # fmt: skip
 CODES: Columns = {
     "messaging_customer": {
@@ -138,7 +149,7 @@ CODES: Columns = {
     "messaging_followup": {"by", "author"},
     "messaging_category": {"key", "purpose"},
     "messaging_conversation": {"state"},
-    "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason"},
+    "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason", "push_hash", "push_for"},
     "messaging_devicecustomer": {"relation", "granted_by"},
     "messaging_factorcode": {"digest"},
     "messaging_applock": {"kind", "secret", "credential"},
@@ -152,6 +163,7 @@ CODES: Columns = {
 BARE = {
     "messaging/rules/template.py": "how 64 languages write dates and numbers",
     "messaging/api/serializers.py": "one serializer of each kind, which keeps nothing of a body",
+    "messaging/queries/subscriptions.py": "the installation's push key, parsed",
     "messaging/queries/noticehealth.py": "which channels fail, and why, as codes, for two minutes (cache table)",
     "messaging/queries/policy.py": "each business's limits and category keys, for two seconds",
     "messaging/demo/seed.py": "`demo.json` (0600): the keys and links of a demo, never of a real installation",

@@ -226,6 +226,19 @@ EBB_SMS_PROVIDER = env.choice(
 EBB_SMS_URL = env.text("EBB_SMS_URL", "", about="address of the provider; empty with twilio: Twilio's own")
 EBB_SMS_SECONDS = env.number("EBB_SMS_SECONDS", 10, about="how long the provider may take to answer")
 
+# ── web push ──────────────────────────────────────────────────────────────────────────────────────────────────────
+EBB_PUSH_KEY = env.secret_key(
+    "EBB_PUSH_KEY",
+    "",
+    about="32 bytes, base64: by this key (VAPID) push services know this installation; empty: no web push",
+)
+# A browser names where it is pushed to, so a customer chooses what our workers call: only services that are named here.
+EBB_PUSH_SERVICES = env.names(
+    "EBB_PUSH_SERVICES", "fcm.googleapis.com,jmt17.google.com,.push.services.mozilla.com,.push.apple.com,.notify.windows.com",
+    about="hosts of push services that may be called, by https only; one that begins with a dot stands for all below it",
+)  # fmt: skip
+EBB_PUSH_SECONDS = env.number("EBB_PUSH_SECONDS", 10, about="how long a push service may take to answer")
+
 # ── API ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.accounts.api.authentication.ApiKeyAuthentication"],

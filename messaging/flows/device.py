@@ -163,6 +163,7 @@ def retire(row: Device, now: datetime, reason: str) -> None:
     Nonce.objects.filter(device_id=row.id).delete()
     Pass.objects.filter(device_id=row.id).delete()
     AppLock.objects.filter(device_id=row.id).delete()
+    Device.objects.filter(id=row.id).update(**Device.NO_PUSH)
 
 
 def note(u: unit.Unit, actor: Actor, row: Device, kind: str, words: str = "", **codes: str) -> None:

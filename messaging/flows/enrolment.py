@@ -180,7 +180,7 @@ def _send(
 
 
 def _first_way(person: reach.Reach, offered: frozenset[str]) -> str | None:
-    """Where a link can go: a push would need the device that the link is for."""
+    """Where a link can go, and news of a device: a push would need the very device that it is about."""
     return next((way for way in person.ways(offered) if way != telling.PUSH), None)
 
 
@@ -328,10 +328,10 @@ def _serve(u: unit.Unit, row: Enrolment, device_id: UUID, now: datetime) -> None
 def _tell_of_device(u: unit.Unit, customer: Customer, device_id: UUID, now: datetime) -> None:
     """A new device reads this customer's messages: said to the customer where others were there before."""
     others = DeviceCustomer.objects.filter(customer=customer).exclude(device_id=device_id)
-    ways = reach.of([customer.id])[customer.id].ways(reach.offered()) if others.exists() else ()
-    if ways:
+    way = _first_way(reach.of([customer.id])[customer.id], reach.offered()) if others.exists() else None
+    if way:
         until = now + DEVICE_NEWS_FOR
-        new = notice.New(customer.id, device_id, Notice.Purpose.DEVICE, ways[0], now, until)
+        new = notice.New(customer.id, device_id, Notice.Purpose.DEVICE, way, now, until)
         notice.queue(u, now=now, new=[new])
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from archive.ledger import entry
-from messaging.flows import consent, link
+from messaging.flows import consent, link, subscription
 from messaging.models import Channel, Enrolment, FactorCode, Notice
 from messaging.notices import OPTED_OUT, TROUBLE, Answer, Became, Outgoing
 from messaging.queries import outgoing
@@ -27,7 +27,7 @@ LEASE = timedelta(minutes=3)  # longer than a worker may take with what it claim
 POSTPONED = timedelta(minutes=1)  # those behind one that met trouble
 KEPT_FOR = timedelta(days=90)
 SWEPT = 5000
-JOBS = {telling.EMAIL: "send_mails", telling.SMS: "send_texts"}
+JOBS = {telling.EMAIL: "send_mails", telling.SMS: "send_texts", telling.PUSH: "send_pushes"}
 FALLS_BACK = frozenset({"arrived", "reminder", "device"})  # a link that was asked for goes where it was asked to
 _MAY_HAVE_LEFT = frozenset({Notice.State.SENDING, Notice.State.AMBIGUOUS})
 
@@ -90,6 +90,10 @@ def settle(*, now: datetime, answers: Sequence[tuple[Claimed, Answer]], knows_re
     """What became of those that were tried. A claim whose lease ran out is whoever's who took it over."""
     by_id = {claimed.row.id: (claimed, answer) for claimed, answer in answers}
     with unit.work() as u:
+        gone = {
+            device: row.tried_at for row, answer in ((one.row, told) for one, told in answers) for device in answer.gone
+        }
+        subscription.forget(u, tried={device: tried_at or now for device, tried_at in gone.items()})
         held = Notice.objects.select_for_update().filter(id__in=by_id, state=Notice.State.SENDING).order_by("id")
         rows = [row for row in held if row.attempts == by_id[row.id][0].row.attempts]
         for row in rows:

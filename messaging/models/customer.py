@@ -29,6 +29,7 @@ class Customer(models.Model):
     time_zone = models.CharField(max_length=60, default="")
     # By which a notice goes to them, in their own order; "": the business's. COPY leaves it out.
     ways = models.CharField(max_length=30, default="", db_default="")
+    is_discreet = models.BooleanField(default=False, db_default=False)  # notices do not name the business
     passphrase_digest = models.BinaryField(max_length=32, null=True)  # keyed: what was agreed on for an enrolment
     contact_changed_at = models.DateTimeField(null=True)
     # What the customer asked of the business: to be erased; "": asked and not answered, or never asked. COPY leaves it out.

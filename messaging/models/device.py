@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.db import models
 
 from messaging.models.customer import Customer, Relation
@@ -24,6 +26,17 @@ class Device(models.Model):
     sealed_place = models.BinaryField(null=True)  # where it was used last, coarsely
     ends_at = models.DateTimeField(null=True)  # of a device that is not its customer's own: it ends by itself
     revoked_at = models.DateTimeField(null=True)
+    # Where its browser is pushed to, while the customer wants that. Gone with its key, and when its service knows it no more.
+    sealed_push = models.BinaryField(null=True)  # address and keys
+    push_hash = models.BinaryField(
+        max_length=16, null=True, unique=True
+    )  # keyed: a browser that enrols anew is told once
+    push_for = models.CharField(
+        max_length=16, default=""
+    )  # which key of the installation it takes pushes from, and no other
+    push_since = models.DateTimeField(null=True)
+
+    NO_PUSH: ClassVar[dict[str, object]] = {"sealed_push": None, "push_hash": None, "push_for": "", "push_since": None}
 
     class Meta:
         constraints = [

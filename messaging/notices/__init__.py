@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from portal.sealing import webpush
+
 
 class Became(StrEnum):
     SENT = "sent"
@@ -21,7 +23,7 @@ class Became(StrEnum):
 
 
 # Why, as codes. Those of TROUBLE are the provider's or ours, not the recipient's: the others in the queue will meet them too.
-BAD_ADDRESS, OPTED_OUT, REFUSED = "bad_address", "opted_out", "refused"
+BAD_ADDRESS, OPTED_OUT, REFUSED, UNSUBSCRIBED = "bad_address", "opted_out", "refused", "unsubscribed"
 AWAY, CREDENTIALS, BUSY, NO_ANSWER, NOT_SET_UP = (
     "provider_away",
     "credentials",
@@ -34,12 +36,23 @@ TROUBLE = frozenset({AWAY, CREDENTIALS, BUSY, NO_ANSWER, NOT_SET_UP})
 
 @dataclass(frozen=True)
 class Answer:
-    """`reference` is the provider's own id of what it took; `wait` the seconds it asked for."""
+    """`reference` is the provider's own id of what it took; `wait` the seconds it asked for; `gone` the devices that their push
+    service does not know any more."""
 
     became: Became
     why: str = ""
     reference: str = ""
     wait: int = 0
+    gone: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device that is pushed to: by which address, sealed for which browser."""
+
+    device: UUID
+    endpoint: str
+    browser: webpush.Browser
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,7 @@ class Outgoing:
     left: int
     link_until: str = ""
     code: str = ""
+    targets: tuple[Target, ...] = ()  # of a push, which has no other address
 
 
 @dataclass(frozen=True)
@@ -70,10 +84,12 @@ class Account:
 
 
 class Way(Protocol):
-    """`knows_repeats`: whether a second try with the same id is harmless. `at_once`: how many may be on their way."""
+    """`knows_repeats`: whether a second try with the same id is harmless. `at_once`: how many may be on their way.
+    `is_one_provider`: whether its trouble waits for all the others in the queue, too."""
 
     knows_repeats: bool
     at_once: int
+    is_one_provider: bool
 
     def send(self, notice: Outgoing) -> Answer: ...
 

@@ -28,6 +28,7 @@ from portal.kernel import mail
 class Mail:
     knows_repeats = True
     at_once = 1
+    is_one_provider = True
 
     def __init__(self) -> None:
         self.connection = get_connection()

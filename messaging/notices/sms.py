@@ -54,7 +54,7 @@ def open_(account: Account) -> Way:
 class Nobody:
     """No provider is set up."""
 
-    knows_repeats, at_once = True, 1
+    knows_repeats, at_once, is_one_provider = True, 1, True
 
     def __init__(self, account: Account) -> None: ...
 
@@ -67,7 +67,7 @@ class Nobody:
 class Console:
     """For a demo: to this process's own output, link and all."""
 
-    knows_repeats, at_once = True, 1
+    knows_repeats, at_once, is_one_provider = True, 1, True
 
     def __init__(self, account: Account) -> None: ...
 
@@ -81,7 +81,7 @@ class Console:
 class _OverHttp:
     """`named`: under which name the answer tells the provider's own id."""
 
-    knows_repeats, at_once = True, 8
+    knows_repeats, at_once, is_one_provider = True, 8, True
     named = "id"
 
     def __init__(self, account: Account) -> None:
@@ -113,7 +113,7 @@ class _OverHttp:
         if reply.status in {401, 403}:
             return retry(CREDENTIALS)
         if reply.status in {408, 425, 429, 503}:
-            return retry(BUSY, _seconds(reply.headers.get("retry-after", "")))
+            return retry(BUSY, wire.seconds(reply.headers.get("retry-after", "")))
         return unsure() if reply.status >= 500 else failed(self.why(told))
 
 
@@ -165,7 +165,3 @@ def _parsed(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
-
-
-def _seconds(text: str) -> int:
-    return min(int(text), 3600) if text.isdecimal() else 0

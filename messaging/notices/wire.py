@@ -31,7 +31,8 @@ class Reply:
 
 
 def post(url: str, *, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
-    """The address comes from the operator's settings or from a list of known hosts, never from a business or a customer."""
+    """The address comes from the operator's settings or lies at a host of theirs, never anywhere that a business or a
+    customer chose."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(str(parts.hostname), parts.port, timeout=seconds)
@@ -47,6 +48,11 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, seconds: float) -
         return reply
     finally:
         connection.close()
+
+
+def seconds(retry_after: str) -> int:
+    """What a provider asked for, an hour at most; 0 where it named a date or nothing."""
+    return min(int(retry_after), 3600) if retry_after.isdecimal() else 0
 
 
 def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], body: bytes) -> Reply:

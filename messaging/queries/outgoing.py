@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Max
+
 from messaging.models import Enrolment, FactorCode, Message, Notice
-from messaging.notices import NOT_SET_UP, OPTED_OUT, Outgoing
-from messaging.queries import links, policy, reach
+from messaging.notices import NOT_SET_UP, OPTED_OUT, Outgoing, Target, words
+from messaging.queries import links, policy, reach, subscriptions
 from messaging.rules import quiet, state, telling
 from portal.kernel import tenancy
 
@@ -38,6 +40,8 @@ class _Known:
     codes: dict[UUID, FactorCode]
     people: dict[UUID, reach.Reach]
     offered: frozenset[str]
+    targets: dict[UUID, tuple[Target, ...]]
+    until: dict[UUID, datetime]
     current: policy.Notices = field(default_factory=lambda: policy.get_policy().notices)
 
 
@@ -46,10 +50,12 @@ def look_again(rows: Sequence[Notice], now: datetime) -> dict[UUID, Verdict]:
     if not rows:
         return {}
     about = [row.about_id for row in rows if row.purpose in telling.ABOUT_MESSAGES]
+    pushed = {row.customer_id for row in rows if row.channel == telling.PUSH}
     known = _Known(
         now, Message.objects.in_bulk(about), Enrolment.objects.in_bulk([row.enrolment_id for row in rows if row.enrolment_id]),
         FactorCode.objects.in_bulk([row.about_id for row in rows if row.purpose == Notice.Purpose.CODE]),
         reach.of({row.customer_id for row in rows}), reach.offered(),
+        subscriptions.targets_of(pushed, now) if pushed else {}, _pushed_until(pushed, now) if pushed else {},
     )  # fmt: skip
     return {row.id: _look(row, known) for row in rows}
 
@@ -108,10 +114,28 @@ def _outgoing(row: Notice, person: reach.Reach, stored: Enrolment | None, known:
     if stored is not None and stored.sealed_secret is not None and is_open:
         saying, url = WITH_LINK.get(saying, saying), links.url_of(links.open_(stored.id, stored.sealed_secret))
         link_until = f"{stored.expires_at.astimezone(person.zone):%Y-%m-%d %H:%M} ({person.zone.key})"
+    is_push = row.channel == telling.PUSH
+    until = max(row.until, known.until.get(person.id, row.until)) if is_push else row.until
     return Outgoing(
-        row.id, person.addresses[row.channel], saying, person.language, known.current.sender or tenancy.here().name, url,
-        row.until, max(1, int((row.until - known.now).total_seconds())), link_until, _code(row, known),
+        row.id, person.addresses[row.channel], saying, person.language, _sender(person, known), url,
+        until, max(1, int((until - known.now).total_seconds())), link_until, _code(row, known),
+        known.targets.get(person.id, ()) if is_push else (),
     )  # fmt: skip
+
+
+def _sender(person: reach.Reach, known: _Known) -> str:
+    return words.nobody(person.language) if person.is_discreet else known.current.sender or tenancy.here().name
+
+
+def _pushed_until(customer_ids: set[UUID], now: datetime) -> dict[UUID, datetime]:
+    """A push takes the place of the one before it that still waits at the service, so it has to matter for as long: until the
+    last of the unread messages that were pushed of is over."""
+    told = Notice.objects.filter(
+        customer_id__in=customer_ids, channel=telling.PUSH, state=Notice.State.SENT, purpose__in=telling.ABOUT_MESSAGES,
+        until__gt=now,
+    )  # fmt: skip
+    unread = Message.objects.live(now).filter(id__in=told.values("about_id"), read_at=None, revealed_at=None)
+    return dict(unread.order_by().values_list("customer_id").annotate(Max("gone_at")))
 
 
 def _code(row: Notice, known: _Known) -> str:

@@ -56,9 +56,11 @@ def secret(name: str, default: object = _REQUIRED, *, about: str) -> str:
     return str(default) if raw is None else raw
 
 
-def secret_key(name: str, *, about: str) -> bytes:
-    """32 bytes, base64 in the environment or in the file that `<NAME>_FILE` names."""
-    raw = secret(name, about=about)
+def secret_key(name: str, default: object = _REQUIRED, *, about: str) -> bytes:
+    """32 bytes, base64 in the environment or in the file that `<NAME>_FILE` names. One that may be missing is then empty."""
+    raw = secret(name, default, about=about)
+    if not raw and default is not _REQUIRED:
+        return b""
     try:
         key = base64.b64decode(raw, validate=True)
     except ValueError as error:

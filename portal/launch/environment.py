@@ -51,6 +51,7 @@ def build(place: Place, database_url: str) -> dict[str, str]:
         "EBB_MAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "EBB_MAIL_FOLDER": str(place.mail),
         "EBB_MASTER_KEY_FILE": str(secret_file(place.data / "master.key")),
+        "EBB_PUSH_KEY_FILE": str(secret_file(place.data / "push.key")),
         "EBB_PROXIES": "",  # no proxy stands before a demo: nobody's X-Forwarded-For is believed
         "EBB_SCHEME": "http",
         "EBB_SECRET_KEY_FILE": str(secret_file(place.data / "secret.key")),

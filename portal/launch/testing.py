@@ -45,6 +45,7 @@ def environment(folder: Path, database_url: str) -> dict[str, str]:
         "EBB_KEYRING": str(keyring),
         "EBB_MAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
         "EBB_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "EBB_PUSH_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "EBB_SECRET_KEY": secrets.token_hex(32),
         "EBB_TEST_FOLDER": str(folder),
     }

@@ -1,12 +1,15 @@
-"""A provider of text messages that a test owns: takes, refuses, is slow, hangs up or drips as told, and shows what it got."""
+"""A provider of text messages, or a browser's push service, that a test owns: takes, refuses, is slow, hangs up or drips as told,
+and shows what it got."""
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -36,6 +39,7 @@ class Provider:
     answer: dict[str, object] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    gone: set[str] = field(default_factory=set)  # paths that it does not know any more
     got: list[Got] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -73,7 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
             number = len(provider.got)
             if provider.mood == "sleeps":
                 provider.changed.wait_for(lambda: provider.mood != "sleeps", 60)
-        if provider.mood == "hangs_up":
+        if self.path in provider.gone:
+            self._say(410, {})
+        elif provider.mood == "hangs_up":
             self.connection.shutdown(socket.SHUT_RDWR)
         elif provider.mood == "drips":
             self._drip()
@@ -103,7 +109,23 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def sms_provider() -> Iterator[Provider]:
+    with _served(_Server(("127.0.0.1", 0), _Handler)) as made:
+        yield made
+
+
+@contextmanager
+def push_service(certificate: Path) -> Iterator[Provider]:
+    """By https, as `localhost`. `certificate` is a file with key and certificate, which whoever calls it has to trust."""
     server = _Server(("127.0.0.1", 0), _Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with _served(server) as made:
+        yield made
+
+
+@contextmanager
+def _served(server: _Server) -> Iterator[Provider]:
     server.provider = provider = Provider(port=server.server_address[1])
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -126,6 +126,7 @@ PROVED = {
     "sign-out", "devices", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe", "lock", "open", "close",
     "own", "own/consent", "own/copy", "own/erasure",
+    "notices", "notices/choices", "notices/push", "notices/no-push",
 }  # fmt: skip
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",

@@ -1,9 +1,11 @@
 """A business with a provider of text messages that the test owns, and what its customers were told."""
 
 import secrets
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,14 +15,30 @@ from messaging.flows import lookout, notice
 from messaging.models import Channel, Message, Notice, Policy
 from messaging.queries import policy
 from portal.kernel import clock
+from portal.testing import surfer
 from portal.testing.cast import Cast, build
-from portal.testing.provider import Provider, sms_provider
+from portal.testing.provider import Provider, push_service, sms_provider
 
 
 @pytest.fixture
 def provider(settings) -> Iterator[Provider]:
     with sms_provider() as made:
         settings.EBB_SMS_PROVIDER, settings.EBB_SMS_URL, settings.EBB_SMS_SECONDS = "http", made.url, 2
+        yield made
+
+
+@pytest.fixture(scope="session")
+def trusted() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ebb-push-") as folder:
+        yield surfer.certificate(Path(folder))
+
+
+@pytest.fixture
+def service(settings, monkeypatch, trusted) -> Iterator[Provider]:
+    """The push service of this test's browsers, the only one that this installation knows."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    with push_service(trusted) as made:
+        settings.EBB_PUSH_SERVICES, settings.EBB_PUSH_SECONDS = [f"localhost:{made.port}"], 1
         yield made
 
 

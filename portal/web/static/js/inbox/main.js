@@ -23,6 +23,7 @@ import * as proof from "./proof.js";
 import * as reading from "./seen.js";
 import * as socket from "./socket.js";
 import * as store from "./store.js";
+import * as told_ from "./told.js";
 import * as viewing from "./view.js";
 import * as words from "./words.js";
 import { say } from "./words.js";
@@ -62,9 +63,12 @@ export function start(device, { keep = true } = {}) {
   main.replaceChildren(line.node, view.node, composer.node, mark.node);
   guarded.watch(view.node);
   main.classList.add("live");
-  menu.open({ signOut, devices: () => mydevices.open(device), lock: lockSettings, own: () => show("own", null, own.open(device, leave)) });
+  menu.open({
+    signOut, devices: () => mydevices.open(device), notices: () => told_.open(device), lock: lockSettings,
+    own: () => show("own", null, own.open(device, leave)),
+  });
   const unwatch = empty.watch({ empty: putAway, back: connect, catchUp: () => (mode === "" ? connect() : expire()) });
-  if (keep) device_.shell();
+  if (keep) device_.shell().then(() => told_.settle(device));
   connect();
 
   function connect() {
@@ -92,6 +96,7 @@ export function start(device, { keep = true } = {}) {
     composer.tell(told.desk ?? {});
     out.settle(asked);
     out.resume();
+    if (fresh) told_.clear();
     if (fresh) acts.delivered(told.messages.filter((message) => message.state === "sent"));
     render();
     words.heed(told.customers?.[0]?.language).then((changed) => changed && anew());

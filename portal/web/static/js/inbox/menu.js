@@ -18,7 +18,7 @@ node?.addEventListener("keydown", (event) => {
   node.querySelector("summary").focus();
 });
 
-/** on: {devices(), lock(), signOut()} */
+/** on: {devices(), notices(), lock(), signOut()} */
 export function open(on) {
   acts = on;
   show(true);

@@ -38,9 +38,19 @@ export async function heed(tag) {
   const told = known(tag);
   if (!told || told === language || told === "en") return false;
   await use(told);
-  document.cookie = `${COOKIE}=${told}; path=/; secure; samesite=strict; max-age=34560000`;
+  remember(told);
   speak();
   return true;
+}
+
+function remember(tag) {
+  document.cookie = `${COOKIE}=${tag}; path=/; secure; samesite=strict; max-age=34560000`;
+}
+
+/** The customer chose: the page comes up anew in it. */
+export function settle(tag) {
+  remember(tag);
+  location.reload();
 }
 
 export function forget() {
