@@ -57,7 +57,7 @@ export async function open(device) {
     return el("form", { class: "form second", "data-person": one.id, onsubmit: (event) => save(event, one) },
       named && el("h3", {}, el("bdi", {}, one.name)),
       one.can.length > 1 && select("first", "told_first", [["", say("told_default")], ...one.can.map((way) => [way, say(`way_${way}`)])], first),
-      el("fieldset", { class: "field" }, el("legend", { class: "field-label" }, say("told_by")),
+      el("fieldset", {}, el("legend", { class: "field-label" }, say("told_by")),
         ...one.can.map((way) => box("by", way, say(`way_${way}`), !one.off.includes(way)))),
       box("discreet", "1", say("told_discreet"), one.is_discreet),
       select("language", "told_language", Object.entries(LANGUAGES), spoken),
