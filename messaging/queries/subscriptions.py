@@ -54,6 +54,10 @@ def targets_of(customer_ids: Iterable[UUID], now: datetime) -> dict[UUID, tuple[
     return {customer_id: tuple(targets) for customer_id, targets in found.items()}
 
 
+def count() -> int:
+    return Device.objects.filter(sealed_push__isnull=False, push_for=made_for(), state=Device.State.ACTIVE).count()
+
+
 def of_device(device_id: UUID) -> pushing.Subscription | None:
     """The one that counts: made for another key it is worth nothing."""
     row = Device.objects.filter(id=device_id, push_for=made_for(), sealed_push__isnull=False).first()

@@ -12,7 +12,7 @@ from messaging.flows import message as flow
 from messaging.flows import words
 from messaging.models import Message
 from messaging.pages.console import shared, timeline, views
-from messaging.queries import conversations, desk, messages
+from messaging.queries import conversations, desk, messages, unreached
 from messaging.rules import state
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
@@ -131,7 +131,7 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
             "subject": (said.subject or "") if said and said.body is not None else "",
             "body": said.body if said else None, "html": views.formatted(row, said.body if said else None),
         },
-        "events": timeline.of_message(row, listed, now),
+        "events": timeline.of_message(row, listed, now, unreached.stories([row.id])[row.id]),
         "extend_presets": shared.lives(2**31)[:4],
         "attachments": said.files if said else (),
         "again": _again(request, row, now),

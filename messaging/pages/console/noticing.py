@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from messaging.flows import noticing as flow
 from messaging.models import Channel
 from messaging.pages.console import shared
-from messaging.queries import policy
+from messaging.queries import policy, reach, subscriptions
 from messaging.rules import quiet, telling
 from portal.kernel import clock, mail
 from portal.kernel.errors import Refusal
@@ -91,7 +91,7 @@ def _draw(request: HttpRequest, extra: dict[str, Any] | None = None, status: int
     texts = rows.get(telling.SMS) or Channel(kind=telling.SMS, is_on=False)
     values = (extra or {}).get("values") or _values()
     context = {
-        "values": values, "ways": WAYS, "order": _order(values), "provider": settings.EBB_SMS_PROVIDER,
+        "values": values, "ways": WAYS, "order": _order(values), "pushed": _pushed(), "provider": settings.EBB_SMS_PROVIDER,
         "texts": {"account": texts.account, "sender": texts.sender, "is_on": texts.is_on, "has_secret": bool(texts.secret)},
         "troubles": [
             {"name": dict(WAYS)[kind], "since": row.failing_since, "words": TROUBLE.get(row.failing_why, row.failing_why)}
@@ -100,6 +100,11 @@ def _draw(request: HttpRequest, extra: dict[str, Any] | None = None, status: int
         "can": shared.may(request, manage="settings.manage"), **(extra or {}),
     }  # fmt: skip
     return shared.draw(request, "notices", "settings", context, status=status)
+
+
+def _pushed() -> int | None:
+    """How many devices are told by web push; None where this installation does not push."""
+    return subscriptions.count() if reach.is_set_up(telling.PUSH) else None
 
 
 def _values() -> dict[str, Any]:

@@ -7,7 +7,10 @@ from uuid import UUID
 from archive.flows import listing
 from archive.queries import entries
 from messaging.models import Device, Message, Wipe
-from messaging.rules import state
+from messaging.pages.console.unreached import said
+from messaging.queries import unreached
+from messaging.rules import state, telling
+from messaging.rules import unreached as rules
 from portal.accounts.queries import staff
 from portal.kernel.actors import Actor
 
@@ -18,6 +21,7 @@ KIND_OF = {
     "revealed_at": ("Opened by the customer", "reveal", "message.revealed"),
     "read_at": ("Read", "check-double", "message.read"),
 }
+NOTICES = {"arrived": "Notice by", "reminder": "Reminder by"}
 ENDS = {
     "recalled": ("Taken back from every device", "recall", "message.recalled"),
     "read": ("Ended: its time after reading was over", "ended", "messages.ended"),
@@ -33,14 +37,16 @@ def entries_of(actor: Actor, message_id: UUID, now: datetime) -> list[entries.He
     return listing.list_entries(actor=actor, now=now, asked=asked, limit=100).results
 
 
-def of_message(row: Message, listed: list[entries.Header], now: datetime) -> list[dict[str, Any]]:
+def of_message(
+    row: Message, listed: list[entries.Header], now: datetime, story: unreached.Story
+) -> list[dict[str, Any]]:  # fmt: skip
     index_of = {one.kind: one.index for one in reversed(listed)}
     events = [
         _event(getattr(row, field), words, icon, index_of.get(kind))
         for field, (words, icon, kind) in KIND_OF.items()
         if getattr(row, field)
     ]
-    events += _read_by_staff(listed)
+    events += _read_by_staff(listed) + _told(story) + _followed_up(story, listed)
     events.sort(key=lambda event: event["at"])
     return events + _end(row, index_of, now)
 
@@ -67,6 +73,28 @@ def _read_by_staff(listed: list[entries.Header]) -> list[dict[str, Any]]:
     read = [one for one in listed if one.kind == "live.read"]
     names = staff.get_names(one.actor for one in read)
     return [_event(one.time, "Read by staff while alive", "reveal", one.index, "", names[one.actor]) for one in read]
+
+
+def _told(story: unreached.Story) -> list[dict[str, Any]]:
+    """Each notice once, as it stands: by which way, what became of it, why."""
+    found = []
+    for one in story.told:
+        told = said(one)
+        icon = "time" if one.due_at else "messages" if one.state in ("sent", "delivered") else "info"
+        words = f"{NOTICES[one.purpose]} {told['words'][0].lower()}{told['words'][1:]}"
+        words = words if one.channel != telling.NONE else "There was no way to tell the customer"
+        found.append({**_event(told["at"], words, icon, None), "detail": told["reason"].capitalize()})
+    return found
+
+
+def _followed_up(story: unreached.Story, listed: list[entries.Header]) -> list[dict[str, Any]]:
+    names = staff.get_names(one.author for one in story.followed_up)
+    indexes = [one.index for one in listed if one.kind == "message.followed_up"]
+    padded = [*indexes, *[None] * len(story.followed_up)]
+    return [
+        _event(one.at, rules.WAYS[one.by], "conversations", index, "", names[one.author])
+        for one, index in zip(story.followed_up, padded, strict=False)
+    ]
 
 
 def _end(row: Message, index_of: dict[str, int], now: datetime) -> list[dict[str, Any]]:

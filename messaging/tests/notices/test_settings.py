@@ -1,5 +1,7 @@
 """Settings of notices: the owner's alone; a secret is taken and never shown; where a provider is reached is not theirs to say."""
 
+import re
+
 import pytest
 
 from archive.models import Entry
@@ -79,3 +81,11 @@ def test_a_way_that_fails_is_told_on_the_page(it, provider):
     it.work()
     shown = browser.staff(it.cast, "owner").get("/console/settings/notices/").content.decode()
     assert "the provider does not know the account or secret" in shown
+
+
+def test_it_says_how_many_devices_web_push_reaches(it, settings):
+    page = browser.staff(it.cast, "owner")
+    shown = page.get("/console/settings/notices/").content.decode()
+    assert re.search(r"in their inbox: \d+ devices? now", shown)
+    settings.EBB_PUSH_KEY = b""
+    assert "Web push is not set up" in page.get("/console/settings/notices/").content.decode()

@@ -108,3 +108,17 @@ def test_the_page_and_its_csv(it, mailoutbox):
         str(sent.id)
         not in browser.staff(it.cast, "author").get("/console/messages/unreached/?why=no_way").content.decode()
     )
+
+
+def test_the_message_s_page_tells_of_notices_and_of_what_was_done(it, provider, mailoutbox):
+    it.text_from()
+    it.policy(ways="sms,email")
+    provider.be("refuses", 400, code="bad_number")
+    sent = ended(it, phone="+4915112345678", email="page@example.org")
+    with it.cast.inside():
+        followup.note(actor=it.cast.author, now=clock.now(), message_id=sent.id, by="phone", words="CANARY said")
+    page = browser.staff(it.cast, "owner").get(f"/console/messages/{sent.id}/").content.decode()
+    told = ["Notice by text message: failed", "Bad address", "Notice by e-mail: sent", "Told by phone"]
+    assert [words for words in told if words not in page] == []
+    assert [page.index(words) for words in told] == sorted(page.index(words) for words in told)
+    assert "CANARY" not in page
