@@ -17,15 +17,15 @@ Said with a key from outside, that is "verified"; without one, only "consistent 
 import gc
 import hashlib
 import hmac
-import json
 import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from archive.export.boxed import SEALED_FORMAT, Sealed, read_sealed
 from archive.export.claims import check_times, compare, read_manifest, read_missing, read_selection
 from archive.export.container import Unpacked, Zipped, lines_of
 from archive.export.enclosed import bare, check_file, digest_files, files_of
@@ -34,16 +34,7 @@ from archive.export.letter import write_letter
 from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_json, parse_key, unbase64
 from archive.export.table import read_content, read_line, write_heading, write_row
 
-SEALED_FORMAT = "ebb-sealed-record@v1"
 _ENTRY = re.compile(rb'\{"index":(0|[1-9][0-9]{0,17}),"(leaf|hash)":"([A-Za-z0-9+/=]+)"\}\n')
-_UUID = rb'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
-_BLOB = rb'\{"id":%b,"sha256":"[0-9a-f]{64}"\}' % _UUID
-_BOX, _LABEL = rb'"([A-Za-z0-9+/=]*)"', rb'"([A-Za-z0-9@._-]*)"'
-_SEALED = re.compile(  # as `write_sealed` spells it: a pattern takes a tenth of the time that JSON and back takes
-    rb'\{"batch":\{"envelope":%b,"id":%b\},(?:"blobs":\[(%b(?:,%b)*)\],)?"business":%b,"entry":%b,"format":%b,'
-    rb'"index":(0|[1-9][0-9]{0,17}),"leaf":%b,"message":%b,"sealed":%b,"wrap":%b\}\n'
-    % (_BOX, _LABEL, _BLOB, _BLOB, _LABEL, _LABEL, _LABEL, _BOX, _LABEL, _BOX, _BOX)
-)
 _EVERY = 2000
 
 Progress = Callable[[str, int, int], None]
@@ -296,50 +287,6 @@ def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
         tally.add(name, data)
         if not done % _EVERY:
             progress("sealed", done, len(found.records))
-
-
-class Sealed(NamedTuple):
-    """The parts of a sealed record, bytes decoded."""
-
-    envelope: bytes
-    batch: str
-    blobs: list[tuple[str, str]]  # id and digest of each file it came with
-    business: str
-    entry: str
-    format: str
-    index: int  # type: ignore[assignment]  # a tuple has a method of this name, which nobody calls here
-    leaf: bytes
-    message: str
-    sealed: bytes
-    wrap: bytes
-
-
-def read_sealed(data: bytes, name: str, envelopes: dict[bytes, bytes] | None = None) -> Sealed:
-    """In one spelling only. `envelopes` remembers the last one: neighbours share theirs, and it is most of a record."""
-    found = _SEALED.fullmatch(data)
-    if not found:
-        raise NotVerified(f"{name} is not a sealed record.")
-    envelope, batch, blobs, business, entry, kind, index, leaf, message, sealed, wrap = found.groups()
-    known = envelopes if envelopes is not None else {}
-    if envelope not in known:
-        known.clear()
-        known[envelope] = unbase64(envelope, name)
-    return Sealed(
-        known[envelope], batch.decode(), _named(blobs, name) if blobs else [], business.decode(), entry.decode(),
-        kind.decode(), int(index), unbase64(leaf, name), message.decode(), unbase64(sealed, name), unbase64(wrap, name),
-    )  # fmt: skip
-
-
-def _named(blobs: bytes, name: str) -> list[tuple[str, str]]:
-    words = [one.decode() for one in blobs.split(b'"')[3::8]]
-    listed = list(zip(words, [one.decode() for one in blobs.split(b'"')[7::8]], strict=True))
-    if words != sorted(set(words)):
-        raise NotVerified(f"{name} is not a sealed record.")
-    return listed
-
-
-def write_sealed(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
 def _check_sealed(parts: Sealed, name: str, index: int, leaf_digest: bytes) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from archive.export import check, claims, container
+from archive.export import boxed, check, claims, container
 from archive.export.enclosed import EnclosedFile, check_file, files_of
 from archive.export.letter import write_letter
 from archive.export.signed import NotVerified
@@ -38,8 +38,8 @@ class Opener:
         self._private = private
         self._keys: dict[str, bytes] = {}
 
-    def open_(self, parts: check.Sealed) -> tuple[bytes, bytes]:
-        """(nonce, content) of what `check.read_sealed` gives. Raises a SealingError, or NotVerified for another content."""
+    def open_(self, parts: boxed.Sealed) -> tuple[bytes, bytes]:
+        """(nonce, content) of what `boxed.read_sealed` gives. Raises a SealingError, or NotVerified for another content."""
         business, message, batch = UUID(parts.business), UUID(parts.message), UUID(parts.batch)
         key = self._key(parts.envelope, business, batch)
         opened = sealing.open_(key, parts.wrap, parts.sealed, business=business, record=message, batch=batch)
@@ -137,7 +137,7 @@ class Waiting:
         (self._out / "records" / f"{letter.index}.eml").write_bytes(data)
 
 
-def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, check.Sealed, str]]:
+def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, boxed.Sealed, str]]:
     """Each record of a sealed bundle, in order, from a ZIP or a folder that was verified before."""
     if bundle.is_dir():
         yield from _walk(container.Unpacked(bundle), waiting)
@@ -146,7 +146,7 @@ def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, check
         yield from _walk(container.Zipped(file), waiting)
 
 
-def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, check.Sealed, str]]:
+def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, boxed.Sealed, str]]:
     domain = check.thread_domain(read.read("log.vkey").split(b"+")[0].decode())
     read.read("checkpoint")
     given = []
@@ -162,7 +162,7 @@ def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, ch
     named: set[str] = set()
     for one in kept:
         name = f"sealed/{one.index}"
-        parts = check.read_sealed(read.read(name), name)
+        parts = boxed.read_sealed(read.read(name), name)
         named.update(blob_id for blob_id, _ in parts.blobs)
         yield one, parts, domain
     for blob_id in sorted(named):

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from archive.export import bundle, check
+from archive.export import boxed, bundle
 from archive.export.enclosed import files_of
 from archive.export.leaves import hash_leaf
 from archive.export.paths import Paths
@@ -357,9 +357,9 @@ def _sealed(
     files: dict[UUID, bytes],
 ) -> bytes:
     """As `GET …/sealed` answers it."""
-    return check.write_sealed({
+    return boxed.write_sealed({
         **sealed.named_files(files),
-        "format": check.SEALED_FORMAT, "business": str(tenancy.here().id), "index": line.index, "entry": stated["id"],
+        "format": boxed.SEALED_FORMAT, "business": str(tenancy.here().id), "index": line.index, "entry": stated["id"],
         "message": stated["message"], "leaf": _base64(line.leaf), "sealed": _base64(box), "wrap": _base64(inner),
         "batch": {"id": str(batch_id), "envelope": _base64(envelope)},
     })  # fmt: skip

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from archive.export import bundle, check, container, table
+from archive.export import boxed, bundle, check, container, table
 from archive.export.paths import Paths
 from archive.ledger import checkpoint, entry, merkle, note, tiles
 from portal.kernel import ids
@@ -75,14 +75,14 @@ class Log:
         opened = sealing.open_(key, sealed.inner_wrap, sealed.sealed, business=BUSINESS, record=message, batch=batch_id)
         index = len(self.leaves)
         self.leaves.append(leaf)
-        parts = {"format": check.SEALED_FORMAT, "business": str(BUSINESS), "index": index, "message": str(message),
+        parts = {"format": boxed.SEALED_FORMAT, "business": str(BUSINESS), "index": index, "message": str(message),
                  "entry": entry.decode(leaf).id, "leaf": _b64(leaf), "sealed": _b64(sealed.sealed),
                  "wrap": _b64(sealed.inner_wrap), "batch": {"id": str(batch_id), "envelope": _b64(envelope)}}  # fmt: skip
         if whole["attachments"]:
             parts["blobs"] = [{"id": str(pk), "sha256": digest.hex()} for pk, digest in sorted(files)]
         until = entry.format_time(self.at(index) + timedelta(days=2557))
         line = table.RecordLine(index, leaf, until, opened.nonce, raw)
-        self.kept[index] = Kept(line, check.write_sealed(parts))
+        self.kept[index] = Kept(line, boxed.write_sealed(parts))
         return index
 
     def attach(self, data: bytes, name: str = "letter.pdf", kind: str = "application/pdf") -> dict[str, Any]:

@@ -126,9 +126,9 @@ def test_open_export_says_what_is_wrong(place: Path) -> None:
 
 
 def test_a_content_of_another_leaf_is_not_opened(place: Path, log: Log) -> None:
-    from archive.export import check
+    from archive.export import boxed
     from archive.export.signed import NotVerified
 
-    parts = check.read_sealed(log.kept[4].box, "sealed/4")
+    parts = boxed.read_sealed(log.kept[4].box, "sealed/4")
     with pytest.raises(NotVerified, match="commitment"):
         opening.Opener(log.recovery.private).open_(parts._replace(leaf=log.leaves[5]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from archive.export import check, container, opening
+from archive.export import boxed, check, container, opening
 from archive.export.signed import NotVerified
 from archive.export.tests.cases import Log, verify
 
@@ -110,7 +110,6 @@ def test_a_file_that_is_not_the_records_is_found(log: Log, tmp_path: Path) -> No
 
 
 def _verify_folder(folder: Path, log: Log) -> None:
-    from archive.export import check
 
     check.verify(container.Unpacked(folder), log.vkey)
 
@@ -133,7 +132,7 @@ def test_a_portal_that_signs_for_another_sealed_file_is_found_without_any_key(lo
         [*good["blobs"], {**one, "id": last}],
     ):
         value = {**good, "blobs": told} if told else {name: part for name, part in good.items() if name != "blobs"}
-        log.kept[index].box = check.write_sealed(value)
+        log.kept[index].box = boxed.write_sealed(value)
         with pytest.raises(NotVerified, match="its files are not those"):
             verify(log.draw(sealed=True), log.vkey)
     log.kept[index].box = kept_box
