@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from messaging.pages import applock, inbox, mydevices, own, told
+from messaging.pages import applock, inbox, lost, mydevices, own, told
 
 urlpatterns = [
     path("", inbox.shell, name="inbox"),
     path("enrol", inbox.enrol, name="inbox-enrol"),
     path("enrol/<str:token>", inbox.enrol_page, name="inbox-enrol-page"),
     path("recover", inbox.recover, name="inbox-recover"),
+    path("lost", lost.door, name="inbox-lost"),
+    path("lost/use", lost.use, name="inbox-lost-use"),
+    path("lost/act", lost.act, name="inbox-lost-act"),
+    path("lost/<str:token>", lost.link_page, name="inbox-lost-page"),
     path("nonce", inbox.new_nonce, name="inbox-nonce"),
     path("state", inbox.state, name="inbox-state"),
     path("messages", inbox.write, name="inbox-write"),

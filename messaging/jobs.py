@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from messaging.flows import chunk, importing, notice, run
+from messaging.flows import chunk, importing, inquiry, notice, run
 from messaging.notices import Answer, Way, is_trouble
 from messaging.queries import channels
 from messaging.rules import telling
@@ -71,3 +71,13 @@ def work_on_import(import_id: UUID) -> None:
     """An import's slices, for some minutes; then the rest as a new job, so that other work of the queue has its turn."""
     if importing.work(import_id=import_id, until=clock.now() + importing.WORK_FOR):
         jobs.enqueue(importing.JOB, import_id, queue="bulk")
+
+
+def send_back(key: UUID) -> None:
+    """Links for those who let themselves in again, if anybody is behind that address."""
+    inquiry.answer(now=clock.now(), kind=inquiry.RECOVER, key=key)
+
+
+def send_lost(key: UUID) -> None:
+    """A link that ends lost devices, if anybody is behind that address."""
+    inquiry.answer(now=clock.now(), kind=inquiry.LOST, key=key)

@@ -77,7 +77,7 @@ class Leaf:
 UUID_TEXT = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 HASH_TEXT = "[0-9a-f]{64}"
 TIME_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
-ACTOR_TEXT = f"(?:staff|device|key|operator):{UUID_TEXT}|clock|system|operator"
+ACTOR_TEXT = f"(?:staff|device|link|key|operator):{UUID_TEXT}|clock|system|operator"
 CLASS_TEXT = "[A-Za-z0-9._:-]{1,64}"
 COUNT_TEXT = "0|[1-9][0-9]{0,14}"
 CODE_NAME = re.compile("[a-z][a-z0-9_]{0,39}")

@@ -63,6 +63,8 @@ KINDS = {
     "device.app_lock": "A device got an app lock, another one, or none: codes say which.",
     "device.notices": "A device is told of messages by web push from now on, or no more, or its service forgot it: codes say.",
     "device.refused": "A device failed to prove itself or used a spent enrolment.",
+    "device.lost_asked": "A link to end lost devices was sent to an address of a customer.",
+    "device.lost_used": "That link was used: its page may lock, sign out and wipe for some minutes.",
     "device.locked": "A device was locked from afar.",
     "device.unlocked": "A device was unlocked.",
     "device.wipe_held": "A wipe was asked for, one of many within an hour: it waits for a second person, the device is locked.",

@@ -5,22 +5,23 @@ revocation is final: whoever held the key comes in again by a new enrolment.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from archive.flows import approval
 from archive.queries import approvals
 from archive.rules import acts
 from messaging import push
-from messaging.flows import many
-from messaging.models import AppLock, Customer, Device, DeviceCustomer, Nonce, Pass, Wipe
-from messaging.queries import devices
+from messaging.flows import many, notice
+from messaging.models import AppLock, Customer, Device, DeviceCustomer, Nonce, Notice, Pass, Wipe
+from messaging.queries import devices, reach
 from messaging.rules import place
-from portal.kernel import keys, unit
+from portal.kernel import ids, keys, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 REVOKE = "device.revoke"
+NEWS_FOR = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def wipe_waits() -> Refusal:
 def lock(*, actor: Actor, now: datetime, device_id: UUID) -> None:
     """Nothing is shown until it is unlocked. A device may lock itself or another of the same customers (\"I lost this
     one\")."""
-    _change(actor, now, device_id, {"active"}, Device.State.LOCKED, "device.locked", "lock")
+    with unit.work() as u:
+        if _change(actor, now, device_id, {"active"}, Device.State.LOCKED, "device.locked", "lock"):
+            tell_ended(u, actor=actor, now=now, device_id=device_id)
 
 
 def unlock(*, actor: Actor, now: datetime, device_id: UUID) -> None:
@@ -81,13 +84,14 @@ def carry_out(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes
 
 
 def sign_out(*, actor: Actor, now: datetime, device_id: UUID | None = None) -> None:
-    """A device ends itself, or another of the same customers."""
-    if actor.kind != "device" or actor.id is None:
+    """A device ends itself, or another of the same customers; a link one of its customers'."""
+    if not actor.is_customer or actor.id is None:
         raise not_found("device")
     with unit.work() as u:
         row = locked_for(actor, device_id or actor.id, now)
         if row.state != Device.State.REVOKED:
             end_within(u, actor=actor, now=now, row=row, reason="signed_out", kind="device.signed_out")
+            tell_ended(u, actor=actor, now=now, device_id=row.id)
 
 
 def use(*, now: datetime, standing: devices.Standing, where: place.Place) -> None:
@@ -115,13 +119,27 @@ def locked_for(actor: Actor, device_id: UUID, now: datetime) -> Device:
     """The device's row, locked, for staff who may manage it or for a device of the same customers. Absent and forbidden look
     the same."""
     row = Device.objects.select_for_update().filter(id=device_id).first()
-    if actor.kind == "device":
+    if actor.is_customer:
         row = row if device_id == actor.id or devices.is_within(device_id, actor.customers, now) else None
     else:
         actor.require("device.manage")
     if row is None:
         raise not_found("device")
     return row
+
+
+def tell_ended(u: unit.Unit, *, actor: Actor, now: datetime, device_id: UUID) -> None:
+    """A customer's device was ended from afar, by what only the customer should have: said by every way to whom it served, each
+    time. What it did to itself, and what staff did, is known to who did it."""
+    if not actor.is_customer or actor.id == device_id:
+        return
+    served = DeviceCustomer.objects.filter(device_id=device_id).values_list("customer_id", flat=True)
+    offered, until, news = reach.offered(), now + NEWS_FOR, ids.uuid7()
+    notice.queue(u, now=now, new=[
+        notice.New(pk, news, Notice.Purpose.ENDED, way, now, until)
+        for pk, person in reach.of(list(served)).items()
+        for way in person.ways(offered)
+    ])  # fmt: skip
 
 
 def lock_within(u: unit.Unit, *, actor: Actor, row: Device) -> None:
@@ -180,14 +198,16 @@ def note(u: unit.Unit, actor: Actor, row: Device, kind: str, words: str = "", **
 
 def _change(
     actor: Actor, now: datetime, device_id: UUID, before: set[str], after: str, kind: str, act: push.Act
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
+    """Whether it was not so already."""
     with unit.work() as u:
         row = locked_for(actor, device_id, now)
         if row.state == after:
-            return
+            return False
         if row.state not in before:
             raise wrong_state(row.state)
         row.state = after
         row.save(update_fields=["state"])
         note(u, actor, row, kind)
         push.device(u, row.id, act)
+    return True

@@ -14,19 +14,16 @@ from django.db.models import Q
 from messaging import push
 from messaging.flows import attempt, factor, link, notice
 from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Notice, Relation
-from messaging.queries import devices, kept, links, profiles, reach, served
-from messaging.rules import contact, place, proof, secrets, telling
+from messaging.queries import devices, kept, links, reach, served
+from messaging.rules import place, proof, secrets, telling
 from portal.kernel import actors, clock, ids, keys, tenancy, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 CODE_LIVES_FOR = timedelta(minutes=15)
-RECOVERY_PAUSE = timedelta(days=1)  # after contact data changed: whoever changed it may not be the customer
 WINDOW = timedelta(minutes=15)
-WAY_OF = {"email": telling.EMAIL, "phone": telling.SMS}
 GUESSES = 20  # of one source in a window
 GUESSES_OF_ALL = 2_000  # codes, of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
-RECOVERIES = 5
 DEVICE_NEWS_FOR = timedelta(days=2)
 NAME_LIMIT = 60
 BRIEF = timedelta(minutes=15)  # a device that is not the customer's own
@@ -128,28 +125,10 @@ def invite_newcomers(u: unit.Unit, *, actor: Actor, now: datetime, customer_ids:
     return len(made)
 
 
-def recover(*, now: datetime, to: str, source: str) -> None:
-    """A customer lets themself in again. The answer is the same whoever asks and whatever is known; a link goes to the
-    address only if it is a customer's, was not changed within a day, and not too often."""
-    attempt.count(now=now, use="recover", source=source, limit=GUESSES, window=WINDOW)
-    try:
-        kind, address = contact.address(to)
-    except Refusal:
-        return
-    if attempt.add(now=now, use="recover.to", source=address, window=timedelta(days=1)) > RECOVERIES:
-        return
-    with unit.work() as u:
-        for customer in _recoverable(kind, address, now):
-            _send(u, actors.SYSTEM, now, customer, WAY_OF[kind], is_recovery=True)
-
-
-def _recoverable(kind: str, address: str, now: datetime) -> list[Customer]:
-    """Families share an address: each customer there gets a link. Only channels that can be written to count."""
-    rows = Customer.objects.filter(**{f"{kind}_hash": profiles.find_by(kind, address)}, state=Customer.State.ACTIVE)
-    settled = [row for row in rows[:5] if not row.contact_changed_at or row.contact_changed_at <= now - RECOVERY_PAUSE]
-    reached = reach.of([row.id for row in settled])
-    offered = reach.offered()
-    return [row for row in settled if row.id in reached and WAY_OF[kind] in reached[row.id].ways(offered)]
+def send_back(u: unit.Unit, *, now: datetime, customers: Sequence[Customer], way: str) -> None:
+    """In the caller's unit: customers let themselves in again, each by a link to the address that they share."""
+    for customer in customers:
+        _send(u, actors.SYSTEM, now, customer, way, is_recovery=True)
 
 
 def _show(u: unit.Unit, actor: Actor, now: datetime, customer: Customer) -> Issued:

@@ -51,7 +51,7 @@ def request(*, actor: Actor, now: datetime, device_id: UUID, reason: str = "") -
         if row.state == Device.State.REVOKED:
             raise device.wrong_state(row.state)
         wipe = Wipe.objects.filter(device=row, state__in=Wipe.OPEN).first()
-        if wipe is not None and (wipe.state != State.HELD or actor.kind != "device"):
+        if wipe is not None and (wipe.state != State.HELD or not actor.is_customer):
             return Wiping(wipe.id, wipe.state, wipe.requested_at)
         if wipe is None:
             wipe = Wipe(device=row, requested_by=actor.label, requested_at=now)
@@ -144,6 +144,7 @@ def _order(u: unit.Unit, actor: Actor, now: datetime, row: Device, wipe: Wipe, r
     row.state = Device.State.WIPING
     row.save(update_fields=["state"])
     device.note(u, actor, row, "device.wipe_requested", reason, wipe=str(wipe.id))
+    device.tell_ended(u, actor=actor, now=now, device_id=row.id)
     push.device(u, row.id, "wipe")
 
 

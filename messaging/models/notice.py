@@ -17,6 +17,8 @@ class Notice(models.Model):
         RECOVER = "recover"  # about an enrolment that the customer asked for
         CODE = "code"  # about a code that is asked for beside a link
         DEVICE = "device"  # about a device that reads this customer's messages from now on
+        LOST = "lost"  # about a link that ends lost devices
+        ENDED = "ended"  # a device of the customer was ended from afar by what only the customer should have
 
     class Channel(models.TextChoices):
         PUSH = "push"
@@ -48,6 +50,7 @@ class Notice(models.Model):
     due_at = models.DateTimeField(null=True)  # next try, or the end of a lease; null: no more tries
     tried_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)  # the link that ends lost devices was used
 
     class Meta:
         constraints = [
@@ -56,7 +59,9 @@ class Notice(models.Model):
                 name="a_purpose_is_told_once_by_a_channel",
             ),
             models.CheckConstraint(
-                condition=models.Q(purpose__in=["arrived", "reminder", "invite", "recover", "code", "device"]),
+                condition=models.Q(
+                    purpose__in=["arrived", "reminder", "invite", "recover", "code", "device", "lost", "ended"]
+                ),
                 name="a_notice_has_a_known_purpose",
             ),
             models.CheckConstraint(

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.translation import trans_real
 from django.views.decorators.http import require_GET
 
-from messaging.flows import device, download, enrolment, message, nonce, receipt
+from messaging.flows import device, download, enrolment, inquiry, message, nonce, receipt
 from messaging.pages import proved, sending
 from messaging.queries import inbox, kept
 from portal.kernel import clock, ids
@@ -23,7 +23,7 @@ LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "nl"})
 
 @require_GET
 def shell(request: HttpRequest) -> HttpResponse:
-    return _page(request, "inbox/inbox.html")
+    return page(request, "inbox/inbox.html")
 
 
 @require_GET
@@ -31,12 +31,12 @@ def enrol_page(request: HttpRequest, token: str) -> HttpResponse:
     """The page of a link: looks whether it would work, uses nothing up."""
     now = clock.now()
     usable = token if enrolment.is_open(now=now, token=token) else None
-    return _page(request, "inbox/enrol.html", token=usable, kept_until=kept.until(now), terms=kept.terms(now).digest)
+    return page(request, "inbox/enrol.html", token=usable, kept_until=kept.until(now), terms=kept.terms(now).digest)
 
 
 @require_GET
 def kept_page(request: HttpRequest) -> HttpResponse:
-    return _page(request, "inbox/kept.html", kept=kept.rows(clock.now()))
+    return page(request, "inbox/kept.html", kept=kept.rows(clock.now()))
 
 
 def recover(request: HttpRequest) -> HttpResponseBase:
@@ -140,7 +140,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
     return render(request, "inbox/manifest.webmanifest", content_type="application/manifest+json")
 
 
-def _page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
+def page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
     wished = _language(request)
     return render(request, template, {"wished": wished, "book": f"js/inbox/words/{wished}.js", **context})
 
@@ -154,12 +154,12 @@ def _language(request: HttpRequest) -> str:
 
 def _recover_page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
-    return _page(request, "inbox/recover.html", terms=kept.terms(now).digest, kept_until=kept.until(now))
+    return page(request, "inbox/recover.html", terms=kept.terms(now).digest, kept_until=kept.until(now))
 
 
 @proved.same_origin_post
 def _recover(request: HttpRequest) -> HttpResponse:
     """202 and the same words, whoever asks and whatever is known."""
     to = proved.text_of(proved.body_of(request), "to")
-    enrolment.recover(now=clock.now(), to=to, source=proved.source_of(request))
+    inquiry.ask(now=clock.now(), kind=inquiry.RECOVER, to=to, source=proved.source_of(request))
     return JsonResponse({"state": "accepted"}, status=202)

@@ -118,9 +118,9 @@ def get_device_for(actor: Actor, device_id: UUID) -> Device:
 
 
 def get_devices_for(actor: Actor, *, customer: UUID | None = None) -> QuerySet[Device]:
-    """Newest first. A device sees the devices of the customers it serves."""
+    """Newest first. A device sees the devices of the customers it serves, a link those of whom it is for."""
     rows = Device.objects.prefetch_related("serves", "wipes").order_by("-id")
-    if actor.kind == "device":
+    if actor.is_customer:
         rows = rows.filter(serves__customer_id__in=actor.customers).distinct()
     else:
         actor.require("device.view")

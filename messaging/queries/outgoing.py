@@ -90,7 +90,7 @@ def _why_not_any_more(row: Notice, known: _Known, stored: Enrolment | None) -> s
         code = known.codes.get(row.about_id)
         if code is None or code.sealed_code is None:
             return LINK_USED
-    elif stored is not None and (stored.used_at or stored.cancelled_at or stored.sealed_secret is None):
+    elif row.used_at is not None or (stored is not None and not _is_good(stored)):
         return LINK_USED
     return TOO_LATE if row.until <= known.now else ""
 
@@ -109,11 +109,13 @@ def _why_not_this_way(channel: str, person: reach.Reach, purpose: str, known: _K
 
 def _outgoing(row: Notice, person: reach.Reach, stored: Enrolment | None, known: _Known) -> Outgoing:
     """With the one-time link while it is good; who came in by it meanwhile has an inbox to open."""
-    is_open = stored is not None and stored.sealed_secret is not None and not stored.used_at and not stored.cancelled_at
+    is_open = stored is not None and _is_good(stored)
     saying, url, link_until = row.purpose, links.inbox_url(), ""
     if stored is not None and stored.sealed_secret is not None and is_open:
         saying, url = WITH_LINK.get(saying, saying), links.url_of(links.open_(stored.id, stored.sealed_secret))
-        link_until = f"{stored.expires_at.astimezone(person.zone):%Y-%m-%d %H:%M} ({person.zone.key})"
+        link_until = _until(stored.expires_at, person)
+    elif row.purpose == Notice.Purpose.LOST:
+        url, link_until = links.lost_url(row.about_id), _until(row.until, person)
     is_push = row.channel == telling.PUSH
     until = max(row.until, known.until.get(person.id, row.until)) if is_push else row.until
     return Outgoing(
@@ -141,3 +143,11 @@ def _pushed_until(customer_ids: set[UUID], now: datetime) -> dict[UUID, datetime
 def _code(row: Notice, known: _Known) -> str:
     code = known.codes.get(row.about_id)
     return links.open_code(code.id, code.sealed_code) if code is not None and code.sealed_code is not None else ""
+
+
+def _until(at: datetime, person: reach.Reach) -> str:
+    return f"{at.astimezone(person.zone):%Y-%m-%d %H:%M} ({person.zone.key})"
+
+
+def _is_good(link: Enrolment) -> bool:
+    return link.sealed_secret is not None and not link.used_at and not link.cancelled_at

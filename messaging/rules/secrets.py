@@ -7,6 +7,7 @@ from uuid import UUID
 COOKIE = "device.cookie"
 ENROLMENT = "enrolment"
 NONCE = "nonce"
+LOST, LOST_PASS = "ebb/v1/lost", "ebb/v1/lost.pass"
 ATTEMPT = "attempt"
 PASS = "pass"  # noqa: S105 - the name of a use
 PIN = "ebb/v1/pin"

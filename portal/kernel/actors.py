@@ -10,7 +10,8 @@ from portal.kernel.errors import Kind, Refusal
 
 @dataclass(frozen=True)
 class Actor:
-    """`kind` is staff, key, device, clock, system or operator; `permissions` what it may do; `customers` whom a device serves."""
+    """`kind` is staff, key, device, link, clock, system or operator; `permissions` what it may do; `customers` whom a device serves
+    or a link is for."""
 
     kind: str
     id: UUID | None = None
@@ -27,6 +28,11 @@ class Actor:
                 "not_allowed", "Your role does not allow this. Ask an owner of this business.",
                 Kind.FORBIDDEN, permission=permission,
             )  # fmt: skip
+
+    @property
+    def is_customer(self) -> bool:
+        """A customer acts, by a device of theirs or by a link to an address of theirs."""
+        return self.kind in {"device", "link"}
 
     @cached_property
     def label(self) -> str:
@@ -48,3 +54,8 @@ def key(key_id: UUID, scopes: frozenset[str]) -> Actor:
 
 def device(device_id: UUID, customers: frozenset[UUID]) -> Actor:
     return Actor("device", device_id, "", frozenset(), customers)
+
+
+def link(link_id: UUID, customers: frozenset[UUID]) -> Actor:
+    """Whoever used a one-time link that ends these customers' devices."""
+    return Actor("link", link_id, "", frozenset(), customers)

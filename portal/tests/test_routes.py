@@ -130,7 +130,7 @@ PROVED = {
 }  # fmt: skip
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
-    "inbox/kept", "inbox/wiped", "inbox/sw.js",
+    "inbox/lost", "inbox/lost/use", "inbox/lost/act", "inbox/lost/<str:token>", "inbox/kept", "inbox/wiped", "inbox/sw.js",
     "hooks/email", "hooks/sms", "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
 }  # fmt: skip
 

@@ -58,4 +58,23 @@ SAYINGS = {
         ),
         "{sender}: ein neues Gerät liest mit. Nicht Sie? Bitte melden. {url}",
     ),
+    "lost": (
+        "Ihr verlorenes Gerät und {sender}",
+        (
+            "Jemand, wahrscheinlich Sie, möchte bei {sender} ein verlorenes Gerät beenden.\n\n"
+            "Mit diesem Link sperren, leeren oder beenden Sie Ihre Geräte. Er zeigt keine Nachricht. "
+            "Er gilt einmal, bis {until}:\n\n{url}\n\n"
+            "Wenn Sie es nicht waren, brauchen Sie nichts zu tun. Geben Sie diesen Link niemandem.\n"
+        ),
+        "{sender}: hier ein verlorenes Gerät beenden. {url}",
+    ),
+    "ended": (
+        "Ein Gerät wurde beendet bei {sender}",
+        (
+            "Eines Ihrer Geräte bei {sender} wurde eben gesperrt, abgemeldet oder geleert, von einem anderen Ihrer Geräte "
+            "oder über einen Link an eine Ihrer Adressen.\n\nWenn Sie das waren, brauchen Sie nichts zu tun.\n"
+            "Wenn nicht, sagen Sie es {sender} sofort, auf einem Weg, den Sie kennen.\n\nIhr Postfach: {url}\n"
+        ),
+        "{sender}: ein Gerät von Ihnen wurde beendet. Nicht Sie? Bitte melden. {url}",
+    ),
 }

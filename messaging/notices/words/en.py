@@ -59,4 +59,23 @@ SAYINGS = {
         ),
         "{sender}: a new device reads your messages. Not you? Tell us. {url}",
     ),
+    "lost": (
+        "Your lost device and {sender}",
+        (
+            "Somebody, most likely you, asked to end a lost device at {sender}.\n\n"
+            "With this link you lock, sign out or wipe your devices. It shows no message. "
+            "It works once, until {until}:\n\n{url}\n\n"
+            "If it was not you, you need not do anything. Give this link to nobody.\n"
+        ),
+        "{sender}: end a lost device here. {url}",
+    ),
+    "ended": (
+        "A device was ended at {sender}",
+        (
+            "One of your devices at {sender} was just locked, signed out or wiped, from another of your devices or by a link "
+            "to one of your addresses.\n\nIf that was you, you need not do anything.\n"
+            "If it was not, tell {sender} at once, in a way you know.\n\nYour inbox: {url}\n"
+        ),
+        "{sender}: one of your devices was ended. Not you? Tell us. {url}",
+    ),
 }

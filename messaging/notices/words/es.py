@@ -57,4 +57,23 @@ SAYINGS = {
         ),
         "{sender}: un nuevo dispositivo lee sus mensajes. No es suyo? Avise. {url}",
     ),
+    "lost": (
+        "Su dispositivo perdido y {sender}",
+        (
+            "Alguien, probablemente usted, quiere cerrar un dispositivo perdido en {sender}.\n\n"
+            "Con este enlace puede bloquear, cerrar o vaciar sus dispositivos. No muestra ningún mensaje. "
+            "Vale una vez, hasta {until}:\n\n{url}\n\n"
+            "Si no fue usted, no tiene que hacer nada. No dé este enlace a nadie.\n"
+        ),
+        "{sender}: enlace para su dispositivo perdido. {url}",
+    ),
+    "ended": (
+        "Se cerró un dispositivo en {sender}",
+        (
+            "Uno de sus dispositivos en {sender} acaba de bloquearse, cerrarse o vaciarse, desde otro de sus dispositivos "
+            "o con un enlace a una de sus direcciones.\n\nSi fue usted, no tiene que hacer nada.\n"
+            "Si no, avise enseguida a {sender} por una vía que conozca.\n\nSu buzón: {url}\n"
+        ),
+        "{sender}: uno de sus dispositivos fue cerrado. No fue usted? Avise. {url}",
+    ),
 }

@@ -57,4 +57,23 @@ SAYINGS = {
         ),
         "{sender} : un nouvel appareil lit vos messages. Pas vous ? Signalez-le. {url}",
     ),
+    "lost": (
+        "Votre appareil perdu et {sender}",
+        (
+            "Quelqu’un, sans doute vous, a demandé à couper un appareil perdu chez {sender}.\n\n"
+            "Avec ce lien vous verrouillez, déconnectez ou videz vos appareils. Il ne montre aucun message. "
+            "Il sert une fois, jusqu’au {until} :\n\n{url}\n\n"
+            "Si ce n’était pas vous, vous n’avez rien à faire. Ne donnez ce lien à personne.\n"
+        ),
+        "{sender} : coupez ici un appareil perdu. {url}",
+    ),
+    "ended": (
+        "Un appareil a été coupé chez {sender}",
+        (
+            "Un de vos appareils chez {sender} vient d’être verrouillé, déconnecté ou vidé, depuis un autre de vos appareils "
+            "ou par un lien vers une de vos adresses.\n\nSi c’était vous, vous n’avez rien à faire.\n"
+            "Sinon, prévenez tout de suite {sender}, par un moyen que vous connaissez.\n\nVotre boîte : {url}\n"
+        ),
+        "{sender} : un de vos appareils a été coupé. Pas vous ? Signalez-le. {url}",
+    ),
 }

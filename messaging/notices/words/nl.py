@@ -57,4 +57,23 @@ SAYINGS = {
         ),
         "{sender}: een nieuw apparaat leest uw berichten. Niet u? Meld het. {url}",
     ),
+    "lost": (
+        "Uw verloren apparaat en {sender}",
+        (
+            "Iemand, waarschijnlijk u, wil bij {sender} een verloren apparaat afsluiten.\n\n"
+            "Met deze link vergrendelt, wist of meldt u uw apparaten af. Hij toont geen bericht. "
+            "Hij werkt één keer, tot {until}:\n\n{url}\n\n"
+            "Was u het niet, dan hoeft u niets te doen. Geef deze link aan niemand.\n"
+        ),
+        "{sender}: sluit hier een verloren apparaat af. {url}",
+    ),
+    "ended": (
+        "Een apparaat is afgesloten bij {sender}",
+        (
+            "Een van uw apparaten bij {sender} is zojuist vergrendeld, afgemeld of gewist, vanaf een ander apparaat van u "
+            "of via een link naar een van uw adressen.\n\nWas u dat, dan hoeft u niets te doen.\n"
+            "Zo niet, meld het dan meteen aan {sender}, op een manier die u kent.\n\nUw inbox: {url}\n"
+        ),
+        "{sender}: een apparaat van u is afgesloten. Niet u? Meld het. {url}",
+    ),
 }

@@ -1,13 +1,14 @@
 """Notices from the send to the provider's answer: at least once, by one key, in the customer's order, never a word of a message."""
 
 import smtplib
+from uuid import UUID
 
 import pytest
 
-from messaging.flows import consent, customer, enrolment, lookout, message, notice, receipt
+from messaging.flows import consent, customer, enrolment, inquiry, lookout, message, notice, receipt
 from messaging.models import Category, Channel, Customer, Enrolment, Notice
 from messaging.notices import mail
-from messaging.queries import policy
+from messaging.queries import policy, recoverable
 from portal.kernel import actors, clock
 from portal.testing.sink import mail_server
 
@@ -236,7 +237,9 @@ def test_a_link_that_was_asked_for_goes_out_at_night_too(it, mailoutbox):
     pk = it.cast.customer(email="urgent@example.org")
     with it.cast.inside():
         enrolment.issue(actor=it.cast.author, now=clock.now(), customer_id=pk)
-        enrolment.recover(now=clock.now(), to="urgent@example.org", source="test")
+        inquiry.ask(now=clock.now(), kind="recover", to="urgent@example.org", source="test")
+        key = UUID(bytes=recoverable.key_of("email", "urgent@example.org"))
+        inquiry.answer(now=clock.now(), kind="recover", key=key)
     it.send()
     assert [letter.subject.split()[0] for letter in mailoutbox] == ["Your", "Let"]
 

@@ -13,7 +13,18 @@ GSM = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-PURPOSES = {"arrived", "arrived_link", "reminder", "reminder_link", "invite", "recover", "code", "device"}
+PURPOSES = {
+    "arrived",
+    "arrived_link",
+    "reminder",
+    "reminder_link",
+    "invite",
+    "recover",
+    "code",
+    "device",
+    "lost",
+    "ended",
+}
 LINK = "https://acme.example.com/inbox/enrol/" + "x" * 43
 
 
@@ -44,7 +55,7 @@ def test_each_language_says_all_of_it(language):
         if saying == "code":
             assert (names(subject), names(mail), names(text)) == ({"sender"}, {"sender", "code"}, {"sender", "code"})
             continue
-        has_link = saying.endswith("_link") or saying in {"invite", "recover"}
+        has_link = saying.endswith("_link") or saying in {"invite", "recover", "lost"}
         assert names(subject) == {"sender"}
         assert names(mail) == {"sender", "url", "until"} if has_link else names(mail) == {"sender", "url"}
         assert names(text) == {"sender", "url"}

@@ -129,7 +129,7 @@ def test_the_inbox(desk, eyes, api, acme, furnished):
     with desk.person("customer", viewport=PHONE) as other:
         other.goto(link)
         eyes.look(other, "enrolment", TWICE)
-        for name in ("recover", "kept"):
+        for name in ("recover", "kept", "lost", "lost/used-already"):
             other.goto(desk.running.page(acme, f"/inbox/{name}"))
             eyes.look(other, name)
         desk.enrol(other, link)

@@ -24,29 +24,13 @@ export async function open(device) {
   async function load() {
     try {
       const { devices } = await http.ask(device, "GET", "/inbox/devices");
-      list.replaceChildren(...devices.map(row));
+      list.replaceChildren(...devices.map((one) => row(one, end)));
     } catch {
       text(said, say("not_done"));
     }
   }
 
-  function row(one) {
-    const state = one.this ? "device_this" : `device_${one.state}`;
-    const where = [one.place.zone.split("/").at(-1)?.replaceAll("_", " "), one.place.network].filter(Boolean).join(", ");
-    const seen = one.seen_at ? dated("device_seen", one.seen_at, Date.now()) : "";
-    return el("li", { "data-device": one.id, "data-state": one.state },
-      el("p", {}, el("b", {}, el("bdi", {}, one.name)), " ", el("span", { class: "badge" }, say(state))),
-      el("p", { class: "soft" }, [seen, where].filter(Boolean).join(" · ")),
-      one.can_end && !one.this && el("p", { class: "acts" }, ...ACTS.filter((act) => fits(act, one)).map((act) => button(act, one))));
-  }
-
-  function button(act, one) {
-    return el("button", { class: "act", type: "button", "data-act": act, onclick: () => end(act, one) },
-      icon(act === "lock" ? "sealed" : "close"), say(`device_do_${act}`));
-  }
-
   async function end(act, one) {
-    if (act !== "lock" && !(await sure(`device_ask_${act}`, `device_says_${act}`, `device_do_${act}`))) return;
     try {
       await http.ask(device, "POST", `/inbox/devices/${one.id}/${act}`);
     } catch {
@@ -54,6 +38,23 @@ export async function open(device) {
     }
     await load();
   }
+}
+
+/** One device, and what can be done to it: end(act, device) once whoever asks is sure. */
+export function row(one, end) {
+  const state = one.this ? "device_this" : `device_${one.state}`;
+  const where = one.place && [one.place.zone.split("/").at(-1)?.replaceAll("_", " "), one.place.network].filter(Boolean).join(", ");
+  const seen = one.seen_at ? dated("device_seen", one.seen_at, Date.now()) : "";
+  return el("li", { "data-device": one.id, "data-state": one.state },
+    el("p", {}, el("b", {}, el("bdi", {}, one.name)), " ", el("span", { class: "badge" }, say(state))),
+    el("p", { class: "soft" }, [seen, where].filter(Boolean).join(" · ")),
+    one.can_end && !one.this && el("p", { class: "acts" }, ...ACTS.filter((act) => fits(act, one)).map((act) =>
+      el("button", { class: "act", type: "button", "data-act": act, onclick: () => asked(act, one, end) },
+        icon(act === "lock" ? "sealed" : "close"), say(`device_do_${act}`)))));
+}
+
+async function asked(act, one, end) {
+  if (act === "lock" || (await sure(`device_ask_${act}`, `device_says_${act}`, `device_do_${act}`))) await end(act, one);
 }
 
 const fits = (act, one) => (act === "lock" ? one.state === "active" : act === "wipe" ? one.state !== "wiping" : true);

@@ -236,4 +236,9 @@ export default {
   told_language: "Sprache",
   told_save: "Speichern",
   told_saved: "Gespeichert.",
+  lost_title: "Ich habe ein Gerät verloren",
+  lost_text: "Geben Sie die Telefonnummer oder E-Mail-Adresse an, die {business} kennt. Dorthin kommt ein Link, mit dem Sie Ihre Geräte sperren oder leeren. Er zeigt keine Nachricht.",
+  lost_says: "Sperren Sie es jetzt; alles Weitere hat Zeit. Alle Ihre Adressen erfahren davon.",
+  lost_show: "Meine Geräte zeigen",
+  lost_over_text: "Er gilt einmal, eine Stunde lang. Fordern Sie einen neuen an.",
 };

@@ -237,4 +237,9 @@ export default {
   told_language: "Language",
   told_save: "Save",
   told_saved: "Saved.",
+  lost_title: "I lost a device",
+  lost_text: "Give the phone number or e-mail address that {business} knows. A link comes to it, by which you lock or wipe your devices. It shows no message.",
+  lost_says: "Lock it now, and decide about the rest later. All your addresses are told of it.",
+  lost_show: "Show my devices",
+  lost_over_text: "It works once, for an hour. Ask for a new one.",
 };

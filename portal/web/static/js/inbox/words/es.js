@@ -236,4 +236,9 @@ export default {
   told_language: "Idioma",
   told_save: "Guardar",
   told_saved: "Guardado.",
+  lost_title: "He perdido un dispositivo",
+  lost_text: "Indique el teléfono o correo que {business} conoce. Allí llega un enlace con el que bloquea o vacía sus dispositivos. No muestra ningún mensaje.",
+  lost_says: "Bloquéelo ahora y decida el resto después. Se avisa a todas sus direcciones.",
+  lost_show: "Ver mis dispositivos",
+  lost_over_text: "Vale una vez, durante una hora. Pida uno nuevo.",
 };

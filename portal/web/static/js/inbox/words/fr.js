@@ -236,4 +236,9 @@ export default {
   told_language: "Langue",
   told_save: "Enregistrer",
   told_saved: "Enregistré.",
+  lost_title: "J’ai perdu un appareil",
+  lost_text: "Donnez le numéro ou l’e-mail que {business} connaît. Un lien y arrive, par lequel vous verrouillez ou videz vos appareils. Il ne montre aucun message.",
+  lost_says: "Verrouillez-le maintenant, le reste peut attendre. Toutes vos adresses en sont averties.",
+  lost_show: "Voir mes appareils",
+  lost_over_text: "Il sert une fois, pendant une heure. Demandez-en un nouveau.",
 };

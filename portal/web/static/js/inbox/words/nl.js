@@ -236,4 +236,9 @@ export default {
   told_language: "Taal",
   told_save: "Opslaan",
   told_saved: "Opgeslagen.",
+  lost_title: "Ik ben een apparaat kwijt",
+  lost_text: "Geef het nummer of e-mailadres dat {business} kent. Daar komt een link waarmee u uw apparaten vergrendelt of wist. Hij toont geen bericht.",
+  lost_says: "Vergrendel het nu; de rest kan wachten. Al uw adressen krijgen bericht.",
+  lost_show: "Mijn apparaten tonen",
+  lost_over_text: "Hij werkt één keer, een uur lang. Vraag een nieuwe aan.",
 };
