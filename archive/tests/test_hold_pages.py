@@ -118,7 +118,7 @@ def test_limits_are_checked_beside_their_field(office):
     _, officer = office
     wrong = officer.post(f"{DISPOSAL}limits", {"ceiling_percent": "0", "ceiling_count": "5", "review_stages": "1"})
     assert (wrong.status_code, b"from 1 to 100" in wrong.content) == (422, True)
-    done = post(officer, f"{DISPOSAL}limits", ceiling_percent="30", ceiling_count="5", review_stages="2")
+    done = post(officer, f"{DISPOSAL}limits", ceiling_percent="1", ceiling_count="5", review_stages="2")
     assert b"The next run goes by it" in done.content
 
 
