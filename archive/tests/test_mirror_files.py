@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -361,6 +362,39 @@ def test_disposal_takes_the_record_there_and_the_file_with_its_last_one(stocked:
     assert not blobs(stocked)
     assert len(list((stocked.folder / "sealed").rglob("*.json"))) == 4
     assert "VERIFIED" in stocked.run("verify")[1]
+
+
+def test_the_only_copy_goes_too_when_its_time_is_over(stocked: Machine) -> None:
+    """Dropped here after the receipt, disposed of later: nobody has it any more."""
+    Mirror.objects.update(drops=True)
+    assert stocked.run("pull")[0] == 0
+    mirror.sweep(now=clock.now() + timedelta(days=40))
+    dispose(stocked, *stocked.index)
+    assert stocked.run("pull")[0] == 0
+    assert not blobs(stocked)
+    assert "disposed of" in stocked.run("open", stocked.index[0], "--key", stocked.beside / "recovery.txt")[1]
+    assert "VERIFIED" in stocked.run("verify")[1]
+
+
+def test_a_folder_from_its_own_backup_goes_on(stocked: Machine) -> None:
+    """Older than its receipts: it signs on from where the portal stands, and says what it did not get back."""
+    shutil.copytree(stocked.folder, stocked.beside / "copy")
+    Mirror.objects.update(drops=True)
+    assert stocked.run("pull")[0] == 0
+    mirror.sweep(now=clock.now() + timedelta(days=40))
+    shutil.rmtree(stocked.folder)
+    shutil.copytree(stocked.beside / "copy", stocked.folder)
+    tree.integrate(now=clock.now())
+    assert stocked.run("pull")[0] == 0
+    assert "6 missing" in stocked.run("verify")[1]
+    assert "dropped it for another mirror" in stocked.run(
+        "open", stocked.index[0], "--key", stocked.beside / "recovery.txt"
+    )[1]  # fmt: skip
+    before = Mirror.objects.get().signed_to
+    send(stocked, 1)
+    tree.integrate(now=clock.now())
+    assert stocked.run("pull")[0] == 0
+    assert Mirror.objects.get().signed_to > before
 
 
 def test_a_disposal_half_followed_is_followed_to_its_end(stocked: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

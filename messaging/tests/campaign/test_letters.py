@@ -1,5 +1,6 @@
 """What a chunk writes is what a single send would have written: same bytes, same boxes, same entries; a refusal for one alone."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -170,7 +171,10 @@ def test_a_file_is_stored_once_and_goes_with_every_message(desk):
         sent = desk.messages(made)
         assert len(sent) == len(desk.customers)
         assert Record.objects.filter(blobs__contains=[up.id]).count() == len(sent)
-        assert Blob.objects.filter(id=up.id).count() == 1
+        stored = Blob.objects.get(id=up.id)
+        committed = leaves.digest_files([(up.id, hashlib.sha256(bytes(stored.sealed)).digest())])
+        rows = Entry.objects.filter(message_id__in=[one.id for one in sent], kind="message.sent")
+        assert [leaves.decode(bytes(row.leaf)).codes for row in rows] == [{"files_sha256": committed}] * len(sent)
         for one in sent:
             shown = download.to_staff(actor=desk.cast.author, now=clock.now(), message_id=one.id, file_id=up.id)
             assert b"".join(shown.parts) == PDF
