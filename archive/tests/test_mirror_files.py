@@ -436,6 +436,7 @@ def test_a_disposal_of_much_of_the_archive_waits_to_be_told(stocked: Machine, mo
 
 
 # ── killed half way ───────────────────────────────────────────────────────────────────────────────────────────────────
+MOST_WRITES = 60
 KILLED = """
 import importlib.util, os, signal, sys
 spec = importlib.util.spec_from_file_location("ebb_mirror", sys.argv[1])
@@ -444,7 +445,8 @@ spec.loader.exec_module(mirror)
 plain, left = mirror.write, [int(sys.argv[2])]
 def write(path, data):
     left[0] -= 1
-    if left[0] == 0:
+    notes_a_receipt = path.name == "state.json" and b'"signed_to": 0' not in data
+    if left[0] == 0 or (left[0] < 0 and notes_a_receipt):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(path.name + ".part").write_bytes(data[: len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
@@ -454,20 +456,41 @@ sys.exit(mirror.main(["pull", sys.argv[3]]))
 """
 
 
+def pull_killed(machine: Machine, at: int) -> bool:
+    """A process of its own, killed in the middle of a write: the first, the second …; 0: that which notes the first receipt. False
+    where it came to its end before."""
+    command = [sys.executable, "-c", KILLED, str(SCRIPT), str(at), str(machine.folder)]
+    environment = dict(os.environ) | {"EBB_MIRROR_KEY": machine.cast.key}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, timeout=60)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    return done.returncode != 0
+
+
 def test_killed_in_the_middle_of_any_write_it_goes_on(stocked: Machine) -> None:
-    """A process of its own, killed in its first write, its second, its third, and so on until one comes to its end."""
-    environment = dict(os.environ) | {"EBB_MIRROR_KEY": stocked.cast.key}
-    for kills in range(1, 60):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(SCRIPT), str(1 + kills % 4), str(stocked.folder)], env=environment, check=False,
-            capture_output=True, timeout=60,
-        )  # fmt: skip
-        assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-        if done.returncode == 0:
-            break
-    assert kills > 4
-    assert "VERIFIED" in stocked.run("verify")[1]
+    """In its first write, then, from the beginning again, in its second, and so on until one comes to its end."""
+    send(stocked, 1, PDF.replace(b"xxx", b"yyy"))  # nobody else's
+    tree.integrate(now=clock.now())
+    shutil.copytree(stocked.folder, stocked.beside / "begun")
+    at = 1
+    while pull_killed(stocked, at) and at < MOST_WRITES:
+        assert stocked.run("pull")[0] == 0
+        assert "VERIFIED" in stocked.run("verify")[1]
+        shutil.rmtree(stocked.folder)
+        shutil.copytree(stocked.beside / "begun", stocked.folder)
+        at += 1
+    assert 10 < at < MOST_WRITES
     assert opened(stocked, stocked.index[1], "after") == PDF
-    row = Mirror.objects.get()
-    assert row.signed_to > stocked.index[1]
     assert not any("missing" in path.read_text() for path in (stocked.folder / "receipts").iterdir())
+
+
+def test_killed_before_it_noted_a_receipt_it_gives_the_same_again(stocked: Machine) -> None:
+    """The log grows by the receipt itself: one drawn anew would begin where the portal does not wait any more."""
+    assert pull_killed(stocked, 0)
+    before = Mirror.objects.get()
+    assert before.signed_to > json.loads((stocked.folder / "state.json").read_text())["signed_to"]
+    tree.integrate(now=clock.now())
+    assert stocked.run("pull")[0] == 0
+    signed = sorted(tuple(map(int, path.name.split("-"))) for path in (stocked.folder / "receipts").iterdir())
+    assert signed[0] == (0, before.signed_to - 1)
+    assert [first for first, _ in signed[1:]] == [last + 1 for _, last in signed[:-1]]
+    assert Mirror.objects.get().signed_to == signed[-1][1] + 1
