@@ -120,6 +120,14 @@ def test_limits_are_checked_beside_their_field(office):
     assert (wrong.status_code, b"from 1 to 100" in wrong.content) == (422, True)
     done = post(officer, f"{DISPOSAL}limits", ceiling_percent="1", ceiling_count="5", review_stages="2")
     assert b"The next run goes by it" in done.content
+    looser = {"ceiling_percent": "90", "ceiling_count": "5", "review_stages": "2"}
+    bare = officer.post(f"{DISPOSAL}limits", looser)
+    assert (bare.status_code, b"Say why" in bare.content, b'value="90"' in bare.content) == (422, True, True)
+    asked = post(officer, f"{DISPOSAL}limits", **looser, limits_reason="Half of the archive is over")
+    assert b"Asked for" in asked.content
+    assert b"Let a disposal run take up to 90 %" in asked.content
+    again = post(officer, f"{DISPOSAL}limits", **looser, limits_reason="Once more")
+    assert b"asked for already" in again.content
 
 
 def test_a_decision_on_a_page_that_was_changed_is_refused(office):
