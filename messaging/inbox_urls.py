@@ -16,6 +16,7 @@ urlpatterns = [
     path("nonce", inbox.new_nonce, name="inbox-nonce"),
     path("state", inbox.state, name="inbox-state"),
     path("messages", inbox.write, name="inbox-write"),
+    path("attachments", inbox.upload, name="inbox-upload"),
     path("messages/<uuid:message_id>/reveal", inbox.reveal, name="inbox-reveal"),
     path("messages/<uuid:message_id>/read", inbox.read, name="inbox-read"),
     path("messages/<uuid:message_id>/attachments/<uuid:file_id>", inbox.attachment, name="inbox-attachment"),

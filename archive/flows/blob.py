@@ -40,7 +40,7 @@ from portal.sealing import errors, message, wheel
 WAITS_FOR = timedelta(days=1)
 AHEAD = 60  # seconds: a bucket is one to two of them ahead
 CARRY_AT = 55  # seconds before its end
-MOST_WAITING = 200  # of one uploader
+MOST_WAITING = 200  # of one uploader, unless the caller says fewer
 SLICE = 200
 GRACE = timedelta(days=31)  # after the moment for which something was planned with it: it may be sent late
 
@@ -76,8 +76,8 @@ class Taken:
     entry: dict[str, Any] = field(repr=False)
 
 
-def put(*, actor: Actor, now: datetime, name: str, kind: str, data: bytes) -> Stored:
-    """Seal an upload. The caller has checked what it is, and that the actor may."""
+def put(*, actor: Actor, now: datetime, name: str, kind: str, data: bytes, most: int = MOST_WAITING) -> Stored:
+    """Seal an upload, unless `most` of this uploader wait already. The caller has checked what it is, and that the actor may."""
     row = Blob(
         id=ids.uuid7(), type=kind, size=len(data), author=actor.label, created_at=now, held_until=now + WAITS_FOR
     )
@@ -94,7 +94,7 @@ def put(*, actor: Actor, now: datetime, name: str, kind: str, data: bytes) -> St
     )  # fmt: skip
     row.wrap, row.entry = made.wrap, made.body
     with unit.work():
-        if Blob.objects.filter(author=actor.label, bucket__isnull=False).count() >= MOST_WAITING:
+        if Blob.objects.filter(author=actor.label, bucket__isnull=False).count() >= most:
             raise Refusal(
                 "too_many_uploads",
                 "Too many files wait to be used. Send some, or wait a day.",

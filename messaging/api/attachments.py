@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from messaging.api import answers
 from messaging.api.views import View
 from messaging.flows import attachment
-from portal.kernel.errors import Kind, Refusal
 
 UPLOAD = {
     "multipart/form-data": {
@@ -30,8 +29,6 @@ class Attachments(View):
     def act(self, request: Request, now: datetime, *args: Any, **kwargs: Any) -> Response:
         given = request.FILES.getlist("file")
         if len(given) != 1 or len(request.FILES) != 1:
-            raise Refusal(
-                "one_file", "Send one file, as the part `file` of a multipart form.", Kind.MALFORMED, field="file"
-            )
+            raise attachment.one_file()
         made = attachment.upload(actor=self.actor(), now=now, name=given[0].name or "", data=given[0].read())
         return Response({"id": str(made.id), "type": made.type, "bytes": made.size}, status=201)

@@ -26,11 +26,17 @@ def waiting(*, actor: Actor, now: datetime, wanted: Sequence[UUID]) -> list[dict
 
 
 def upload(*, actor: Actor, now: datetime, name: str, data: bytes) -> blob.Stored:
-    """For whoever may send, and for a device, which writes for the customers it serves."""
-    if actor.kind != "device" or not actor.customers:
+    """For whoever may send, and for a device, which writes for the customers it serves and has fewer of them waiting."""
+    is_customers = actor.kind == "device" and bool(actor.customers)
+    if not is_customers:
         actor.require("message.send")
     kind, kept = files.checked(data)
-    return blob.put(actor=actor, now=now, name=files.name_of(name, kind), kind=kind, data=kept)
+    most = files.MOST_WAITING if is_customers else blob.MOST_WAITING
+    return blob.put(actor=actor, now=now, name=files.name_of(name, kind), kind=kind, data=kept, most=most)
+
+
+def one_file() -> Refusal:
+    return Refusal("one_file", "Send one file, as the part `file` of a multipart form.", Kind.MALFORMED, field="file")
 
 
 class Taker:

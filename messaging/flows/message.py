@@ -168,8 +168,7 @@ def receive(
     days. It has no end while the conversation is open."""
     if customer_id not in actor.customers:
         raise not_found("customer")
-    compose.check_text(text, "body")
-    compose.check_count(attachments)
+    compose.check_reply(text, attachments)
     with unit.work() as u:
         found = customers.get_recipients([customer_id]).get(customer_id)
         if found is None:

@@ -8,12 +8,13 @@ from django.shortcuts import render
 from django.utils.translation import trans_real
 from django.views.decorators.http import require_GET
 
+from messaging.flows import attachment as attaching
 from messaging.flows import device, download, enrolment, inquiry, message, nonce, receipt
 from messaging.pages import proved, sending
 from messaging.queries import inbox, kept
 from portal.kernel import clock, ids
 from portal.kernel.actors import Actor
-from portal.kernel.errors import not_found
+from portal.kernel.errors import Kind, Refusal, not_found
 from portal.web import statics
 
 COOKIE_LIVES_FOR = 400 * 86400  # the longest browsers allow
@@ -106,6 +107,17 @@ def attachment(request: HttpRequest, actor: Actor, message_id: UUID, file_id: UU
 
 
 @proved.proved("POST")
+def upload(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Multipart, one part `file`; the proof is over the whole body, its names and boundaries too."""
+    given = request.FILES.getlist("file")
+    if len(given) != 1 or len(request.FILES) != 1:
+        raise attaching.one_file()
+    now = clock.now()
+    made = attaching.upload(actor=actor, now=now, name=given[0].name or "", data=given[0].read())
+    return JsonResponse(attaching.waiting(actor=actor, now=now, wanted=[made.id])[0], status=201)
+
+
+@proved.proved("POST")
 def write(request: HttpRequest, actor: Actor) -> HttpResponse:
     body = proved.body_of(request)
     customer, reply = ids.parse_uuid(body.get("for")), body.get("in_reply_to")
@@ -113,9 +125,17 @@ def write(request: HttpRequest, actor: Actor) -> HttpResponse:
         raise not_found("customer")
     written = message.receive(
         actor=actor, now=clock.now(), customer_id=customer, text=proved.text_of(body, "body"),
-        in_reply_to=ids.parse_uuid(reply) if reply else None,
+        in_reply_to=ids.parse_uuid(reply) if reply else None, attachments=_named(body.get("attachments", [])),
     )  # fmt: skip
     return JsonResponse({"id": str(written)}, status=201)
+
+
+def _named(listed: object) -> tuple[UUID, ...]:
+    """Uploads, by their ids."""
+    found = [ids.parse_uuid(one) for one in listed] if isinstance(listed, list) else [None]
+    if None in found:
+        raise Refusal("malformed_request", "`attachments` is a list of ids.", Kind.MALFORMED, field="attachments")
+    return tuple(one for one in found if one is not None)
 
 
 @proved.proved("POST", covered=True)

@@ -74,6 +74,13 @@ def check_count(attachments: tuple[UUID, ...]) -> None:
         )
 
 
+def check_reply(text: str, attachments: tuple[UUID, ...]) -> None:
+    """What a customer writes: words, or files, which may come without."""
+    check_count(attachments)
+    if text or not attachments:
+        check_text(text, "body")
+
+
 def check_text(text: str, name: str) -> None:
     """A body: 1 byte to 16 KiB of UTF-8, no control characters but newline and tab, no lone surrogates. Never trimmed."""
     if found := FORBIDDEN.search(text):

@@ -8,6 +8,7 @@ from portal.kernel.errors import Kind, Refusal
 
 MOST_BYTES = 10 * 1024 * 1024  # of one file
 MOST_TOGETHER = 20 * 1024 * 1024  # bytes of one message's files
+MOST_WAITING = 20  # uploads of one device that were not sent yet
 SHORTEST_LIFE = 60  # seconds: an upload's own key dies within two minutes of its use, and never after the message's
 NAME_LIMIT = 100
 

@@ -93,8 +93,8 @@ def _extend(actor: Actor, frame: Frame) -> Answer:
 def _write(actor: Actor, frame: Frame) -> Answer:
     assert frame.id is not None
     written = message.receive(
-        actor=actor, now=clock.now(), customer_id=frame.id, text=frame.text, in_reply_to=frame.reply
-    )
+        actor=actor, now=clock.now(), customer_id=frame.id, text=frame.text, in_reply_to=frame.reply, attachments=frame.files
+    )  # fmt: skip
     return _dump("accepted", id=str(written)), float("inf")
 
 

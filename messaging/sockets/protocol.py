@@ -43,6 +43,7 @@ class Frame:
     text: str = ""
     signature: str = ""
     reply: UUID | None = None
+    files: tuple[UUID, ...] = ()  # uploads that come with the words
     zone: str = ""  # what the device's clock is set to
     secret: str = ""  # the pass of a page that its app lock has opened
 
@@ -74,10 +75,7 @@ def _named(kind: str, raw: dict[str, object]) -> Frame:
 
 
 def _list(kind: str, raw: dict[str, object]) -> Frame:
-    listed = raw["ids"]
-    if not isinstance(listed, list) or len(listed) > IDS_LIMIT:
-        raise Malformed
-    return Frame(kind, ids=[_uuid(one) for one in listed])
+    return Frame(kind, ids=_uuids(raw["ids"]))
 
 
 def _signed(kind: str, raw: dict[str, object]) -> Frame:
@@ -93,13 +91,22 @@ def _proved(kind: str, raw: dict[str, object]) -> Frame:
 
 def _written(kind: str, raw: dict[str, object]) -> Frame:
     reply = raw.get("in_reply_to")
-    return Frame(kind, id=_uuid(raw["for"]), text=_text(raw["body"]), reply=_uuid(reply) if reply else None)
+    return Frame(
+        kind, id=_uuid(raw["for"]), text=_text(raw["body"]), reply=_uuid(reply) if reply else None,
+        files=tuple(_uuids(raw.get("attachments", []))),
+    )  # fmt: skip
 
 
 _FRAMES = {
     "pong": _plain, "active": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _proved,
     "wiped": _signed, "write": _written,
 }  # fmt: skip
+
+
+def _uuids(listed: object) -> list[UUID]:
+    if not isinstance(listed, list) or len(listed) > IDS_LIMIT:
+        raise Malformed
+    return [_uuid(one) for one in listed]
 
 
 def _uuid(raw: object) -> UUID:

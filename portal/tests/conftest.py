@@ -96,6 +96,9 @@ async def _plant(p: Planted) -> None:
         await line.expect("message")
         await line.send(type="write", **{"for": customer}, body=word("reply"))
         await line.expect("accepted")
+        up = await asyncio.to_thread(_upload, p)
+        await line.send(type="write", **{"for": customer}, body="", attachments=[up])
+        await line.expect("accepted")
         p.steal_rows()
     await asyncio.to_thread(_read_back, p, customer)
     p.steal_rows()
@@ -119,6 +122,25 @@ def _send(p: Planted, customer: str) -> None:
         p.steal_rows()
         assert api.post(f"messages/{recalled}/recall").status_code == 200
         p.steal_rows()
+
+
+def _upload(p: Planted) -> str:
+    """A customer's file, over the size that Django alone would spool. → its id"""
+    assert p.phone is not None
+    pdf = b"%PDF-1.7\n" + p.word("theirpdf").encode() * 80_000 + b"\nstartxref\n0\n%%EOF\n"
+    assert len(pdf) > 2_621_440
+    cookie = {"Cookie": f"__Host-ebb-device={p.phone.cookie}"}
+    with p.installation.client(p.business) as browser:
+        asked = browser.build_request(
+            "POST", "/inbox/attachments", headers=cookie, files={"file": (p.word("theirfilename") + ".pdf", pdf)}
+        )
+        body = asked.read()
+        nonce = browser.get("/inbox/nonce", headers=cookie).json()["nonce"]
+        asked.headers["Ebb-Proof"] = p.phone.http_proof(nonce, "POST", "/inbox/attachments", body)
+        answer = browser.send(asked)
+    assert answer.status_code == 201, answer.text
+    p.steal_rows()
+    return str(answer.json()["id"])
 
 
 def _import(p: Planted) -> None:
@@ -202,7 +224,9 @@ def _read_back(p: Planted, customer: str) -> None:
         shown = api.get(f"customers/{customer}").json()
         assert shown["consent"][0]["wording"] == p.word("wording") * 3, "a canary that never arrived proves nothing"
         talk = api.get("conversations").json()["results"][0]["id"]
-        assert p.word("reply") in api.get(f"conversations/{talk}").text
+        said = api.get(f"conversations/{talk}").text
+        assert p.word("reply") in said
+        assert p.word("theirfilename") in said
     until(lambda: _scheduled(p) == 0, 30, "scheduled words were not sent")
 
 

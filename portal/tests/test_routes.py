@@ -123,7 +123,7 @@ API = {
 PROVED = {
     "state", "messages", "messages/<uuid:message_id>/reveal", "messages/<uuid:message_id>/read",
     "messages/<uuid:message_id>/extend", "messages/<uuid:message_id>/attachments/<uuid:file_id>",
-    "sign-out", "devices", "devices/<uuid:device_id>/lock",
+    "attachments", "sign-out", "devices", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/sign-out", "devices/<uuid:device_id>/wipe", "lock", "open", "close",
     "own", "own/consent", "own/copy", "own/erasure",
     "notices", "notices/choices", "notices/push", "notices/no-push",

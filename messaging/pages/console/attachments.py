@@ -11,7 +11,6 @@ from django.views.decorators.http import require_POST
 from messaging.flows import attachment, download
 from messaging.pages import sending
 from portal.kernel import clock, ids
-from portal.kernel.errors import Kind, Refusal
 from portal.web import guards
 
 
@@ -21,9 +20,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     """For the script of a form. Without one the form brings its files along."""
     given = request.FILES.getlist("file")
     if len(given) != 1:
-        raise Refusal(
-            "one_file", "Send one file, as the part `file` of a multipart form.", Kind.MALFORMED, field="file"
-        )
+        raise attachment.one_file()
     made = put(request, clock.now(), given)[0]
     return JsonResponse(attachment.waiting(actor=request.actor, now=clock.now(), wanted=[made])[0], status=201)
 

@@ -57,7 +57,8 @@ export function create({ device, out, line, link, changed, answer }) {
   }
 
   function explain({ status, code = "" }) {
-    if (status === 410 || status === 404 || /gone|ended|not_found/.test(code)) line.pass("over");
+    if (/attachment/.test(code)) line.pass("file_lost");
+    else if (status === 410 || status === 404 || /gone|ended|not_found/.test(code)) line.pass("over");
     else line.pass(status === 429 ? "too_many" : "not_done");
     link()?.poll();
   }

@@ -14,7 +14,7 @@ export function bubble(message, { acts, busy, answered, now }) {
     theirs ? sender(message) : el("span", { class: "visually-hidden" }, say("you")),
     message.in_reply_to && quote(answered),
     message.subject && !sealed && el("h3", { class: "subject", dir: "auto" }, message.subject),
-    sealed ? seal(message, acts, busy) : message.html ? formatted(message.html) : words(message.body),
+    sealed ? seal(message, acts, busy) : message.html ? formatted(message.html) : message.body && words(message.body),
     !sealed && files(message, acts),
     times(message, now, theirs),
     theirs && !sealed && actions(message, acts, busy));
@@ -42,7 +42,8 @@ export function draft(one, acts) {
   const left = { waiting: ["discard"], unsure: ["retry", "discard"] }[one.state];
   return el("article", { class: `bubble mine ${one.state}` },
     el("span", { class: "visually-hidden" }, say("you")),
-    words(one.body),
+    one.body && words(one.body),
+    ...one.attachments.map((file) => el("p", { class: "file" }, el("bdi", {}, file.name))),
     el("p", { class: "times" }, say(key)),
     left && el("p", { class: "acts" }, ...left.map((act) => button(act, () => acts[act](one)))));
 }
@@ -76,7 +77,7 @@ function quote(answered) {
 }
 
 export function glimpse(message) {
-  const line = (message.subject || message.body || "").trim().split("\n", 1)[0];
+  const line = (message.subject || message.body || message.attachments?.[0]?.name || "").trim().split("\n", 1)[0];
   return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 

@@ -1,13 +1,15 @@
 // Where the customer writes: an answer to one message, or something new.
 
 import { glimpse } from "./bubble.js";
+import * as choosing from "./chosen.js";
 import { el, icon, text } from "./dom.js";
 import { say, when } from "./words.js";
 
 const MOST = 48 * 1024; // bytes; a frame may have 64 KiB, and quoting adds to them
 
-/** write({body, in_reply_to}) takes it away; what is typed lives in the field and dies with the page. */
-export function create({ write, tooLong }) {
+/** write({body, in_reply_to, attachments}) takes it away; what is typed lives in the field and dies with the page.
+ *  carry: see chosen.js. */
+export function create({ write, carry, tooLong }) {
   const what = el("bdi", {});
   const drop = el("button", { class: "button bare", type: "button", "aria-label": say("cancel"), onclick: forget }, icon("close"));
   const quote = el("p", { class: "answering", hidden: true }, icon("reply"), what, drop);
@@ -16,17 +18,18 @@ export function create({ write, tooLong }) {
     autocomplete: "off", enterkeyhint: "enter", oninput: grow, onkeydown: keys,
   });
   const go = el("button", { class: "go", type: "submit", "aria-label": say("send"), disabled: true }, icon("send"));
+  const files = choosing.create({ carry, changed: grow });
   const desk = el("p", { class: "desk", id: "desk", hidden: true });
   field.setAttribute("aria-describedby", "desk");
-  const node = el("form", { class: "composer", onsubmit: send, hidden: true }, desk, quote, field, go);
+  const node = el("form", { class: "composer", onsubmit: send, hidden: true }, desk, quote, files.node, files.picker, files.button, field, go);
   let answering = null;
 
   function send(event) {
     event?.preventDefault();
     const body = field.value;
-    if (!body.trim()) return;
+    if (!sendable()) return;
     if (new TextEncoder().encode(JSON.stringify(body)).length > MOST) return tooLong();
-    write({ body, in_reply_to: answering?.id ?? null });
+    write({ body: body.trim() ? body : "", in_reply_to: answering?.id ?? null, attachments: files.ready() });
     empty();
     field.focus();
   }
@@ -37,8 +40,10 @@ export function create({ write, tooLong }) {
     if (event.key === "Escape" && answering) forget();
   }
 
+  const sendable = () => Boolean(field.value.trim() || files.ready().length) && !files.blocks();
+
   function grow() {
-    go.disabled = !field.value.trim();
+    go.disabled = !sendable();
     field.style.blockSize = "auto";
     field.style.blockSize = `${Math.min(field.scrollHeight + 2, 160)}px`;
   }
@@ -66,6 +71,7 @@ export function create({ write, tooLong }) {
 
   function empty() {
     field.value = "";
+    files.empty();
     forget();
     grow();
   }

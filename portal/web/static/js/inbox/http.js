@@ -39,6 +39,32 @@ export async function bytes(device, path) {
   }
 }
 
+/** A file, proved over every byte of the form it goes in. progress(0 … 1); `signal` calls it off. → the parsed answer. Throws
+ *  Answer. `fetch` tells nothing of what has gone up. */
+export async function upload(device, path, file, { progress, signal }) {
+  const form = new FormData();
+  form.set("file", file);
+  const packed = new Response(form);
+  const body = new Uint8Array(await packed.arrayBuffer());
+  const held = pass.get();
+  const { nonce } = await plain("GET", "/inbox/nonce");
+  const proved = await proof.http(device, { nonce, method: "POST", path, body });
+  return new Promise((resolve, reject) => {
+    const way = new XMLHttpRequest();
+    way.open("POST", path);
+    way.responseType = "json";
+    way.setRequestHeader("Content-Type", packed.headers.get("Content-Type"));
+    way.setRequestHeader("Ebb-Proof", proved);
+    if (held) way.setRequestHeader("Ebb-Pass", held);
+    way.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
+    way.onload = () => (way.status === 201 ? resolve(way.response) : reject(new Answer(way.status, way.response ?? {})));
+    way.onerror = way.onabort = () => reject(new Answer(0));
+    if (signal.aborted) return reject(new Answer(0));
+    signal.addEventListener("abort", () => way.abort());
+    way.send(body);
+  });
+}
+
 /** A request before there is a device: enrolment, recovery, nonces. */
 export function plain(method, path, value) {
   return request(method, path, value === undefined ? undefined : JSON.stringify(value), {});

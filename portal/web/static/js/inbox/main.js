@@ -46,6 +46,7 @@ export function start(device, { keep = true } = {}) {
   const view = viewing.create(acts);
   const composer = composing.create({
     write: (value) => out.add({ ...value, for: view.person() }),
+    carry: (file, how) => http.upload(device, "/inbox/attachments", file, how),
     tooLong: () => line.pass("too_long"),
   });
   const seen = reading.create(acts.read);

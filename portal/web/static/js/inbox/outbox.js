@@ -10,9 +10,11 @@ import * as store from "./store.js";
 
 const WAIT = 15_000;
 
+const ids = (files) => files.map((one) => one.id);
+
 /** carry(frame) → true when a socket took it; post(value) → {id} over HTTP; changed() after every change. */
 export function create({ carry, post, changed }) {
-  let drafts = []; // {key, for, body, in_reply_to, at, state: sending | waiting | accepted | unsure, id?}
+  let drafts = []; // {key, for, body, in_reply_to, attachments, at, state: sending | waiting | accepted | unsure, id?}
   let flying = null;
   let timer = 0;
   let count = 0;
@@ -29,8 +31,8 @@ export function create({ carry, post, changed }) {
     if (!flying) return;
     const mine = flying;
     timer = setTimeout(() => doubt(mine), WAIT);
-    const { body, in_reply_to } = mine;
-    const value = { for: mine.for, body, ...(in_reply_to && { in_reply_to }) };
+    const { body, in_reply_to, attachments } = mine;
+    const value = { for: mine.for, body, ...(in_reply_to && { in_reply_to }), ...(attachments.length && { attachments: ids(attachments) }) };
     if (carry({ type: "write", ...value })) return;
     if (!navigator.onLine) return land({ state: "waiting" });
     post(value).then((answer) => accepted(answer?.id ?? answer?.message?.id), () => doubt(mine));
@@ -59,7 +61,7 @@ export function create({ carry, post, changed }) {
     const own = store.live().filter((message) => !fromBusiness(message));
     drafts = drafts.filter((one) => {
       if (one.state === "accepted") return one.landed >= asked && !store.get(one.id);
-      const there = own.find((m) => m.body === one.body && m.for === one.for && Date.parse(m.sent_at) > one.at - 10_000);
+      const there = own.find((m) => m.body === one.body && ids(m.attachments).join() === ids(one.attachments).join() && m.for === one.for && Date.parse(m.sent_at) > one.at - 10_000);
       return !(one.state === "unsure" && there);
     });
   }
