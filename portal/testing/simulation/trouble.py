@@ -80,6 +80,7 @@ def _put_back(
         real.replace_ring(real.marked(rows))
     real.forget_caches()
     side.model, side.unlocked = model, None
+    side.touched.clear()  # of the model that was: a restore before this one may not have been looked at yet
     del side.leaves[size:]
     lost = promised is not None and (promised.size > size or promised.epoch > Epoch.objects.latest("number").number)
     side.was_set_back = side.was_set_back or with_ring or lost
