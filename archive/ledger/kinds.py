@@ -62,7 +62,7 @@ KINDS = {
     "terms.accepted": "A customer was shown what is kept and until when, and went on: the detail holds the words.",
     "device.app_lock": "A device got an app lock, another one, or none: codes say which.",
     "device.notices": "A device is told of messages by web push from now on, or no more, or its service forgot it: codes say.",
-    "device.refused": "A device failed to prove itself or used a spent enrolment.",
+    "device.refused": "A proof was wrong, or a spent link tried: the first, tenth, hundredth in an hour; codes say why.",
     "device.lost_asked": "A link to end lost devices was sent to an address of a customer.",
     "device.lost_used": "That link was used: its page may lock, sign out and wipe for some minutes.",
     "device.locked": "A device was locked from afar.",

@@ -184,7 +184,7 @@ def retire(row: Device, now: datetime, reason: str) -> None:
     Device.objects.filter(id=row.id).update(**Device.NO_PUSH)
 
 
-def note(u: unit.Unit, actor: Actor, row: Device, kind: str, words: str = "", **codes: str) -> None:
+def note(u: unit.Unit, actor: Actor, row: Device, kind: str, words: str = "", **codes: str | int) -> None:
     """One entry for each customer it serves, so that each one's history is whole; one without a customer if it serves
     none."""
     detail: dict[str, object] | None = {"reason": words.strip()} if words.strip() else None

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from messaging import push
-from messaging.flows import attempt, factor, link, notice
+from messaging.flows import attempt, factor, link, notice, refusal
 from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Notice, Relation
 from messaging.queries import devices, kept, links, reach, served
 from messaging.rules import place, proof, secrets, telling
@@ -184,13 +184,18 @@ def redeem(
         attempt.count(now=now, use="enrol", source="*", limit=GUESSES_OF_ALL, window=WINDOW)
     public = proof.point(public_key)
     proof.verify(public, proof.enrol(host, secret), signature)
-    with unit.work() as u:
-        row = _locked_enrolment(secret, now)
-        terms = _accepted(visit, now)
-        refused = factor.check(u, row=row, answer=visit.answer, now=now)
-        device_id, fresh = (None, None) if refused else _bind(u, row, public, name, cookie, now, visit, source)
-        if device_id is not None and terms is not None:
-            _note_terms(u, row.customer, device_id, terms)
+    try:
+        with unit.work() as u:
+            row = _locked_enrolment(secret, now)
+            terms = _accepted(visit, now)
+            refused = factor.check(u, row=row, answer=visit.answer, now=now)
+            device_id, fresh = (None, None) if refused else _bind(u, row, public, name, cookie, now, visit, source)
+            if device_id is not None and terms is not None:
+                _note_terms(u, row.customer, device_id, terms)
+    except Refusal as over:
+        if over.code == refusal.SPENT:
+            refusal.of_enrolment(now=now, secret=secret)
+        raise
     if refused is not None or device_id is None:
         raise refused or spent()
     customers = served.customers(actors.device(device_id, _served(device_id)))

@@ -4,7 +4,7 @@ both win."""
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from messaging.flows import device
+from messaging.flows import device, refusal
 from messaging.models import Nonce
 from messaging.queries import devices
 from messaging.rules import proof, secrets
@@ -38,9 +38,13 @@ def spend(
     if standing is None:
         raise devices.unknown()
     nonce, _, signature = header.partition(".")
-    if not take(standing.id, nonce, now):
-        raise proof.not_proved()
-    proof.verify(standing.public_key, proof.http(host, standing.id, nonce, method, path, body), signature)
+    try:
+        if not take(standing.id, nonce, now):
+            raise proof.not_proved()
+        proof.verify(standing.public_key, proof.http(host, standing.id, nonce, method, path, body), signature)
+    except Refusal:
+        refusal.of_device(now=now, device_id=standing.id)
+        raise
     if standing.is_active and (standing.seen_at is None or standing.seen_at <= now - SEEN_EVERY):
         device.see(now=now, device_ids=[standing.id])
     return standing

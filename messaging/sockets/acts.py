@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from uuid import UUID
 
-from messaging.flows import applock, device, message, receipt, wipe
+from messaging.flows import applock, device, message, receipt, refusal, wipe
 from messaging.queries import covers, devices, inbox
 from messaging.rules import place, proof
 from messaging.sockets.protocol import Frame
 from portal.kernel import clock
 from portal.kernel.actors import Actor
+from portal.kernel.errors import Refusal
 
 Answer = tuple[str, float] | None  # text of a frame, and when its content is over
 
@@ -24,7 +25,11 @@ def prove(host: str, device_id: UUID, nonce: str, frame: Frame, address: str) ->
     standing = devices.get_standing(device_id, now)
     if standing is None:
         raise proof.not_proved()
-    proof.verify(standing.public_key, proof.socket(host, device_id, nonce), frame.signature)
+    try:
+        proof.verify(standing.public_key, proof.socket(host, device_id, nonce), frame.signature)
+    except Refusal:
+        refusal.of_device(now=now, device_id=device_id)
+        raise
     if standing.is_active:
         device.use(now=now, standing=standing, where=place.of(frame.zone, address))
     return standing
