@@ -313,10 +313,17 @@ class Sample(s.Serializer):  # type: ignore[type-arg]
     problem = s.CharField(allow_null=True)
 
 
+class Problem(s.Serializer):  # type: ignore[type-arg]
+    code = s.CharField()
+    variable = s.CharField()
+    customers = s.IntegerField()
+
+
 class Simulation(s.Serializer):  # type: ignore[type-arg]
     recipients = s.IntegerField()
     excluded = s.DictField(child=s.IntegerField())
     untold = s.IntegerField()
+    problems = Problem(many=True)
     samples = Sample(many=True)
 
 

@@ -174,7 +174,8 @@ class Simulate(View):
             for one in found.samples
         ]
         counted = {"recipients": found.count.recipients, "excluded": found.count.excluded, "untold": found.count.untold}
-        return Response({**counted, "samples": samples})
+        problems = [asdict(one) for one in found.problems]
+        return Response({**counted, "problems": problems, "samples": samples})
 
 
 class Start(View):

@@ -35,6 +35,7 @@ class Started:
 class Simulated:
     count: simulation.Count
     samples: list[simulation.Sample]
+    problems: list[simulation.Problem]
 
 
 def schedule(*, actor: Actor, now: datetime, campaign_id: UUID, reason: str = "") -> Started:
@@ -63,7 +64,7 @@ def simulate(*, actor: Actor, now: datetime, campaign_id: UUID) -> Simulated:
     actor.require("message.send")
     row = campaigns.get_campaign_for(actor, campaign_id)
     text = _text(row, now)
-    return Simulated(simulation.count(row, now), simulation.samples(row, text))
+    return Simulated(simulation.count(row, now), simulation.samples(row, text), simulation.problems(row, text))
 
 
 def carry_out(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes) -> None:

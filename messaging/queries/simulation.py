@@ -1,5 +1,7 @@
 """Who would get a campaign, who would not and why, and how it would read: nothing is written and nobody is told."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,6 +15,7 @@ from messaging.rules import quiet, schedule, wording
 from portal.kernel.errors import Refusal
 
 SAMPLES = 5
+SLICE = 5000  # profiles at a time
 _COUNT = """
     SELECT {reason} AS reason, count(*) FROM messaging_customer c WHERE c.state <> 'erased' AND ({where}) GROUP BY 1
 """
@@ -37,6 +40,15 @@ class Count:
     recipients: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
     untold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """For so many recipients the text cannot be written: the code of why, and the variable, "" where it is none's fault."""
+
+    code: str
+    variable: str
+    customers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,40 @@ def _sleeps(row: Campaign, zone: ZoneInfo, lives_for: timedelta, now: datetime) 
     local = datetime.fromisoformat(row.send_at_local) if row.send_at_local else None
     sent_at = schedule.instant(local, zone) if local else row.send_at or now
     return quiet.holds_until_end(sent_at, sent_at + lives_for, policy.get_policy().notices.quiet, zone)
+
+
+_EVERYBODY = """
+    SELECT c.id, c.sealed_profile, c.language FROM messaging_customer c
+     WHERE c.state = 'active' AND {reason} = '' AND ({where}) AND c.id > %s ORDER BY c.id LIMIT %s
+"""
+
+
+def problems(row: Campaign, text: wording.Compiled) -> list[Problem]:
+    """Who would fail, told before anything is sent: it is written for every recipient, where it asks for something of theirs."""
+    if not wording.asked(text.wording):
+        return []
+    found: Counter[tuple[str, str]] = Counter()
+    for sealed_ones in _everybody(row):
+        book = profiles.Book()
+        for pk, sealed, language in sealed_ones:
+            try:
+                text.render(templates.values_of(book.open_(pk, sealed), {}), language)
+            except Refusal as refusal:
+                found[refusal.code, str(refusal.fields.get("variable", ""))] += 1
+    return [Problem(code, variable, many) for (code, variable), many in found.most_common()]
+
+
+def _everybody(row: Campaign) -> Iterator[list[tuple[UUID, bytes, str]]]:
+    (reason, values), (where, more) = _reason(row), campaigns.audience_of(row)
+    after = UUID(int=0)
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_EVERYBODY.format(reason=reason, where=where), [*values, *more, after, SLICE])
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        yield rows
+        after = rows[-1][0]
 
 
 def samples(row: Campaign, text: wording.Compiled) -> list[Sample]:

@@ -256,7 +256,7 @@ def simulate(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     simulated = {
         "recipients": found.count.recipients, "excluded": [(REASONS.get(why, why), count) for why, count in
                                                            sorted(found.count.excluded.items())],
-        "samples": found.samples, "untold": found.count.untold,
+        "samples": found.samples, "untold": found.count.untold, "problems": found.problems,
     }  # fmt: skip
     return _page(request, campaign_id, {"simulated": simulated})
 

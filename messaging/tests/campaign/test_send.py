@@ -215,6 +215,23 @@ def test_simulating_adds_up_with_the_ledger(desk):
     assert len(desk.messages(made)) == 4
 
 
+def test_simulating_counts_everybody_whom_the_text_cannot_be_written_for(desk):
+    """Before anything is sent, and by which variable; not only among the five that are shown."""
+    for pk, due in zip(desk.customers, ("soon", "2031-01-01"), strict=False):
+        given = customer.Details(fields={"branch": "North", "due": due})
+        with desk.cast.inside():
+            customer.change(actor=desk.cast.author, now=clock.now(), customer_id=pk, details=given)
+    made = desk.write(body="At {{branch}} on {{due:date}}.")
+    found = desk.do(launch.simulate, made)
+    assert found.count.recipients == 5
+    assert {(one.code, one.variable): one.customers for one in found.problems} == {
+        ("missing_value", "branch"): 3, ("wrong_value", "due"): 1,
+    }  # fmt: skip
+    desk.do(launch.send, made)
+    desk.work()
+    assert sorted(one.state for one in desk.ledger(made).values()).count("failed") == 4
+
+
 def test_an_opt_out_between_the_ledger_and_the_chunk_is_obeyed(desk):
     made = desk.write()
     desk.do(launch.send, made)
