@@ -43,6 +43,8 @@ DEEDS = {
     "customer.notices": "chose how to be told of messages",
     "customer.erased": "erased a customer",
     "customer.copied": "took a copy of their own live messages",
+    "device.lost_asked": "asked for a link to end a lost device",
+    "device.lost_used": "used the link to end a lost device",
     "erasure.asked": "asked to be erased",
     "erasure.withdrawn": "took the wish to be erased back",
     "erasure.declined": "declined a customer's wish to be erased",

@@ -25,8 +25,8 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "_listeners", [])
 
 
-def put(data: bytes = DATA, actor: actors.Actor = AUTHOR) -> UUID:
-    return blob.put(actor=actor, now=clock.now(), name="letter.pdf", kind="application/pdf", data=data).id
+def put(data: bytes = DATA, actor: actors.Actor = AUTHOR, most: int = blob.MOST_WAITING) -> UUID:
+    return blob.put(actor=actor, now=clock.now(), name="letter.pdf", kind="application/pdf", data=data, most=most).id
 
 
 def looked(*wanted: UUID, actor: actors.Actor = AUTHOR) -> list[Any]:
@@ -202,16 +202,15 @@ def test_a_disposal_counts_the_bytes_of_files(home: Home, fake: clock.Fake) -> N
     assert Bucket.objects.get(month="2031-05").disposed_bytes > len(DATA)
 
 
-def test_nobody_fills_the_house_with_uploads(home: Home, fake: clock.Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob, "MOST_WAITING", 2)
-    pk = put()
-    put()
+def test_nobody_fills_the_house_with_uploads(home: Home, fake: clock.Fake) -> None:
+    pk = put(most=2)
+    put(most=2)
     with pytest.raises(Refusal) as refused:
-        put()
+        put(most=2)
     assert refused.value.code == "too_many_uploads"
-    put(actor=actors.staff(ids.uuid7(), "author"))
+    put(actor=actors.staff(ids.uuid7(), "author"), most=2)
     used(pk)
-    put()
+    put(most=2)
 
 
 def test_the_other_business_opens_nothing(home: Home, found: Any, fake: clock.Fake) -> None:

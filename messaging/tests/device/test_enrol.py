@@ -185,6 +185,6 @@ def work_off(inside, now=None) -> None:
 
 def asked_for() -> list[UUID]:
     """The keys that wait for a worker, taken from the queue."""
-    found = [row for row in OrmQ.objects.all() if row.task["args"][1] == inquiry.JOBS["recover"]]
+    found = [row for row in OrmQ.objects.all() if tuple(row.task["args"][1:2]) == (inquiry.JOBS["recover"],)]
     OrmQ.objects.filter(id__in=[row.id for row in found]).delete()
     return [UUID(row.task["args"][2]) for row in found]
