@@ -83,7 +83,7 @@ class Zipped:
         start, raw, crc, size, is_stream = self._enter(name)
         if not is_stream:
             data = self._stored(name, crc, size)
-            self._list(zip_central(raw, self._stamp, crc, size, size, start, False))  # type: ignore[arg-type]
+            self._list(raw, (crc, size, size), start, is_stream=False)
             return data
         parts, length = [], 0
         for part in self._rest_of_stream(name, raw, start):
@@ -100,7 +100,7 @@ class Zipped:
             yield from self._rest_of_stream(name, raw, start)
         else:
             yield self._stored(name, crc, size)
-            self._list(zip_central(raw, self._stamp, crc, size, size, start, False))  # type: ignore[arg-type]
+            self._list(raw, (crc, size, size), start, is_stream=False)
 
     def _enter(self, name: str) -> tuple[int, bytes, int, int, bool]:
         """The header of the next member, which must be the one of that name. → start, name, CRC, size, is it a stream."""
@@ -117,7 +117,7 @@ class Zipped:
 
     def _rest_of_stream(self, name: str, raw: bytes, start: int) -> Iterator[bytes]:
         found = yield from self._inflate(name)
-        self._list(zip_central(raw, self._stamp, *found, start, True))  # type: ignore[arg-type]
+        self._list(raw, found, start, is_stream=True)
 
     def finish(self) -> None:
         """The directory and the end, exactly as they follow from the members; then nothing more."""
@@ -197,7 +197,10 @@ class Zipped:
         self._digest.update(self._buffer[self._hashed : self._at])
         self._hashed = self._at
 
-    def _list(self, central: bytes) -> None:
+    def _list(self, raw: bytes, found: tuple[int, int, int], start: int, *, is_stream: bool) -> None:
+        """`found`: CRC, packed size, size."""
+        assert self._stamp is not None, "a member was entered before it is listed"
+        central = zip_central(raw, self._stamp, *found, start, is_stream)
         self._directory.update(central)
         self._directory_size += len(central)
         self._count += 1

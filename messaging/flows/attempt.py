@@ -11,6 +11,8 @@ from messaging.rules import secrets
 from portal.kernel import keys, tenancy
 from portal.kernel.errors import Kind, Refusal
 
+GUESSES, WINDOW = 20, timedelta(minutes=15)  # of one source, at each public door
+
 _COUNT = """
     INSERT INTO messaging_attempt (digest, count, expires_at) VALUES (%s, 1, %s)
     ON CONFLICT (digest) DO UPDATE SET count = messaging_attempt.count + 1 RETURNING count

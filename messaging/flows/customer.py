@@ -97,8 +97,7 @@ def erase(*, actor: Actor, now: datetime, customer_id: UUID) -> Erased:
         _release_devices(u, actor, row, now)
         Enrolment.objects.filter(customer=row).delete()
         Consent.objects.filter(customer=row).delete()
-        asked = row.erasure_asked_at is not None and row.erasure_answered_at is None
-        codes: dict[str, str | int | bool] = {"live_messages": len(live), "asked": asked}
+        codes: dict[str, str | int | bool] = {"live_messages": len(live), "asked": row.asks_erasure}
         u.entry(unit.Draft("customer.erased", actor.label, subject=row.subject_id, codes=codes))
         _empty(row, now)
     return Erased(customer_id, len(live), cut.kept > 0, cut.held)

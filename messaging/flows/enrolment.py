@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from messaging import push
 from messaging.flows import attempt, factor, link, notice, refusal
+from messaging.flows.attempt import GUESSES, WINDOW
 from messaging.models import Customer, Device, DeviceCustomer, Enrolment, Notice, Relation
 from messaging.queries import devices, kept, links, reach, served
 from messaging.rules import place, proof, secrets, telling
@@ -21,8 +22,6 @@ from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 CODE_LIVES_FOR = timedelta(minutes=15)
-WINDOW = timedelta(minutes=15)
-GUESSES = 20  # of one source in a window
 GUESSES_OF_ALL = 2_000  # codes, of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
 DEVICE_NEWS_FOR = timedelta(days=2)
 NAME_LIMIT = 60

@@ -30,7 +30,7 @@ def ask(*, actor: Actor, now: datetime, customer_id: UUID) -> None:
     attempt.count(now=now, use="erasure", source=str(customer_id), limit=LIMIT, window=WINDOW)
     with unit.work() as u:
         row = _locked(actor, customer_id)
-        if row.erasure_asked_at and not row.erasure_answered_at:
+        if row.asks_erasure:
             return
         row.erasure_asked_at, row.erasure_answered_at, row.erasure_answer = now, None, ""
         _keep(u, actor, row, "erasure.asked")
@@ -39,7 +39,7 @@ def ask(*, actor: Actor, now: datetime, customer_id: UUID) -> None:
 def take_back(*, actor: Actor, now: datetime, customer_id: UUID) -> None:
     with unit.work() as u:
         row = _locked(actor, customer_id)
-        if row.erasure_asked_at and not row.erasure_answered_at:
+        if row.asks_erasure:
             row.erasure_asked_at = None
             _keep(u, actor, row, "erasure.withdrawn")
 
@@ -53,7 +53,7 @@ def decline(*, actor: Actor, now: datetime, customer_id: UUID, reason: str) -> N
         row = Customer.objects.select_for_update().filter(id=customer_id).exclude(state=Customer.State.ERASED).first()
         if row is None:
             raise not_found("customer")
-        if row.erasure_asked_at is None or row.erasure_answered_at is not None:
+        if not row.asks_erasure:
             raise not_asked()
         row.erasure_answered_at, row.erasure_answer = now, reason
         _keep(u, actor, row, "erasure.declined", reason=reason)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from messaging.flows import attempt, enrolment, lost
+from messaging.flows.attempt import GUESSES, WINDOW
 from messaging.queries import recoverable
 from messaging.rules import contact
 from portal.kernel import jobs, unit
@@ -15,7 +16,6 @@ from portal.kernel.errors import Refusal
 
 RECOVER, LOST = "recover", "lost"
 JOBS = {RECOVER: "messaging.jobs.send_back", LOST: "messaging.jobs.send_lost"}
-GUESSES, WINDOW = 20, timedelta(minutes=15)  # of one source
 A_DAY, DAY = 5, timedelta(days=1)  # about one address
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from messaging.flows import attempt, device, notice, wipe
+from messaging.flows.attempt import GUESSES, WINDOW
 from messaging.models import Customer, Notice
 from messaging.queries import links, recoverable
 from messaging.rules import telling
@@ -26,7 +27,6 @@ from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
 
 LIVES_FOR, PASS_FOR = timedelta(hours=1), timedelta(minutes=15)
-GUESSES, WINDOW = 20, timedelta(minutes=15)
 MOST_ACTS = 60  # by one link
 ACTS: dict[str, Callable[..., object]] = {"lock": device.lock, "sign-out": device.sign_out, "wipe": wipe.request}
 

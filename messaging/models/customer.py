@@ -69,6 +69,11 @@ class Customer(models.Model):
             ),
         ]
 
+    @property
+    def asks_erasure(self) -> bool:
+        """Asked, and nobody has answered yet."""
+        return self.erasure_asked_at is not None and self.erasure_answered_at is None
+
 
 class Consent(models.Model):
     """What a customer agreed to or took back: a row an event, never changed. What is taken back may name `all` purposes or

@@ -9,7 +9,7 @@ from django.utils.translation import trans_real
 from django.views.decorators.http import require_GET
 
 from messaging.flows import attachment as attaching
-from messaging.flows import device, download, enrolment, inquiry, message, nonce, receipt
+from messaging.flows import choice, device, download, enrolment, inquiry, message, nonce, receipt
 from messaging.pages import proved, sending
 from messaging.queries import inbox, kept
 from portal.kernel import clock, ids
@@ -19,7 +19,6 @@ from portal.web import statics
 
 COOKIE_LIVES_FOR = 400 * 86400  # the longest browsers allow
 LANGUAGE_COOKIE = "__Host-ebb-language"  # set by the page's own script, see words.js
-LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "nl"})
 
 
 @require_GET
@@ -169,7 +168,7 @@ def _language(request: HttpRequest) -> str:
     """Of the page's own words: what this browser was last told to use, else what it asks for."""
     asked = trans_real.parse_accept_lang_header(request.headers.get("Accept-Language", "").lower())
     tags = [request.COOKIES.get(LANGUAGE_COOKIE, ""), *(tag.split("-")[0] for tag, _ in asked)]
-    return next((tag for tag in tags if tag in LANGUAGES), "en")
+    return next((tag for tag in tags if tag in choice.LANGUAGES), "en")
 
 
 def _recover_page(request: HttpRequest) -> HttpResponse:

@@ -46,9 +46,8 @@ def state(actor: Actor, now: datetime, cursor: str | None = None) -> dict[str, o
 
 def page_of(actor: Actor, customer_id: UUID, now: datetime, cursor: str | None) -> tuple[list[frames.M], str | None]:
     """The live messages of one customer whom the device serves, newest first; and where to go on."""
-    whose = actor.customers & {customer_id}
-    live = Message.objects.filter(frames.is_live(now), customer_id__in=whose).order_by("-sent_at", "-id")
-    rows = list((live.filter(_before(_parse(cursor))) if cursor else live)[: PAGE + 1])
+    live = _live(actor, now, _parse(cursor) if cursor else None).filter(customer_id=customer_id)
+    rows = list(live[: PAGE + 1])
     return frames.messages(rows[:PAGE], now), _write(rows[PAGE - 1]) if len(rows) > PAGE else None
 
 

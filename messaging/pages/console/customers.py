@@ -179,7 +179,7 @@ def _devices(request: HttpRequest, customer_id: UUID, now: datetime) -> list[dic
 
 def _asks(row: Customer) -> dict[str, Any] | None:
     """The wish to be erased, while nobody answered it."""
-    return {"at": row.erasure_asked_at} if row.erasure_asked_at and not row.erasure_answered_at else None
+    return {"at": row.erasure_asked_at} if row.asks_erasure else None
 
 
 def _consent_words(one: consents.Given) -> str:

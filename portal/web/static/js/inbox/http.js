@@ -17,19 +17,21 @@ export class Answer extends Error {
 /** One proved request. → the parsed answer, or null when it has no body. Throws Answer. */
 export async function ask(device, method, path, value) {
   const body = new TextEncoder().encode(value === undefined ? "" : JSON.stringify(value));
+  return request(method, path, body.length ? body : undefined, await proved(device, method, path, body));
+}
+
+/** The headers of one proved request. */
+async function proved(device, method, path, body) {
   const held = pass.get(); // as it is now: a page that closes forgets it while this is under way
   const { nonce } = await plain("GET", "/inbox/nonce");
   const headers = { "Ebb-Proof": await proof.http(device, { nonce, method, path, body }) };
   if (held) headers["Ebb-Pass"] = held;
-  return request(method, path, body.length ? body : undefined, headers);
+  return headers;
 }
 
 /** A file of a message, proved like any request. → Uint8Array. Throws Answer, also when it broke off at the message's end. */
 export async function bytes(device, path) {
-  const held = pass.get();
-  const { nonce } = await plain("GET", "/inbox/nonce");
-  const headers = { "Ebb-Proof": await proof.http(device, { nonce, method: "GET", path, body: new Uint8Array() }) };
-  if (held) headers["Ebb-Pass"] = held;
+  const headers = await proved(device, "GET", path, new Uint8Array());
   const response = await reach(path, { method: "GET", headers, signal: AbortSignal.timeout(120_000) });
   if (!response.ok) throw new Answer(response.status, (await response.json().catch(() => null)) ?? {});
   try {
@@ -46,16 +48,13 @@ export async function upload(device, path, file, { progress, signal }) {
   form.set("file", file);
   const packed = new Response(form);
   const body = new Uint8Array(await packed.arrayBuffer());
-  const held = pass.get();
-  const { nonce } = await plain("GET", "/inbox/nonce");
-  const proved = await proof.http(device, { nonce, method: "POST", path, body });
+  const headers = await proved(device, "POST", path, body);
+  headers["Content-Type"] = packed.headers.get("Content-Type");
   return new Promise((resolve, reject) => {
     const way = new XMLHttpRequest();
     way.open("POST", path);
     way.responseType = "json";
-    way.setRequestHeader("Content-Type", packed.headers.get("Content-Type"));
-    way.setRequestHeader("Ebb-Proof", proved);
-    if (held) way.setRequestHeader("Ebb-Pass", held);
+    for (const name in headers) way.setRequestHeader(name, headers[name]);
     way.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
     way.onload = () => (way.status === 201 ? resolve(way.response) : reject(new Answer(way.status, way.response ?? {})));
     way.onerror = way.onabort = () => reject(new Answer(0));

@@ -1,6 +1,7 @@
 // A lost device, without another at hand: a link is asked for, then used once, then this page ends devices. It holds no key
 // and shows no message; its pass is in memory only and lives for minutes.
 
+import { asks, linkFrom } from "./asking.js";
 import { el, text } from "./dom.js";
 import * as http from "./http.js";
 import * as mydevices from "./mydevices.js";
@@ -8,28 +9,9 @@ import { say, speak } from "./words.js";
 
 speak();
 const form = document.querySelector("form[data-lost]");
-const go = form?.querySelector("[type=submit]");
-const said = form?.querySelector("[data-said]");
-
-form?.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  if (go.getAttribute("aria-busy") === "true") return;
-  go.setAttribute("aria-busy", "true");
-  text(said, "");
-  try {
-    await (form.elements.token ? use(form.elements.token.value) : ask(form.elements.to));
-  } catch ({ status }) {
-    if (status === 401) location.reload(); // used or over meanwhile: its page says so
-    else text(said, say(status === 429 ? "too_many" : "not_done"));
-  }
-  go.setAttribute("aria-busy", "false");
-});
-
-async function ask(field) {
-  await http.plain("POST", "/inbox/lost", { to: field.value.trim() });
-  field.value = "";
-  text(said, say("recover_sent"));
-}
+const isLink = form?.elements.token;
+// Used or over meanwhile: its page says so.
+asks(form, isLink ? ({ token }) => use(token.value) : linkFrom("/inbox/lost"), () => location.reload());
 
 async function use(token) {
   const { pass, devices } = await http.plain("POST", "/inbox/lost/use", { token });
