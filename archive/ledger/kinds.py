@@ -151,4 +151,5 @@ KINDS = {
     "staff.sign_in_failed": "An attempt to sign in as staff failed.",
     "key.created": "An API key was made.",
     "key.revoked": "An API key was revoked.",
+    "key.refused": "An API key was used from an address outside its ranges, which opens nothing; once an hour at most.",
 }

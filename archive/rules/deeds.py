@@ -151,6 +151,7 @@ DEEDS = {
     "staff.sign_in_failed": "failed to sign in",
     "key.created": "made an API key",
     "key.revoked": "revoked an API key",
+    "key.refused": "called from an address outside its ranges, and was refused",
 }
 
 # How the page groups them: a name for people, and what a kind begins with.

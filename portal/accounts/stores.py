@@ -17,7 +17,7 @@ STORES = [
     ),
 ]  # fmt: skip
 CODES: Columns = {
-    "accounts_apikey": {"prefix", "digest", "scopes"},
+    "accounts_apikey": {"prefix", "digest", "scopes", "networks"},
     "accounts_attempt": {"digest"},
     "accounts_user": {"role"},
     "account_emailconfirmation": {"key"},
@@ -26,4 +26,6 @@ CODES: Columns = {
     "django_content_type": {"app_label", "model"},
     "django_session": {"session_key"},
 }
-BARE = {"portal/accounts/api/authentication.py": "digests of API keys seen in the last moments, and their scopes"}
+BARE = {
+    "portal/accounts/api/authentication.py": "digests of API keys seen in the last moments, their scopes and ranges"
+}

@@ -1,5 +1,6 @@
 """API keys: made and shown once, revoked."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase
@@ -11,15 +12,22 @@ from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
 
+MOST_DAYS = 3660
+
 
 @guards.staff("key.manage")
 @require_POST
 def create(request: HttpRequest) -> HttpResponseBase:
-    name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
+    now, given = clock.now(), {one: request.POST.get(one, "") for one in ("name", "networks", "days")}
+    days = shared.number(given["days"])
     try:
-        made = flow.create(actor=request.actor, now=clock.now(), name=name, scopes=scopes)
+        made = flow.create(
+            actor=request.actor, now=now, name=given["name"], scopes=request.POST.getlist("scopes"),
+            networks=given["networks"].splitlines(), expires_at=now + timedelta(days=min(days, MOST_DAYS)) if days else None,
+        )  # fmt: skip
     except Refusal as refusal:
-        return settings.page(request, extra={"values": {"name": name}, **shared.errors_of(refusal)}, status=422)
+        chosen = {"values": given, "chosen": request.POST.getlist("scopes")}
+        return settings.page(request, extra={**chosen, **shared.errors_of(refusal)}, status=422)
     return settings.page(request, made)
 
 

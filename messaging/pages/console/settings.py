@@ -23,6 +23,7 @@ FACTORS = [
     ("passphrase", "A passphrase that you agreed on with each customer"),
 ]
 LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
+KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 TABS = ("keys", "staff", "roles", "lifetimes", "devices")
 
 
@@ -39,7 +40,7 @@ def page(
     tab = request.GET.get("tab", "") if request.method == "GET" else "keys"
     context = {
         "tab": tab if tab in TABS else "keys", "can": shared.may(request, manage_keys="key.manage", manage="settings.manage"),
-        "scopes": _scopes(), **_TABS.get(tab, _keys)(request), **(extra or {}),
+        "scopes": _scopes(), "key_lives": KEY_LIVES, **_TABS.get(tab, _keys)(request), **(extra or {}),
     }  # fmt: skip
     if made is not None:
         context["new_key"] = {"name": request.POST.get("name", ""), "secret": made.secret}
@@ -49,13 +50,14 @@ def page(
 def _keys(request: HttpRequest) -> dict[str, Any]:
     if not request.actor.may("key.manage"):
         return {"keys": []}
-    rows = keys.get_list_for(request.actor)
+    rows, now = keys.get_list_for(request.actor), clock.now()
     names = staff.get_names(f"staff:{row.created_by}" for row in rows if row.created_by)
     return {"keys": [
         {
             "id": row.id, "name": row.name, "prefix": row.prefix, "scopes": row.scopes, "created_at": row.created_at,
             "created_by": names.get(f"staff:{row.created_by}", ""), "last_used_at": _midnight(row.used_on),
-            "revoked_at": row.revoked_at,
+            "revoked_at": row.revoked_at, "expires_at": row.expires_at, "networks": row.networks, "refused_at": row.refused_at,
+            "has_expired": bool(row.expires_at and row.expires_at <= now),
         }
         for row in rows
     ]}  # fmt: skip

@@ -1,17 +1,22 @@
-"""API keys: made, shown once, revoked, and marked with the day of their last use."""
+"""API keys: made, shown once, revoked, and marked with the day of their last use; an entry when one is used from elsewhere."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Q
+
 from portal.accounts.models import ApiKey
-from portal.kernel import ids, roles, unit
+from portal.accounts.rules import network
+from portal.kernel import actors, ids, roles, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal, not_found
 
 MARK = "ebb_"  # lets scanners of leaked secrets recognise one
 PREFIX_LENGTH = 12
+TOLD_EVERY = timedelta(hours=1)  # a flood of refused calls cannot fill the ledger
 
 
 @dataclass(frozen=True)
@@ -22,25 +27,32 @@ class Created:
     secret: str = field(repr=False)
 
 
+def already_over() -> Refusal:
+    return Refusal("expiry_past", "A key must end in the future.", field="expires_at")
+
+
 def create(
-    *, actor: Actor, now: datetime, name: str, scopes: list[str], expires_at: datetime | None = None
+    *, actor: Actor, now: datetime, name: str, scopes: list[str], expires_at: datetime | None = None,
+    networks: Sequence[str] = (),
 ) -> Created:  # fmt: skip
     """A key for a program. It can do what its scopes say and never what only people may."""
     actor.require("key.manage")
     _check(name, scopes)
+    if expires_at is not None and expires_at <= now:
+        raise already_over()
     secret = MARK + ids.token()
     row = ApiKey(
         name=name.strip(), prefix=secret[:PREFIX_LENGTH], digest=digest(secret), scopes=sorted(set(scopes)),
-        created_at=now, created_by=actor.id, expires_at=expires_at,
+        created_at=now, created_by=actor.id, expires_at=expires_at, networks=network.check(networks),
     )  # fmt: skip
     with unit.work() as u:
         row.save(force_insert=True)
-        u.entry(unit.Draft("key.created", actor.label, codes={"key": str(row.id)}))
+        u.entry(unit.Draft("key.created", actor.label, codes=_codes(row)))
     return Created(row.id, secret)
 
 
 def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
-    """It opens nothing any more within two seconds, the time an answer about it may be remembered."""
+    """It opens nothing any more within half a second, the time an answer about it may be remembered."""
     actor.require("key.manage")
     with unit.work() as u:
         if not ApiKey.objects.filter(id=key_id, revoked_at__isnull=True).update(revoked_at=now):
@@ -53,9 +65,22 @@ def mark_used(*, key_id: UUID, now: datetime) -> None:
     ApiKey.objects.filter(id=key_id).exclude(used_on=now.date()).update(used_on=now.date())
 
 
+def refused(*, key_id: UUID, now: datetime) -> None:
+    """Somebody has the key and calls from outside its ranges: it may have leaked. Told once an hour."""
+    untold = Q(refused_at__isnull=True) | Q(refused_at__lte=now - TOLD_EVERY)
+    with unit.work() as u:
+        if ApiKey.objects.filter(untold, id=key_id).update(refused_at=now):
+            u.entry(unit.Draft("key.refused", actors.key(key_id, frozenset()).label, codes={"key": str(key_id)}))
+
+
 def digest(secret: str) -> bytes:
     """A plain hash is enough: the secret has 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _codes(row: ApiKey) -> dict[str, str | int | bool]:
+    ends = {"expires_at": int(row.expires_at.timestamp())} if row.expires_at else {}
+    return {"key": str(row.id), "scopes": len(row.scopes), "ranges": len(row.networks), **ends}
 
 
 def _check(name: str, scopes: list[str]) -> None:

@@ -12,10 +12,12 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=12)
     digest = models.BinaryField(max_length=32, unique=True)
     scopes = ArrayField(models.CharField(max_length=40))
+    networks = ArrayField(models.CharField(max_length=43), default=list)  # CIDR; none: from everywhere
     created_at = models.DateTimeField()
     created_by = models.UUIDField(null=True)
     expires_at = models.DateTimeField(null=True)
     used_on = models.DateField(null=True)
+    refused_at = models.DateTimeField(null=True)  # from an address outside its ranges; an entry an hour at most
     revoked_at = models.DateTimeField(null=True)
 
     @property
