@@ -30,7 +30,13 @@ class View(APIView):
 
     def act(self, request: Request, now: datetime, *args: Any, **kwargs: Any) -> Response:
         """What a POST does."""
-        raise Refusal("method_not_allowed", "This address takes no POST.", Kind.MALFORMED)
+        raise NotImplementedError
+
+    def __init_subclass__(cls) -> None:
+        """A noun that says nothing of a POST takes none: so it answers, and so the schema says."""
+        super().__init_subclass__()
+        is_silent = cls.act is View.act and cls.post is View.post
+        cls.http_method_names = [name for name in APIView.http_method_names if name != "post" or not is_silent]
 
 
 def given(serializer: type[Strict], request: Request) -> dict[str, Any]:
