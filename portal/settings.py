@@ -23,7 +23,9 @@ EBB_EXPORTS = env.text(
     "EBB_EXPORTS", "", about="folder of sealed export bundles; empty: exports beside the keyring's folder"
 )
 EBB_EXPORTS = EBB_EXPORTS or str(Path(EBB_KEYRING).parent / "exports")
-EBB_METRICS_KEY = env.secret("EBB_METRICS_KEY", "", about="bearer key that /metrics asks for; empty closes it")
+EBB_METRICS_KEY = env.secret(
+    "EBB_METRICS_KEY", "", about="bearer key that /metrics asks for, and the details of /readyz; empty closes both"
+)
 # What businesses are known by at providers is encrypted under this (django-cryptography): not the secret of the sessions, which
 # may be changed at any time.
 CRYPTOGRAPHY_KEY = hmac.digest(EBB_MASTER_KEY, b"ebb/v1/stored-secrets", "sha256")
@@ -164,6 +166,8 @@ STORAGES = {
 }
 # Uploads stay in memory: Django would spool large ones, in plain, to the temporary folder.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+# Where files and batches come in; every other address takes a mebibyte (`portal.web.handler`).
+LARGE_BODIES = (r"/api/v1/(attachments|messages/batch)", r"/inbox/attachments", r"/console/.*")
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 24 * 1024 * 1024
 
 # ── sign-in, sessions, headers ────────────────────────────────────────────────────────────────────────────────────

@@ -759,38 +759,6 @@ def test_a_schema_that_is_gone_fails_closed(running):
         assert not Message.objects.exists()
 
 
-# ── the schema's own examples (T11, short) ────────────────────────────────────────────────────────────────────────
-def test_what_the_schema_promises_is_what_comes(door, schema):
-    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
-    loaded = schemathesis.openapi.from_dict(schema)
-    base = str(door.api.base_url).removesuffix("/api/v1/")
-    headers = {"Host": door.cast.host, "Authorization": f"Bearer {door.cast.key}"}
-    seen = set()
-    for found in loaded.get_all_operations():
-        operation = found.ok()
-        _ask_for(operation, base, headers)
-        seen.add((operation.method, operation.path))
-    assert len(seen) == sum(
-        len({"get", "post", "patch", "delete", "put"} & set(acts)) for acts in schema["paths"].values()
-    )
-
-
-def _ask_for(operation, base, headers):
-    @seed(6962)
-    @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(case=operation.as_strategy())
-    def check(case):
-        answer = case.call(base_url=base, headers=headers)
-        assert answer.status_code < 500, (case.as_curl_command(), answer.text)
-        if answer.status_code < 300:
-            case.validate_response(answer)
-        elif answer.status_code >= 400:
-            assert answer.headers["content-type"] == ["application/problem+json"], answer.headers
-            assert answer.json()["code"]
-
-    check()
-
-
 def test_zz_nothing_of_it_is_in_a_log(running, door):
     """Last in this file: all that was refused above carried one mark."""
     assert CANARY not in running.logs()

@@ -37,6 +37,6 @@ BARE = {
     "portal/kernel/wake.py": "who listens in this process",
     "portal/sealing/hpke.py": "parsed public keys of archive recipients",
     "portal/web/frame.py": "functions that fill the page frame",
-    "portal/web/health.py": "functions that check",
+    "portal/web/health.py": "functions that check, and for a second what they found",
     "portal/web/statics.py": "the static files, as the release has them",
 }

@@ -1,6 +1,7 @@
 """Hosts, refusals and headers at the door; a schema that is missing fails closed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -9,7 +10,7 @@ from django_q.models import OrmQ
 
 from portal.kernel import errors, heartbeat, tenancy
 from portal.testing import browser
-from portal.web import middleware, pages, problems
+from portal.web import health, middleware, pages, problems
 
 
 @pytest.mark.parametrize(
@@ -119,12 +120,32 @@ def test_a_stream_is_made_inside_its_business(acme):
 def test_health_needs_no_business(acme, settings):
     assert Client(HTTP_HOST="whatever.example").get("/healthz").json() == {"state": "ok"}
     heartbeat.beat("clock")
+    health.forget()
+    settings.EBB_METRICS_KEY = "figures"
     OrmQ.objects.all().delete()  # nobody serves the queue of a test run: earlier tests' jobs grow old in it
-    found = Client(HTTP_HOST="whatever.example").get("/readyz").json()["checks"]
+    keyed = {"HTTP_HOST": "whatever.example", "HTTP_AUTHORIZATION": "Bearer figures"}
+    found = Client(**keyed).get("/readyz").json()["checks"]
     assert {name for name in ("database", "keyring", "skew", "queue", "clock", "migrations") if found[name]["state"] == "ok"} == {
         "database", "keyring", "skew", "queue", "clock", "migrations",
     }  # fmt: skip
     assert Client().get("/metrics").status_code == 401
-    settings.EBB_METRICS_KEY = "figures"
     text = Client(HTTP_AUTHORIZATION="Bearer figures").get("/metrics").content.decode()
     assert 'ebb_check_ok{check="database"} 1' in text
+
+
+def test_a_stranger_learns_nothing_from_readiness_and_costs_nothing(house, settings, monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        health, "findings", lambda: looked.append(1) or {"queue": health.Finding("failing", "why", 7.0)}
+    )
+    settings.EBB_METRICS_KEY = "figures"
+    health.forget()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: Client().get("/readyz"), range(40)))
+    assert {(one.status_code, one.content) for one in answers} == {(503, b'{"state": "failing"}')}
+    assert len(looked) == 1
+    for key in ("", "Bearer ", "Bearer figure", "figures2"):
+        assert "checks" not in Client(HTTP_AUTHORIZATION=key).get("/readyz").json()
+    settings.EBB_METRICS_KEY = ""
+    assert "checks" not in Client(HTTP_AUTHORIZATION="Bearer ").get("/readyz").json()
+    health.forget()
