@@ -90,7 +90,9 @@ def _kept(erased: customer.Erased) -> str:
 class Passphrase(View):
     """Taken, never given back."""
 
-    @extend_schema(request=serializers.PassphraseInput, responses={200: {"type": "object", "maxProperties": 0}}, tags=["customers"])
+    @extend_schema(
+        request=serializers.PassphraseInput, responses={200: {"type": "object", "maxProperties": 0}}, tags=["customers"]
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
