@@ -3,7 +3,7 @@
 One subscription a business with a socket here. An event names ids; the hub loads what its own sockets need, once,
 checking device, customer, business and liveness in that same query, and writes to the sockets directly. What arrives
 while a load is under way waits for the next, so a storm of sends becomes a few large loads. One task looks after all
-sockets: time-outs, pings, and every minute whether each device may still be here.
+sockets: time-outs, pings, and every minute whether each device, and each member of staff, may still be here.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from messaging.room import LOOK_AT_REST, Room
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
 from messaging.sockets.receipts import Receipts
+from messaging.sockets.wire import Wire
+from messaging.staffroom import StaffLine, Staffroom
 from portal.kernel import clock, wake
 
 log = logging.getLogger("ebb.hub")
@@ -28,6 +30,7 @@ SILENT_FOR = 60.0
 SLOW_FOR = 20.0
 CHECK_EVERY = 60.0
 LINES_A_DEVICE = 8
+LINES_A_PERSON = 40  # of staff: each open page of the console is one
 PING = '{"type":"ping"}'
 
 NOT_PROVED, NOT_ALLOWED, TIMED_OUT, TOO_MANY = 4401, 4403, 4408, 4429
@@ -39,8 +42,9 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop, steady: Callable[[], float] = time.monotonic) -> None:
         self.loop = loop
         self.steady = steady
-        self.lines: set[Line] = set()
+        self.lines: set[Wire] = set()
         self.rooms: dict[str, Room] = {}
+        self.staffrooms: dict[str, Staffroom] = {}
         self.receipts = Receipts()
         self._tasks: list[asyncio.Task[None]] = []
         self._checked = steady()
@@ -56,9 +60,10 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self.receipts.flush_all()
-        for room in list(self.rooms.values()):
+        for room in [*self.rooms.values(), *self.staffrooms.values()]:
             room.end()
         self.rooms.clear()
+        self.staffrooms.clear()
 
     def challenge(self, line: Line) -> None:
         self.start()
@@ -103,7 +108,32 @@ class Hub:
                 room.end()
                 del self.rooms[line.place.schema]
 
-    def heard(self, line: Line) -> None:
+    def join_staff(self, line: StaffLine) -> bool:
+        """Signed in: events of the business reach it from here on. → False: too many open pages of one person."""
+        self.start()
+        room = self.staffrooms.get(line.place.schema)
+        if room is None:
+            room = self.staffrooms[line.place.schema] = Staffroom(line.place, self.loop)
+        if sum(other.staff == line.staff for other in room.lines) >= LINES_A_PERSON:
+            return False
+        line.stage = lines.OPEN
+        self.heard(line)
+        line.ping_due = self.steady() + PING_EVERY
+        self.lines.add(line)
+        room.add(line)
+        return True
+
+    def leave_staff(self, line: StaffLine) -> None:
+        self.lines.discard(line)
+        line.stage = lines.CLOSED
+        room = self.staffrooms.get(line.place.schema)
+        if room is not None:
+            room.lines.discard(line)
+            if not room.lines:
+                room.end()
+                del self.staffrooms[line.place.schema]
+
+    def heard(self, line: Wire) -> None:
         line.due = self.steady() + SILENT_FOR
 
     # ── looking after ─────────────────────────────────────────────────────────────────────────────────────────
@@ -127,12 +157,20 @@ class Hub:
                 line.close(NOT_PROVED if line.stage == lines.CHALLENGED else TIMED_OUT)
             elif loop_now - line.slow_since > SLOW_FOR:
                 line.close(TIMED_OUT)
-            elif line.stage == lines.OPEN and instant >= min(line.ends_at, line.rests_at):
-                line.ends_at = line.rests_at = math.inf
-                self.rooms[line.place.schema].look_again(line.device)
+            elif line.stage == lines.OPEN and instant >= line.looked_at:
+                self._look_again(line)
             elif line.stage == lines.OPEN and now >= line.ping_due:
                 line.ping_due = now + PING_EVERY
                 line.write(PING)
+
+    def _look_again(self, line: Wire) -> None:
+        """Something of it ended by itself just now: a grant, an app lock's pass, a session."""
+        if isinstance(line, StaffLine):
+            line.ends_at = math.inf
+            self.staffrooms[line.place.schema].look_soon()
+        elif isinstance(line, Line):
+            line.ends_at = line.rests_at = math.inf
+            self.rooms[line.place.schema].look_again(line.device)
 
     async def tell_ends(self) -> None:
         """A business whose database fails must not keep the others from being told, or checked."""
@@ -142,7 +180,9 @@ class Hub:
                 log.error("ends could not be told", exc_info=error)
 
     async def check(self) -> None:
-        """May each device still be here, and for whom? One query a business."""
+        """May each device still be here, and for whom? One query a business. And the staff?"""
+        for staffroom in self.staffrooms.values():
+            staffroom.look_soon()
         await asyncio.gather(*(room.check() for room in list(self.rooms.values())), return_exceptions=True)
 
 

@@ -99,7 +99,7 @@ STORES = [
     Store(
         "memory of web: frames on their way", "what is being written to a socket", "memory only",
         "once written; never written at or after the message's end", CANARY,
-        ("messaging/hub.py", "messaging/room.py", "messaging/sockets/line.py"),
+        ("messaging/hub.py", "messaging/room.py", "messaging/sockets/wire.py"),
     ),
     Store(
         "e-mail to customers", "that there is a message, from whom; a one-time link", "as mail is",

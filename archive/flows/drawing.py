@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 
 from archive.export import bundle
@@ -19,7 +20,7 @@ from archive.models import Epoch, Export
 from archive.queries import bundle as reading
 from archive.queries import exports, proofs
 from archive.rules import query as language
-from portal.kernel import clock, errors, jobs, tenancy, unit
+from portal.kernel import clock, errors, jobs, tenancy, unit, wake
 from portal.kernel.actors import SYSTEM
 from portal.kernel.errors import Refusal
 
@@ -161,6 +162,8 @@ def beat(row: Export, drawing: Drawing) -> None:
     rows = Export.objects.filter(id=row.id, state=Export.State.BUILDING)
     if not rows.update(beat_at=now, done=drawing.steps):
         raise errors.not_found("export")  # it was given up meanwhile
+    schema = tenancy.here().schema
+    transaction.on_commit(lambda: wake.publish(schema, "progress"))
 
 
 def _finish(row: Export, drawing: Drawing) -> None:

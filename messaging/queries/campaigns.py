@@ -52,6 +52,15 @@ def get_run_for(actor: Actor, campaign_id: UUID, run_id: UUID | None) -> Run | N
     return found
 
 
+def get_any_run_for(actor: Actor, run_id: UUID) -> Run:
+    """By its own id, of whatever campaign."""
+    actor.require("message.view")
+    found = Run.objects.filter(id=run_id).first()
+    if found is None:
+        raise not_found("run")
+    return found
+
+
 def get_numbered_run_for(actor: Actor, campaign_id: UUID, number: int) -> Run:
     """As people count them: the first is 1."""
     in_bounds = 0 < number < 2**31
@@ -142,6 +151,16 @@ class Progress:
         if self.first_at is None or self.last_at is None or self.last_at <= self.first_at:
             return None
         return self.sent / (self.last_at - self.first_at).total_seconds()
+
+    @property
+    def done(self) -> int:
+        """Customers whose turn is over, whatever came of it."""
+        return self.sent + self.suppressed + self.failed + self.missed
+
+    @property
+    def seconds_left(self) -> int | None:
+        """At this rate; None where there is none, or nobody left."""
+        return round(self.left / self.rate) if self.rate and self.left else None
 
 
 def progress(run_ids: Iterable[UUID]) -> dict[UUID, Progress]:

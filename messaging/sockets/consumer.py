@@ -1,34 +1,19 @@
 """A device's socket: challenge → prove → state → events. Translates frames into one act each; the hub writes the
 rest."""
 
-import logging
 from typing import Any
-
-from channels.consumer import AsyncConsumer
 
 from messaging import hub
 from messaging.sockets import acts, protocol
 from messaging.sockets import line as lines
 from messaging.sockets.line import Line
+from messaging.sockets.listener import TOO_MANY, Listener, closes_with
 from portal.kernel import ids, tenancy
 from portal.web import problems
 
-log = logging.getLogger("ebb.sockets")
 
-MALFORMED, TOO_LARGE, TOO_MANY, FAULT = 4400, 1009, 4429, 1011
-
-
-def closes_with(error: Exception) -> int:
-    """The code that an error ends a socket with. Never 4403 for trouble of ours: it would mean "revoked" to the device."""
-    refusal = problems.refusal_for(error)
-    if refusal is None:
-        log.error("socket_failed", exc_info=error)
-        return FAULT
-    return problems.close_code(refusal)
-
-
-class InboxConsumer(AsyncConsumer):
-    """One receive loop and no task of its own: a thousand idle sockets should be cheap."""
+class InboxConsumer(Listener):
+    line: Line
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await receive()  # websocket.connect
@@ -52,45 +37,8 @@ class InboxConsumer(AsyncConsumer):
         finally:
             self.hub.leave(self.line)
 
-    async def listen(self, receive: Any) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.disconnect":
-                return
-            if self.line.stage != lines.CLOSED:
-                await self.take(event.get("text"))
-
-    async def take(self, text: str | None) -> None:
-        """One frame. Malformed ones are answered; ten in a row, or too many of any, end the socket."""
-        if text is not None and len(text) > protocol.FRAME_LIMIT // 4 and len(text.encode()) > protocol.FRAME_LIMIT:
-            self.line.close(TOO_LARGE)
-            return
-        try:
-            frame = protocol.parse(text)
-        except protocol.Malformed:
-            self.count_malformed()
-            return
-        self.line.malformed = 0
-        if not self.afford(protocol.cost(frame)):
-            self.line.close(TOO_MANY)
-            return
-        await self.handle(frame)
-
-    def count_malformed(self) -> None:
-        self.line.malformed += 1
-        if self.line.malformed >= protocol.MALFORMED_LIMIT:
-            self.line.close(MALFORMED)
-        else:
-            self.error("malformed")
-
-    def afford(self, cost: float) -> bool:
-        """A bucket of tokens that fills again: bursts are fine, floods are not."""
-        now, line = self.hub.steady(), self.line
-        if not line.refilled:
-            line.tokens = protocol.BURST
-        line.tokens = min(protocol.BURST, line.tokens + max(0.0, now - line.refilled) * protocol.A_SECOND) - cost
-        line.refilled = now
-        return line.tokens >= 0
+    def parse(self, text: object) -> protocol.Frame:
+        return protocol.parse(text)
 
     async def handle(self, frame: protocol.Frame) -> None:
         """A database that is away, a schema that is gone, a fault of ours: answered or closed with a code like any refusal."""
@@ -168,6 +116,3 @@ class InboxConsumer(AsyncConsumer):
             answer = await tenancy.run_in_tenant(line.place, acts.act, line.device, frame, line.pass_)
             if answer:
                 line.write(*answer)
-
-    def error(self, code: str, **fields: str) -> None:
-        self.line.write(hub.frame("error", code=code, **fields))

@@ -1,4 +1,5 @@
-"""Whose socket is this? Host → business, Origin = Host, and the device's cookie; before anything is accepted.
+"""Whose socket is this? Host → business, Origin = Host, and the cookie of its door (a device's, or a session's of the console);
+before anything is accepted.
 
 The stock validator compares Origin with a list of hosts and so accepts a sibling business; here it must be this very
 host. A browser always sends Origin with a socket, so its absence is refused too.
@@ -24,11 +25,11 @@ App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 class BusinessGuard:
     """ASGI middleware for sockets: puts `place`, `host` and `cookie` into the scope, or refuses the handshake (403)."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, cookie: str = COOKIE) -> None:
+        self.app, self.cookie = app, cookie
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        host, origin, cookie = _headers(scope)
+        host, origin, cookie = _headers(scope, self.cookie)
         place = await _find(host) if is_same_host(host, origin) else None
         if place is None:
             await receive()  # websocket.connect
@@ -46,22 +47,22 @@ def is_same_host(host: str, origin: str) -> bool:
     return bool(host) and parts.scheme in {"http", "https"} and parts.netloc.lower() == host
 
 
-def cookie_of(header: str) -> str:
+def cookie_of(header: str, name: str = COOKIE) -> str:
     try:
-        found = SimpleCookie(header).get(COOKIE)
+        found = SimpleCookie(header).get(name)
     except CookieError:
         return ""
     return found.value if found else ""
 
 
-def _headers(scope: dict[str, Any]) -> tuple[str, str, str]:
+def _headers(scope: dict[str, Any], cookie: str) -> tuple[str, str, str]:
     """Twice the same header is refused by answering none: two readers would read two hosts."""
     found: dict[bytes, str] = {}
     for name, value in scope["headers"]:
         if name in (b"host", b"origin") and name in found:
             return "", "", ""
         found[name] = value.decode("latin-1")
-    return found.get(b"host", "").lower(), found.get(b"origin", ""), cookie_of(found.get(b"cookie", ""))
+    return found.get(b"host", "").lower(), found.get(b"origin", ""), cookie_of(found.get(b"cookie", ""), cookie)
 
 
 async def _find(host: str) -> tenancy.Place | None:

@@ -1,163 +1,29 @@
-"""One open socket, as the hub sees it: small (thousands of them stand idle) and written to without waiting.
+"""A device's socket: whom it serves, and what its app lock lets it see. How it is written to: `wire.py`."""
 
-A write is tried at once, in the caller's step of the event loop. Only a socket whose peer does not read makes it wait:
-then one task of its own finishes that write and what queues up behind it. A queue that grows too long is thrown away
-and the device told to ask again (`resync`): state, not history. Content is compared with the clock when it leaves, not
-when it was queued (I1).
-"""
-
-import asyncio
 import math
-from collections import deque
-from collections.abc import Awaitable, Callable, Generator
 from uuid import UUID
 
-from portal.kernel import clock, tenancy
+from messaging.sockets.wire import CHALLENGED, CLOSED, HELD, OPEN, RESYNC, WIPING, Send, Wire
+from portal.kernel import tenancy
 
-Send = Callable[[dict[str, object]], Awaitable[None]]
-
-QUEUE_LIMIT = 64
-RESYNC = '{"type":"resync"}'
-
-# stages
-CHALLENGED, HELD, OPEN, WIPING, CLOSED = range(5)
+__all__ = ["CHALLENGED", "CLOSED", "HELD", "OPEN", "RESYNC", "WIPING", "Line"]
 
 
-class _Rest:
-    """The rest of an awaitable whose first step was already taken."""
-
-    __slots__ = ("first", "steps")
-
-    def __init__(self, steps: Generator[object, None, None], first: object) -> None:
-        self.steps, self.first = steps, first
-
-    def __await__(self) -> Generator[object, None, None]:
-        try:
-            yield self.first
-        except BaseException:
-            self.steps.close()
-            raise
-        yield from self.steps
-
-
-class Line:
-    """`due` is when the present stage, or the wait for a word of the peer, is over (seconds of the hub's steady
-    clock); `ends_at` when its device, or the first of its grants, ends by itself (seconds of the epoch). While it is
+class Line(Wire):
+    """`ends_at` is when its device, or the first of its grants, ends by itself (seconds of the epoch). While it is
     `covered` by the app lock it serves nobody and hears of locks and wipes only; `rests_at` is when its page's pass is
     looked at again."""
 
-    __slots__ = (
-        "covered",
-        "customers",
-        "device",
-        "due",
-        "ends_at",
-        "host",
-        "malformed",
-        "nonce",
-        "overflowed",
-        "pass_",
-        "ping_due",
-        "place",
-        "queue",
-        "refilled",
-        "rests_at",
-        "send",
-        "slow_since",
-        "stage",
-        "tokens",
-        "waiting",
-        "wipe",
-    )  # fmt: skip
+    __slots__ = ("covered", "customers", "device", "ends_at", "nonce", "pass_", "rests_at", "wipe")
 
     def __init__(self, send: Send, place: tenancy.Place, host: str, device: UUID, nonce: str) -> None:
-        self.send, self.place, self.host, self.device, self.nonce = send, place, host, device, nonce
+        super().__init__(send, place, host)
+        self.device, self.nonce = device, nonce
         self.customers: frozenset[UUID] = frozenset()
-        self.stage = CHALLENGED
         self.ends_at = self.rests_at = math.inf
         self.pass_, self.covered = "", False
-        self.queue: deque[tuple[str, float]] | None = None
-        self.waiting: asyncio.Task[None] | None = None
-        self.slow_since = math.inf
-        self.overflowed = False
         self.wipe: UUID | None = None
-        self.malformed = 0
-        self.tokens = 0.0
-        self.due = self.ping_due = self.refilled = 0.0
 
-    def write(self, text: str, gone_at: float = math.inf) -> None:
-        """Send now, or as soon as the peer reads; content that is over by then does not go."""
-        if self.stage == CLOSED:
-            return
-        if self.waiting is not None or self.stage == HELD:
-            self._keep(text, gone_at)
-        elif gone_at == math.inf or gone_at > clock.now().timestamp():
-            self._put({"type": "websocket.send", "text": text})
-
-    def bury(self, text: str) -> None:
-        """Say that something is gone: nothing that still waits here may contradict it."""
-        if self.queue:
-            self.queue.clear()
-            self.overflowed = True
-        self.write(text)
-
-    def release(self, first: str, gone_at: float = math.inf) -> None:
-        """The state goes first, then what arrived while it was loaded."""
-        if self.stage != HELD:
-            return
-        self.stage = OPEN
-        waiting, self.queue = self.queue, None
-        self.write(first, gone_at)
-        for text, end in waiting or ():
-            self.write(text, end)
-        if self.overflowed and self.waiting is None:
-            self.overflowed = False
-            self.write(RESYNC)
-
-    def close(self, code: int) -> None:
-        """Close; nothing that waits is sent any more."""
-        if self.stage == CLOSED:
-            return
-        self.stage, self.queue = CLOSED, None
-        if self.waiting is not None:
-            self.waiting.cancel()
-        self._put({"type": "websocket.close", "code": code})
-
-    def _keep(self, text: str, gone_at: float) -> None:
-        if self.queue is None:
-            self.queue = deque()
-        if len(self.queue) >= QUEUE_LIMIT:
-            self.queue.clear()
-            self.overflowed = True
-        if not self.overflowed:
-            self.queue.append((text, gone_at))
-
-    def _put(self, message: dict[str, object]) -> None:
-        """One step of the send: it ends in it unless the peer does not read."""
-        steps = self.send(message).__await__()
-        try:
-            first = next(steps)
-        except StopIteration:
-            return
-        except (OSError, RuntimeError):  # the peer went away a moment ago
-            self.stage = CLOSED
-            return
-        loop = asyncio.get_running_loop()
-        self.slow_since = loop.time()
-        self.waiting = loop.create_task(self._finish(_Rest(steps, first)))
-
-    async def _finish(self, rest: _Rest) -> None:
-        try:
-            await rest
-            while self.queue and self.stage != CLOSED:
-                text, gone_at = self.queue.popleft()
-                if gone_at > clock.now().timestamp():
-                    await self.send({"type": "websocket.send", "text": text})
-            if self.overflowed and self.stage != CLOSED:
-                self.overflowed = False
-                await self.send({"type": "websocket.send", "text": RESYNC})
-        except (OSError, RuntimeError):
-            self.stage = CLOSED
-        finally:
-            self.waiting = None
-            self.slow_since = math.inf
+    @property
+    def looked_at(self) -> float:
+        return min(self.ends_at, self.rests_at)

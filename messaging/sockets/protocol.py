@@ -1,6 +1,8 @@
-"""What a device may say on its socket. A frame is parsed into plain values here; everything else is malformed."""
+"""What may be said on a socket, by a device and by a page of the console. A frame is parsed into plain values here; everything
+else is malformed."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -21,6 +23,7 @@ COSTS = {
     "write": 5.0,
     "wiped": 1.0,
     "prove": 1.0,
+    "follow": 2.0,
 }
 BURST = 60.0
 A_SECOND = 10.0
@@ -29,6 +32,8 @@ _NEEDS = {
     "prove": ("signature",), "delivered": ("ids",), "reveal": ("id",), "read": ("id",), "extend": ("id",),
     "write": ("for", "body"), "wiped": ("wipe", "signature"), "pong": (), "active": (),
 }  # fmt: skip
+_STAFF_NEEDS = {"follow": ("what",), "pong": ()}
+Needs = Mapping[str, tuple[str, ...]]
 
 
 class Malformed(Exception):
@@ -49,14 +54,24 @@ class Frame:
 
 
 def parse(text: object) -> Frame:
+    """A device's."""
+    return _parse(text, _NEEDS)
+
+
+def parse_staff(text: object) -> Frame:
+    """Of a page of the console."""
+    return _parse(text, _STAFF_NEEDS)
+
+
+def _parse(text: object, needs: Needs) -> Frame:
     try:
         raw = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError) as error:
         raise Malformed from error
     kind = raw.get("type") if isinstance(raw, dict) else None
-    if not isinstance(raw, dict) or not isinstance(kind, str) or kind not in _NEEDS:
+    if not isinstance(raw, dict) or not isinstance(kind, str) or kind not in needs:
         raise Malformed
-    if any(name not in raw for name in _NEEDS[kind]):
+    if any(name not in raw for name in needs[kind]):
         raise Malformed
     return _FRAMES[kind](kind, raw)
 
@@ -97,9 +112,14 @@ def _written(kind: str, raw: dict[str, object]) -> Frame:
     )  # fmt: skip
 
 
+def _followed(kind: str, raw: dict[str, object]) -> Frame:
+    subject = raw.get("id")
+    return Frame(kind, id=_uuid(subject) if subject is not None else None, text=_text(raw["what"]))
+
+
 _FRAMES = {
     "pong": _plain, "active": _plain, "reveal": _named, "read": _named, "extend": _named, "delivered": _list, "prove": _proved,
-    "wiped": _signed, "write": _written,
+    "wiped": _signed, "write": _written, "follow": _followed,
 }  # fmt: skip
 
 

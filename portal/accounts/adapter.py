@@ -7,7 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from portal.accounts.flows import attempt, session
-from portal.kernel import clock
+from portal.kernel import clock, unit
 from portal.kernel.errors import Refusal
 
 
@@ -47,8 +47,9 @@ class StaffAdapter(DefaultAccountAdapter):
 
     def logout(self, request: HttpRequest) -> None:
         key = request.session.session_key or ""
-        session.signed_out(actor=session.actor_of(request.user), now=clock.now(), session_key=key)
-        super().logout(request)
+        with unit.work():  # in one commit: whoever hears of its entry finds the session gone
+            session.signed_out(actor=session.actor_of(request.user), now=clock.now(), session_key=key)
+            super().logout(request)
 
 
 def _address(request: HttpRequest) -> str:

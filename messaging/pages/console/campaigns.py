@@ -14,7 +14,7 @@ from messaging.flows import campaign as flow
 from messaging.flows import launch
 from messaging.models import Campaign, Run
 from messaging.pages.console import attachments, shared
-from messaging.queries import audiences, campaigns, desk, policy
+from messaging.queries import audiences, campaigns, desk, following, policy
 from messaging.rules import campaign as rules
 from messaging.rules import compose as compose_rule
 from messaging.rules import recurrence
@@ -69,14 +69,12 @@ def _runs(rows: list[Run], progress: dict[UUID, campaigns.Progress]) -> list[dic
 
 def run_of(row: Run, found: campaigns.Progress) -> dict[str, Any]:
     """A run as its bar, its line in a table and its page show it."""
-    done = found.sent + found.suppressed + found.failed + found.missed
-    rate = found.rate
     return {
         "id": row.id, "number": row.number, "state": row.state, "due_at": row.due_at, "started_at": row.started_at,
         "finished_at": row.finished_at, "recipients": row.recipients, "excluded": row.excluded, "passed_over": row.passed_over,
         "sent": found.sent, "suppressed": found.suppressed, "failed": found.failed, "missed": found.missed,
-        "left": found.left, "asking": found.asking, "next_at": found.next_at, "done": done,
-        "rate": round(rate) if rate else None, "seconds_left": round(found.left / rate) if rate and found.left else None,
+        "left": found.left, "asking": found.asking, "next_at": found.next_at, "done": found.done,
+        "rate": round(found.rate) if found.rate else None, "seconds_left": found.seconds_left,
     }  # fmt: skip
 
 
@@ -302,9 +300,10 @@ def _page(request: HttpRequest, campaign_id: UUID, extra: dict[str, Any], status
     listed = campaigns.runs_of([row.id]).get(row.id, [])
     runs = _runs(listed, campaigns.progress([one.id for one in listed]))
     name = campaigns.name_of(row)
+    live = following.state_of_campaign(row, listed[0] if listed else None, runs[0]["asking"] if runs else 0)
     context = {
         "campaign": {
-            "id": row.id, "name": name, "state": row.state, "when": when_in_words(row), "category": row.category,
+            "id": row.id, "name": name, "state": row.state, "live": live, "when": when_in_words(row), "category": row.category,
             "audience": _audience(request, row), "author": staff.get_names([row.author])[row.author],
             "life": shared.words_for(row.gone_after), "read_life": shared.words_for(row.gone_after_read),
             "tap_to_reveal": row.tap_to_reveal, "next": _next_days(row), "is_own": row.author == request.actor.label,

@@ -11,7 +11,7 @@ from messaging.flows import conversation as flow
 from messaging.flows import message, words
 from messaging.models import Conversation
 from messaging.pages.console import attachments, shared, views
-from messaging.queries import conversations, desk, frontdesk, policy, templates
+from messaging.queries import conversations, desk, following, frontdesk, policy, templates
 from messaging.rules import compose as rule
 from messaging.rules import state
 from portal.accounts.queries import staff
@@ -30,9 +30,11 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     tab = filters["state"] if filters["state"] in {"open", "closed"} else "waiting"
     rows = desk.conversations_in(request.actor, tab=tab, assignee=filters["assignee"], q=filters["q"])
     by, newest = ("waiting_since", False) if tab == "waiting" else ("last_at", True)
+    totals = desk.conversation_totals(request.actor)
     context = {
+        "live": following.state_of_queue(totals, following.newest_word(request.actor)),
         "page": lists.page(request, rows, views.conversations, by=by, newest_first=newest),
-        "filters": {**filters, "state": tab}, "totals": desk.conversation_totals(request.actor),
+        "filters": {**filters, "state": tab}, "totals": totals,
         "staff_list": staff.get_assignable(), "opens_at": frontdesk.opens_at(clock.now()),
         "can": shared.may(request, see_settings="settings.view"),
     }  # fmt: skip

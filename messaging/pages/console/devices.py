@@ -13,7 +13,7 @@ from messaging.flows import device as flow
 from messaging.flows import wipe as wiping
 from messaging.models import Device, Wipe
 from messaging.pages.console import shared, timeline, views
-from messaging.queries import desk, devices
+from messaging.queries import desk, devices, following
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
 from portal.web import guards
@@ -61,6 +61,7 @@ def device(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
             "ends_at": row.ends_at,
         },
         "serves": _serves(row),
+        "live": following.state_of_device(row, wipes),
         "wipe": _wipe(wipes[0]) if wipes else None,
         "events": timeline.of_device(row, wipes),
         "live_messages": desk.count_live_of((one.customer_id for one in row.serves.all()), now),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from messaging.flows import importing as flow
 from messaging.models import ImportJob
 from messaging.pages.console import shared
-from messaging.queries import imports
+from messaging.queries import following, imports
 from messaging.rules import columns, table
 from portal.accounts.queries import staff
 from portal.kernel import clock
@@ -148,7 +148,7 @@ def _page(
         "delimiter": table.DELIMITERS.get(opened.delimiter, opened.delimiter),
         "columns": _columns(opened, meaning), "targets": LABELS.items(), "keys": KEYS, "meaning": meaning,
         "tags": ", ".join(meaning.tags), "countries": columns.COUNTRIES, "figures": figures,
-        "progress": imports.progress_of(row, figures, now), "found": _found(row, meaning),
+        "live": following.state_of_import(row), "progress": imports.progress_of(row, figures, now), "found": _found(row, meaning),
         **shared.may(request, can_invite="customer.invite"), **extra,
     }  # fmt: skip
     return shared.draw(request, "import", "customers", context, trail=(*TRAIL, (opened.name, "")), status=status)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from messaging.models import Run
 from messaging.pages.console import campaigns as pages
 from messaging.pages.console import shared
-from messaging.queries import campaigns, desk, funnel
+from messaging.queries import campaigns, desk, following, funnel
 from messaging.rules import campaign as rules
 from portal.kernel import clock, ids
 from portal.kernel.errors import Refusal
@@ -40,6 +40,7 @@ def run(request: HttpRequest, campaign_id: UUID, number: int) -> HttpResponseBas
     counts = campaigns.counts(found, now=now)
     name = campaigns.name_of(row)
     context = {
+        "live": following.state_of_run(found),
         "campaign": {"id": row.id, "name": name, "state": row.state}, "filters": filters, "states": STATES,
         "run": pages.run_of(found, campaigns.progress([found.id]).get(found.id, campaigns.Progress())),
         "page": lists.Page(_lines(rows[:SIZE]), str(rows[SIZE - 1].customer) if len(rows) > SIZE else ""),

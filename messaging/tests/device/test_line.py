@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from messaging.sockets import line as lines
+from messaging.sockets import wire
 from messaging.sockets.line import Line
 from portal.kernel import clock, ids, tenancy
 
@@ -60,7 +61,7 @@ async def test_too_much_for_a_slow_peer_becomes_one_resync() -> None:
     peer = Peer()
     line = peer.line()
     peer.reads.clear()
-    for n in range(lines.QUEUE_LIMIT * 3):
+    for n in range(wire.QUEUE_LIMIT * 3):
         line.write(str(n))
     assert not line.queue
     peer.reads.set()
