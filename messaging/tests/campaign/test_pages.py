@@ -60,7 +60,7 @@ def test_from_a_draft_to_its_ledger(desk: Desk, author) -> None:
     desk.work()
     shown = page(author, path)
     assert "Finished" in shown
-    assert "5 of 5 sent" in shown
+    assert ">5</span> of 5 sent" in shown
     run = desk.runs(newest(desk).id)[0]
     ledger = page(author, f"{path}runs/{run.number}/")
     assert ledger.count("row-link") == 5

@@ -189,7 +189,7 @@ def test_a_file_goes_its_whole_way(acme, author):
     refused = author.post(f"{page}check", {**chosen, "match": "reference"})
     assert (refused.status_code, "where the consents were given" in text(refused)) == (422, True)
     assert author.post(f"{page}check", {**chosen, "match": "reference", "source": "old list"}).status_code == 302
-    assert "Trying 0 of 3 rows" in text(author.get(page))
+    assert 'Trying <span data-figure="done">0</span> of 3 rows' in text(author.get(page))
     work(acme, page)
     tried = text(author.get(page))
     assert "Nothing has changed yet" in tried
