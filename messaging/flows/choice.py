@@ -10,12 +10,11 @@ from messaging.flows import consent
 from messaging.models import Customer
 from messaging.rules import consent as rules
 from messaging.rules import telling
-from portal.kernel import unit
+from portal.kernel import tongues, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal, not_found
 
 SOURCE = "inbox"
-LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "nl"})  # those of the inbox
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def bad_language() -> Refusal:
 def change(*, actor: Actor, now: datetime, customer_id: UUID, wanted: Wanted) -> None:
     """Refuses `bad_ways` and `unknown_language`; a customer whom this device does not serve is absent."""
     ways, off = telling.check_ways(wanted.ways), set(telling.parse_ways(telling.check_ways(wanted.off)))
-    if wanted.language and wanted.language not in LANGUAGES:
+    if wanted.language and wanted.language not in tongues.NAMES:
         raise bad_language()
     if actor.kind != "device" or customer_id not in actor.customers:
         raise not_found("customer")

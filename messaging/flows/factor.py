@@ -6,6 +6,7 @@ Never: a code by the channel that the link itself came by; a passphrase or a cod
 
 import hmac
 import secrets as random
+import unicodedata
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -125,7 +126,8 @@ def _send(u: unit.Unit, row: Enrolment, now: datetime, way: str) -> None:
 
 def _is_code(row: Enrolment, answer: str, now: datetime) -> bool:
     """Any that was sent and is not over: of two messages the first may arrive last."""
-    wanted = _digest(CODE, row.id, answer.strip().replace(" ", ""))
+    typed = "".join(str(unicodedata.decimal(one, one)) for one in answer if not one.isspace())  # of any keyboard's digits
+    wanted = _digest(CODE, row.id, typed)
     sent = FactorCode.objects.filter(enrolment=row, expires_at__gt=now).values_list("digest", flat=True)
     return any(hmac.compare_digest(bytes(one), wanted) for one in sent)
 

@@ -5,20 +5,18 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
-from django.utils.translation import trans_real
 from django.views.decorators.http import require_GET
 
 from messaging.flows import attachment as attaching
-from messaging.flows import choice, device, download, enrolment, inquiry, message, nonce, receipt
+from messaging.flows import device, download, enrolment, inquiry, message, nonce, receipt
 from messaging.pages import proved, sending
 from messaging.queries import inbox, kept
-from portal.kernel import clock, ids
+from portal.kernel import clock, ids, tongues
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
-from portal.web import statics
+from portal.web import spoken, statics
 
 COOKIE_LIVES_FOR = 400 * 86400  # the longest browsers allow
-LANGUAGE_COOKIE = "__Host-ebb-language"  # set by the page's own script, see words.js
 
 
 @require_GET
@@ -160,15 +158,10 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 def page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
-    wished = _language(request)
-    return render(request, template, {"wished": wished, "book": f"js/inbox/words/{wished}.js", **context})
-
-
-def _language(request: HttpRequest) -> str:
-    """Of the page's own words: what this browser was last told to use, else what it asks for."""
-    asked = trans_real.parse_accept_lang_header(request.headers.get("Accept-Language", "").lower())
-    tags = [request.COOKIES.get(LANGUAGE_COOKIE, ""), *(tag.split("-")[0] for tag, _ in asked)]
-    return next((tag for tag in tags if tag in choice.LANGUAGES), "en")
+    """`wished`: the language of its words, see words.js; it is the page's until the script says so more exactly."""
+    wished = spoken.tongue(request)
+    frame = {"wished": wished, "language": wished, "direction": tongues.direction(wished)}
+    return render(request, template, {**frame, "book": f"js/inbox/words/{wished}.js", **context})
 
 
 def _recover_page(request: HttpRequest) -> HttpResponse:

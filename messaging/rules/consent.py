@@ -20,9 +20,9 @@ STOP, START = "stop", "start"
 _KEYWORDS = {
     STOP: {
         "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "stopp", "abmelden", "alto", "baja",
-        "arret", "arrêt", "afmelden",
+        "arret", "arrêt", "afmelden", "توقف", "إيقاف", "ايقاف",
     },
-    START: {"start", "unstop", "anmelden", "alta", "aanmelden"},
+    START: {"start", "unstop", "anmelden", "alta", "aanmelden", "ابدأ", "ابدا"},
 }  # fmt: skip
 
 
@@ -136,8 +136,8 @@ def _choice(purpose: str, channel: str, yes: set[str], no: set[str]) -> Choice:
 def keyword(text: str) -> str:
     """`stop`, `start` or "": the whole message must be the word, or a question that has it would be taken for one.
 
-    >>> keyword(" Stop! "), keyword("START"), keyword("stop by at nine?")
-    ('stop', 'start', '')
+    >>> keyword(" Stop! "), keyword("START"), keyword("stop by at nine?"), keyword("إيقاف")
+    ('stop', 'start', '', 'stop')
     """
     word = text.strip().strip(".!\"'").replace("-", "").replace(" ", "").casefold()
     return next((asked for asked, known in _KEYWORDS.items() if word in known), "")

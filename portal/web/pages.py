@@ -10,9 +10,9 @@ from django.shortcuts import render
 from django.template import loader
 from django.views.decorators.csrf import requires_csrf_token
 
-from portal.kernel import tenancy
+from portal.kernel import tenancy, tongues
 from portal.kernel.errors import Kind, Refusal
-from portal.web import problems
+from portal.web import problems, spoken
 
 log = logging.getLogger("ebb.web")
 
@@ -92,9 +92,19 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 def _page(request: HttpRequest, refusal: Refusal, status: int) -> str:
     """Without a context processor and without a query: the database may be what is away."""
-    if refusal.code == "unknown_business":
-        return loader.render_to_string("errors/unknown_business.html", {})
     business = {"name": tenancy.here().name} if tenancy.is_anywhere() else None
-    back = "/console/" if request.path.startswith("/console/") else "/"
-    context = {**words(refusal), "status": status, "code": refusal.code, "business": business, "back": back}
+    is_staffs = request.path.startswith("/console/") and business is not None
+    said = {**words(refusal), "back": "/console/"} if is_staffs else _to_customer(request, refusal)
+    context = {**said, "status": status, "code": refusal.code, "business": business}
     return loader.render_to_string("errors/refusal.html", context)
+
+
+def _to_customer(request: HttpRequest, refusal: Refusal) -> dict[str, str]:
+    """In the language of the inbox: whoever is not of the business is spoken to as its customers are."""
+    tongue = spoken.tongue(request)
+    is_nobody = refusal.code == "unknown_business"
+    frame = {name: spoken.say(tongue, name) for name in ("skip", "reference", "go_back")}
+    return {
+        **spoken.refused(tongue, refusal.kind, is_nobody=is_nobody), **frame, "back": "" if is_nobody else "/",
+        "language": tongue, "direction": tongues.direction(tongue),
+    }  # fmt: skip

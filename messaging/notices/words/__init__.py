@@ -1,16 +1,22 @@
 """What notices say, in the inbox's languages. Their only variables: who writes, a link, until when the link works.
 
 A text message fits into one part (160 characters of GSM 03.38) with a usual name and link, so its words use that alphabet only.
+Arabic is not in it: there a text takes two parts (134 characters of UCS-2), and Latin names stand between Arabic words.
 """
 
 from dataclasses import dataclass
 
 from messaging.notices import Outgoing
-from messaging.notices.words import de, en, es, fr, nl
+from messaging.notices.words import ar, de, en, es, fr, nl
+from portal.kernel import tongues
 
 # Who writes to somebody who wants no business named.
-NOBODY = {"en": "Your inbox", "de": "Ihr Postfach", "es": "Su buzón", "fr": "Votre messagerie", "nl": "Uw postvak"}
-LANGUAGES = {"en": en.SAYINGS, "de": de.SAYINGS, "es": es.SAYINGS, "fr": fr.SAYINGS, "nl": nl.SAYINGS}
+NOBODY = {
+    "ar": "صندوقك", "de": "Ihr Postfach", "en": "Your inbox", "es": "Su buzón", "fr": "Votre messagerie", "nl": "Uw postvak",
+}  # fmt: skip
+LANGUAGES = {
+    "ar": ar.SAYINGS, "de": de.SAYINGS, "en": en.SAYINGS, "es": es.SAYINGS, "fr": fr.SAYINGS, "nl": nl.SAYINGS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,16 +28,14 @@ class Said:
 
 def say(notice: Outgoing) -> Said:
     """In the recipient's language (`de-AT` is German), else in English."""
-    sayings = LANGUAGES.get(_spoken(notice.language), en.SAYINGS)
+    tongue = tongues.of(notice.language)
     values = {"sender": notice.sender, "url": notice.url, "until": notice.link_until, "code": notice.code}
-    subject, mail, text = sayings[notice.saying]
-    return Said(subject.format(**values), mail.format(**values), text.format(**values))
+    # A link and a code are copied: nothing stands around them that cannot be seen.
+    apart = {name: tongues.apart(values[name], tongue) for name in ("sender", "until")}
+    subject, mail, text = LANGUAGES[tongue][notice.saying]
+    return Said(subject.format(**values), mail.format(**values | apart), text.format(**values))
 
 
 def nobody(language: str) -> str:
     """What stands where the business's name would."""
-    return NOBODY.get(_spoken(language), NOBODY["en"])
-
-
-def _spoken(language: str) -> str:
-    return language.split("-", maxsplit=1)[0].lower()
+    return NOBODY[tongues.of(language)]

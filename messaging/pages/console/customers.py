@@ -19,12 +19,12 @@ from messaging.pages.console import shared, views
 from messaging.queries import consents, customers, desk, devices, messages, policy, profiles
 from messaging.rules import consent as consent_rules
 from messaging.rules import contact, tags
-from portal.kernel import clock
+from portal.kernel import clock, tongues
 from portal.kernel.errors import Refusal
 from portal.web import guards
 
 TRAIL = ("Customers", "customers")
-LANGUAGES = (("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("fr", "Français"), ("nl", "Nederlands"))
+LANGUAGES = tuple(tongues.NAMES.items())
 PURPOSES = (("marketing", "Marketing"), ("service", "Service"), ("all", "Everything"))
 CHANNELS = (
     ("all", "every channel"), ("inbox", "the inbox"), ("email", "e-mail"), ("sms", "text message"), ("push", "push"),

@@ -13,14 +13,14 @@ from messaging.queries import preview, templates
 from messaging.rules import difference, wording
 from messaging.rules import template as rule
 from portal.accounts.queries import staff
-from portal.kernel import clock, ids
+from portal.kernel import clock, ids, tongues
 from portal.kernel.errors import Refusal
 from portal.web import guards
 from portal.web import listing as lists
 
 TRAIL = (("Compose", "compose"), ("Templates", "templates"))
 COLUMNS = ("id", "name", "quick_answer", "format", "languages", "version", "updated_at")
-LANGUAGES = (("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("fr", "Français"), ("nl", "Nederlands"))
+LANGUAGES = tuple(tongues.NAMES.items())
 
 
 @guards.staff("message.send")

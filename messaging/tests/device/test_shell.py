@@ -1,6 +1,7 @@
 """The shell of the inbox: every word in every language, few bytes, installable, and no content in what is kept of it."""
 
 import gzip
+import html
 import json
 import re
 
@@ -8,12 +9,13 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from portal.web import statics
+from portal.kernel import tongues
+from portal.web import spoken, statics
 
 SCRIPTS = statics.HOUSE / "js" / "inbox"
-LANGUAGES = ("de", "en", "es", "fr", "nl")
+LANGUAGES = sorted(tongues.NAMES)
 BUDGET = 60 * 1024  # bytes of script and style, compressed
-PAIR = re.compile(r"^  (\w+): \"((?:[^\"\\]|\\.)*)\",$", re.MULTILINE)
+PAIR = re.compile(r"^  \"?([\w-]+)\"?: \"((?:[^\"\\]|\\.)*)\",$", re.MULTILINE)
 SAID = re.compile(r"\bsay\(\"(\w+)\"|data-say=\"(\w+)\"|line\.pass\(\"(\w+)\"")
 
 
@@ -21,7 +23,7 @@ def book(language: str) -> dict[str, str]:
     text = (SCRIPTS / "words" / f"{language}.js").read_text(encoding="utf-8")
     pairs = PAIR.findall(text)
     assert len(pairs) == len(dict(pairs)), "a word stands twice"
-    assert len(pairs) == len(re.findall(r"^  \w+:", text, re.MULTILINE)), "a line that is no plain word"
+    assert len(pairs) == len(re.findall(r"^  [\"\w-]+:", text, re.MULTILINE)), "a line that is no plain word"
     return dict(pairs)
 
 
@@ -35,10 +37,79 @@ def test_every_word_is_there_in_every_language(language):
     }
 
 
-def test_arabic_knows_no_other_words():
-    english, arabic = book("en"), book("ar")
-    assert set(arabic) <= set(english)
-    assert {key: values(words) for key, words in arabic.items()} == {key: values(english[key]) for key in arabic}
+# What is written alike, and is a word of that language all the same.
+ALIKE = {("de", "pin_label"), ("es", "own_refused"), ("es", "pin_label"), ("fr", "menu"), ("nl", "menu")}
+
+
+@pytest.mark.parametrize("language", sorted({*LANGUAGES} - {"en"}))
+def test_no_word_stands_in_english_elsewhere(language):
+    english, other = book("en"), book(language)
+    alike = {(language, key) for key, words in english.items() if other[key] == words}
+    assert sorted(alike - ALIKE) == []
+
+
+def test_the_books_are_those_that_customers_can_choose():
+    """In the flow, in the page that asks, in what the script knows, in the worker, in a ring."""
+    assert sorted(path.stem for path in (SCRIPTS / "words").glob("*.js")) == LANGUAGES
+    known = (SCRIPTS / "words.js").read_text(encoding="utf-8")
+    assert json.loads(re.search(r"BOOKS = new Set\((\[.*?\])\)", known)[1]) == LANGUAGES
+    assert set(json.loads(re.search(r"RIGHT_TO_LEFT = new Set\((\[.*?\])\)", known)[1])) == tongues.RIGHT_TO_LEFT
+    chosen = re.search(r"const LANGUAGES = \{(.*)\};", (SCRIPTS / "told.js").read_text(encoding="utf-8"))[1]
+    assert dict(re.findall(r"(\w+): \"([^\"]+)\"", chosen)) == tongues.NAMES
+    for script in (SCRIPTS / "sw.js", SCRIPTS.parent / "ring.js"):
+        words = re.search(r"const WORDS = \{\n(.*?)^\};", script.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)[1]
+        assert sorted(re.findall(r"^  (\w+): [\[{]", words, re.MULTILINE)) == LANGUAGES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_counted_stands_apart(language):
+    """No word of a sentence hangs on a number that stands in it: Arabic has six forms, and lengths of time are Intl's."""
+    counted = {key: words for key, words in book(language).items() if {"count", "sealed"} & set(values(words))}
+    assert {"pin_wrong", "more_ended", "own_live"} <= set(counted)
+    beside = re.compile(r"(?:^|[^:\s]\s*)\{(?:count|sealed)\}|\{(?:count|sealed)\} \w")
+    assert [words for words in counted.values() if beside.search(words)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", ["", "kept", "recover", "lost", "lost/x", "enrol/x"])
+def test_a_page_without_its_script_speaks_the_language(cast, path, language):
+    page = get(f"/inbox/{path}", **{"Accept-Language": language}).content.decode()
+    direction = "rtl" if language == "ar" else "ltr"
+    assert re.search(rf'<html lang="{language}" dir="{direction}"', page)
+    said = re.findall(r'data-say="([\w-]+)"[^>]*>([^<]*)<', page)
+    assert len(said) > 3
+    for key, words in said:
+        assert fitting(spoken.book(language)[key]).fullmatch(html.unescape(words)), key
+    assert spoken.book("en")["script_or_call"] not in page or language == "en"
+
+
+def fitting(words: str) -> re.Pattern[str]:
+    return re.compile("[^{}]+".join(re.escape(part) for part in re.split(r"\{\w+\}", words)) or "[^{}]*")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_went_wrong_is_said_in_the_language(cast, language):
+    page = get("/inbox/nowhere", **{"Accept-Language": language, "Accept": "text/html"})
+    assert page.status_code == 404
+    said = spoken.PLAIN[language]
+    assert html.escape(said["absent_title"], quote=True).replace("&#x27;", "&#x27;") in page.content.decode()
+    assert said["go_back"] in page.content.decode()
+    nobody = Client(HTTP_HOST="nobody.localhost").get("/", headers={"Accept-Language": language, "Accept": "text/html"})
+    assert said["nobody_title"] in html.unescape(nobody.content.decode())
+
+
+def test_staff_are_told_in_english(cast):
+    page = get("/console/nowhere", **{"Accept-Language": "ar", "Accept": "text/html"}).content.decode()
+    assert '<html lang="en"' in page
+    assert "There is nothing" in page
+
+
+def test_what_only_the_server_says_is_there_in_every_language():
+    english = spoken.PLAIN["en"]
+    assert sorted(spoken.PLAIN) == LANGUAGES
+    for language, said in spoken.PLAIN.items():
+        assert {key: values(words) for key, words in said.items()} == {key: values(words) for key, words in english.items()}
+        assert language == "en" or [key for key in said if said[key] == english[key]] == []
 
 
 def values(words: str) -> list[str]:
@@ -55,7 +126,7 @@ def test_no_word_is_left_over():
     """A key is named somewhere as a whole, or made of a stem: `gone` → `gone_at`, `locked` → `locked_title`,
     `device_${state}` → `device_active`."""
     text = "\n".join(sources())
-    made = [re.compile(f"{stem}\\w+") for stem in re.findall(r"`(\w+_)\$\{", text)]
+    made = [re.compile(rf"{stem}[\w-]+") for stem in re.findall(r"`(\w+_)\$\{", text)]
     stems = "|".join(("_at", "_on", "_title", "_text"))
     named = {key for key in book("en") if re.search(rf"\b{re.sub(f'({stems})$', '', key)}(?:{stems})?\b", text)}
     left = set(book("en")) - named

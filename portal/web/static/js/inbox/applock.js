@@ -4,7 +4,7 @@
 import { el, icon, text } from "./dom.js";
 import * as http from "./http.js";
 import * as pass from "./pass.js";
-import { say } from "./words.js";
+import { digits, say } from "./words.js";
 
 const AWAY = 10_000; // ms: who looks at another app for longer comes back to a closed page
 const TELL = 30_000; // how often the server hears that somebody is there
@@ -51,7 +51,7 @@ export function cover(device, told, opened) {
     text(said, "");
     go.setAttribute("aria-busy", "true");
     try {
-      const value = byPin ? { pin: form.elements.pin.value } : await assert(told.credential);
+      const value = byPin ? { pin: digits(form.elements.pin.value) } : await assert(told.credential);
       pass.set((await http.ask(device, "POST", "/inbox/open", value)).pass);
       opened();
     } catch (problem) {
@@ -81,7 +81,7 @@ export function settings(device, lock, done) {
     window.PublicKeyCredential && el("button", { class: "button wide", type: "button", "data-act": "passkey", onclick: (event) => save(event, byPasskey) }, say("lock_passkey")),
     lock.kind !== "none" && !lock.required &&
       el("button", { class: "button wide", type: "button", "data-act": "off", onclick: (event) => save(event, byNothing) }, say("lock_off")));
-  const byPin = async () => ({ pin: form.elements.pin.value });
+  const byPin = async () => ({ pin: digits(form.elements.pin.value) });
   const byPasskey = make;
   const byNothing = async () => ({ lock: "none" });
 
@@ -100,7 +100,7 @@ export function settings(device, lock, done) {
 
 function pinField(label) {
   return el("div", { class: "field" }, el("label", { for: "pin" }, say(label)),
-    el("input", { id: "pin", name: "pin", type: "password", inputmode: "numeric", pattern: "[0-9]*", minlength: "6", maxlength: "12", required: true, autocomplete: "off" }));
+    el("input", { id: "pin", name: "pin", type: "password", inputmode: "numeric", dir: "ltr", minlength: "6", maxlength: "12", required: true, autocomplete: "off" }));
 }
 
 const nonce = async () => (await http.plain("GET", "/inbox/nonce")).nonce;

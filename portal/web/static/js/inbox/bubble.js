@@ -4,7 +4,7 @@ import { rich } from "../rich.js";
 import { el, icon } from "./dom.js";
 import * as attached from "./files.js";
 import { fromBusiness } from "./store.js";
-import { dated, day, duration, exact, language, say, time } from "./words.js";
+import { BUSINESS, dated, day, duration, exact, region, say, time } from "./words.js";
 
 /** acts: {open(id), extend(id), reply(message), picture(message, file), save(message, file)}; `answered`: the message this one answers, if it is still here. */
 export function bubble(message, { acts, busy, answered, now }) {
@@ -64,10 +64,9 @@ const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 // The business's name stands in the head of the page, from the server's own word. Whoever writes for it is named here
 // only when that is someone else, kept apart from the text around it.
 function sender(message) {
-  const business = say("business_name");
   const plain = (message.from ?? "").replace(TURNS, "");
-  const name = plain && plain !== business ? plain : null;
-  return el("p", { class: name ? "sender" : "visually-hidden" }, el("bdi", {}, name ?? business));
+  const name = plain && plain !== BUSINESS ? plain : null;
+  return el("p", { class: name ? "sender" : "visually-hidden" }, el("bdi", {}, name ?? BUSINESS));
 }
 
 function quote(answered) {
@@ -108,7 +107,7 @@ function pictured(message, file, acts) {
 }
 
 function saved(message, file, acts) {
-  const size = new Intl.NumberFormat(language, { style: "unit", unit: "kilobyte" }).format(Math.max(1, Math.round(file.bytes / 1024)));
+  const size = new Intl.NumberFormat(region, { style: "unit", unit: "kilobyte" }).format(Math.max(1, Math.round(file.bytes / 1024)));
   return el("p", { class: "file" },
     el("button", { class: "act", type: "button", "data-act": `save ${file.id}`, onclick: () => acts.save(message, file) },
       icon("save"), el("bdi", {}, file.name), el("small", {}, size)),

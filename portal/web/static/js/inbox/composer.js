@@ -14,7 +14,7 @@ export function create({ write, carry, tooLong }) {
   const drop = el("button", { class: "button bare", type: "button", "aria-label": say("cancel"), onclick: forget }, icon("close"));
   const quote = el("p", { class: "answering", hidden: true }, icon("reply"), what, drop);
   const field = el("textarea", {
-    class: "textarea", rows: "1", dir: "auto", "aria-label": say("write"), placeholder: say("write"),
+    class: "textarea", rows: "1", "aria-label": say("write"), placeholder: say("write"),
     autocomplete: "off", enterkeyhint: "enter", oninput: grow, onkeydown: keys,
   });
   const go = el("button", { class: "go", type: "submit", "aria-label": say("send"), disabled: true }, icon("send"));
@@ -44,6 +44,7 @@ export function create({ write, carry, tooLong }) {
 
   function grow() {
     go.disabled = !sendable();
+    field.dir = field.value ? "auto" : ""; // an empty one shows words of the page, in the page's direction
     field.style.blockSize = "auto";
     field.style.blockSize = `${Math.min(field.scrollHeight + 2, 160)}px`;
   }

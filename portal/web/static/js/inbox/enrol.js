@@ -9,7 +9,7 @@ import * as http from "./http.js";
 import * as keystore from "./keystore.js";
 import { start } from "./main.js";
 import * as proof from "./proof.js";
-import { say, speak } from "./words.js";
+import { digits, say, speak } from "./words.js";
 
 /** Spends `secret` ({token} or {code}) for a device. → {id, key}. Throws http.Answer. */
 async function redeem(secret, { answer, accepts, keep, key, open }) {
@@ -66,7 +66,8 @@ export function wire(form) {
       const { device, kept } = await redeem(secret(), { answer, accepts: form.dataset.accepts, keep, key, open });
       // The token is spent, and leaves the address bar and the history with it.
       history.replaceState(null, "", "/inbox/");
-      document.title = say("messages");
+      document.querySelector("title").dataset.say = "messages";
+      speak();
       start(device, { keep: kept });
     } catch (problem) {
       busy(false);
@@ -77,7 +78,7 @@ export function wire(form) {
   // Codes are read aloud and typed: Crockford's alphabet forgives case, spaces and look-alikes.
   function secret() {
     if (form.elements.token) return { token: form.elements.token.value };
-    const typed = form.elements.code.value.toUpperCase().replace(/[\s-]/g, "");
+    const typed = digits(form.elements.code.value).toUpperCase().replace(/[\s-]/g, "");
     return { code: typed.replaceAll("O", "0").replace(/[IL]/g, "1") };
   }
 

@@ -47,7 +47,7 @@ export function row(one, end) {
   const seen = one.seen_at ? dated("device_seen", one.seen_at, Date.now()) : "";
   return el("li", { "data-device": one.id, "data-state": one.state },
     el("p", {}, el("b", {}, el("bdi", {}, one.name)), " ", el("span", { class: "badge" }, say(state))),
-    el("p", { class: "soft" }, [seen, where].filter(Boolean).join(" · ")),
+    el("p", { class: "soft" }, seen, seen && where && " · ", where && el("bdi", {}, where)),
     one.can_end && !one.this && el("p", { class: "acts" }, ...ACTS.filter((act) => fits(act, one)).map((act) =>
       el("button", { class: "act", type: "button", "data-act": act, onclick: () => asked(act, one, end) },
         icon(act === "lock" ? "sealed" : "close"), say(`device_do_${act}`)))));

@@ -7,7 +7,7 @@ import * as clock from "./clock.js";
 import { el, text } from "./dom.js";
 import * as files from "./files.js";
 import * as http from "./http.js";
-import { dated, day, duration, exact, language, say } from "./words.js";
+import { dated, day, duration, exact, region, say } from "./words.js";
 
 const FILES = 20_000_000; // bytes of files in one copy
 
@@ -118,21 +118,21 @@ export function open(device, back) {
 /** The file: to be read by a person, and by a program from the block of JSON in it. */
 function sheet(one, messages, enclosed) {
   const page = document.implementation.createHTMLDocument(say("own_copy"));
-  page.documentElement.lang = language;
+  page.documentElement.lang = region;
   page.documentElement.dir = document.documentElement.dir;
   const data = JSON.stringify({ taken_at: new Date(clock.now()).toISOString(), messages }).replaceAll("<", "\\u003c");
   const block = page.createElement("script");
   Object.assign(block, { type: "application/json", textContent: data });
-  page.body.append(el("h1", {}, say("messages")), el("p", {}, one.name), ...messages.map((message) => article(message, enclosed)), block);
+  page.body.append(el("h1", {}, say("messages")), el("p", { dir: "auto" }, one.name), ...messages.map((message) => article(message, enclosed)), block);
   const head = `<head><meta charset="utf-8"><style>pre { font: inherit; white-space: pre-wrap }</style>`;
   return `<!doctype html>\n${page.documentElement.outerHTML.replace("<head>", () => head)}`;
 }
 
 function article(message, enclosed) {
   return el("article", {}, el("hr"),
-    el("p", {}, el("b", {}, message.direction === "in" ? message.from : say("you")), ` · ${exact(message.sent_at)}`),
-    message.subject && el("h2", {}, message.subject),
-    el("pre", {}, message.body ?? say("own_sealed")),
+    el("p", {}, el("bdi", {}, message.direction === "in" ? message.from : say("you")), ` · ${exact(message.sent_at)}`),
+    message.subject && el("h2", { dir: "auto" }, message.subject),
+    el("pre", { dir: "auto" }, message.body ?? say("own_sealed")),
     ...message.attachments.map((file) => el("p", {}, enclosed.has(file)
       ? el("a", { download: file.name, href: enclosed.get(file) }, file.name)
       : `${file.name}: ${say("own_left_out")}`)),
@@ -148,7 +148,7 @@ function button(act, label, one, onclick, about = "") {
 
 function rule({ what, received, gone_after, keep_for, from }) {
   const event = from.split(/[.:]/)[0]; // sent, ended, conversation, customer, field
-  return el("div", { class: "kept-row" }, el("dt", { class: "kept-what", dir: "auto" }, received ? say("own_wrote") : what),
+  return el("div", { class: "kept-row" }, el("dt", { class: "kept-what" }, el("bdi", {}, received ? say("own_wrote") : what)),
     el("dd", {}, el("span", { class: "kept-label" }, say("kept_col_device")), el("b", {}, gone_after ? duration(String(gone_after)) : say("own_till_closed"))),
     el("dd", {}, el("span", { class: "kept-label" }, say("kept_col_archive")), el("b", {}, say(`own_keeps_${event}`, { time: duration(keep_for) }))));
 }

@@ -8,9 +8,10 @@ const BOOKS = new Set(["ar", "de", "en", "es", "fr", "nl"]);
 const RIGHT_TO_LEFT = new Set(["ar"]);
 const COOKIE = "__Host-ebb-language";
 
-const BUSINESS = document.querySelector("[data-business]")?.dataset.business ?? "";
+export const BUSINESS = document.querySelector("[data-business]")?.dataset.business ?? "";
 
 export let language = "";
+export let region = ""; // en-GB says 14:02 where en-US says 2:02 PM; ar-MA counts 12 where ar-EG counts ١٢
 let book = {};
 let faces = {};
 
@@ -29,6 +30,8 @@ function known(tag) {
 async function use(chosen) {
   book = (await import(`./words/${chosen}.js`)).default;
   language = chosen;
+  // Of the reader's own regions the one that fits the language.
+  region = (navigator.languages ?? []).find((tag) => known(tag) === language) ?? language;
   faces = {};
 }
 
@@ -57,22 +60,30 @@ export function forget() {
   document.cookie = `${COOKIE}=; path=/; secure; samesite=strict; max-age=0`;
 }
 
-/** say("gone_at", {time}) → a sentence. `{business}` is known to every page. */
+/** say("gone_at", {time}) → a sentence. `{business}` is known to every page; what is counted is a number. */
 export function say(key, values = {}) {
   const all = { ...values, business: BUSINESS, host: location.host };
-  return (book[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => all[name] ?? "");
+  return (book[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => apart(all[name] ?? ""));
 }
+
+// A name, an address or a number keeps its own direction, and turns nothing of the sentence around it (first strong isolate).
+function apart(value) {
+  const words = typeof value === "number" ? new Intl.NumberFormat(region).format(value) : value;
+  return RIGHT_TO_LEFT.has(language) && words ? `\u2068${words}\u2069` : words;
+}
+
+/** Digits as the server reads them, whatever keyboard they come from (Arabic, Persian). */
+export const digits = (typed) => typed.replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (one) => one.charCodeAt(0) & 15);
 
 /** Speaks what a template left to us: `data-say`, its values in `data-*`; dates and durations by `data-is`. */
 export function speak(root = document) {
-  document.documentElement.lang = language;
+  document.documentElement.lang = region; // rings count in it, too
   document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
   for (const node of root.querySelectorAll("[data-duration]")) node.textContent = duration(node.dataset.duration);
   for (const node of root.querySelectorAll("time[data-day]")) node.textContent = day(node.dateTime);
   for (const node of root.querySelectorAll("[data-say]")) {
     const values = { ...node.dataset };
     if (values.until) values.until = day(values.until);
-    if (values.lasts) values.lasts = duration(values.lasts);
     node.textContent = say(node.dataset.say, values);
   }
 }
@@ -88,9 +99,7 @@ const FACES = {
   exact: { dateStyle: "full", timeStyle: "long" },
 };
 
-// Of the reader's own regions the one that fits the language: en-GB says 14:02 where en-US says 2:02 PM.
 function face(name) {
-  const region = (navigator.languages ?? []).find((tag) => known(tag) === language) ?? language;
   return (faces[name] ??= new Intl.DateTimeFormat(region, FACES[name]));
 }
 
@@ -120,7 +129,7 @@ export function heading(at, now) {
 }
 
 const count = (n, unit) =>
-  new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(n);
+  new Intl.NumberFormat(region, { style: "unit", unit, unitDisplay: "long" }).format(n);
 
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -139,5 +148,5 @@ export function duration(value) {
   if (!found) return value;
   const units = ["year", "month", "week", "day", "hour", "minute", "second"];
   const parts = units.map((unit, i) => found[i + 1] && count(Number(found[i + 1]), unit)).filter(Boolean);
-  return new Intl.ListFormat(language, { type: "unit", style: "long" }).format(parts);
+  return new Intl.ListFormat(region, { type: "unit", style: "long" }).format(parts);
 }

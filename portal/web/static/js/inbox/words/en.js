@@ -1,6 +1,5 @@
 // Plain and short; no exclamation marks; an error says what happened, what it means and what to do.
 export default {
-  business_name: "{business}",
   verified: "Verified · {host}",
   verified_says: "The address {host} belongs to {business}. Nobody else can write to you here.",
   skip: "Skip to the content",
@@ -23,7 +22,6 @@ export default {
   tap: "Tap to open",
   tap_then: "Tap to open. Gone {time} later.",
   opening: "Opening…",
-  left: "{time} left",
   gone_at: "Gone from here at {time}",
   gone_on: "Gone from here on {time}",
   kept_until: "kept by {business} until at least {date}",
@@ -31,7 +29,7 @@ export default {
   not_kept_here: "Here until {business} closes the conversation",
   expired_at: "Expired at {time}",
   expired_on: "Expired on {time}",
-  more_ended: "{count} earlier messages ended",
+  more_ended: "Earlier messages that ended: {count}",
   recalled_at: "Taken back by {business} at {time}",
   recalled_on: "Taken back by {business} on {time}",
   yours_expired_at: "Your message, expired at {time}",
@@ -151,7 +149,7 @@ export default {
   covered_text: "Nothing is shown here until you open it again.",
   pin_label: "PIN",
   pin_open: "Open",
-  pin_wrong: "That is not the PIN. {count} tries left, then this device is locked.",
+  pin_wrong: "That is not the PIN. Tries left: {count}; then this device is locked.",
   passkey_open: "Open with your passkey",
   passkey_failed: "That did not work. Please try again.",
   lock_title: "App lock",
