@@ -85,7 +85,7 @@ def test_with_an_app_lock_a_copied_profile_shows_nothing(chromium, api, running,
         for left in (4, 3, 2, 1):
             thief.fill("#pin", WRONG)
             thief.click("[data-calm=covered] [type=submit]")
-            thief.get_by_text(f"{left} tries left").wait_for()
+            thief.get_by_text(f"Tries left: {left}").wait_for()
         thief.fill("#pin", WRONG)
         thief.click("[data-calm=covered] [type=submit]")
         thief.get_by_text("This device is locked").wait_for()
@@ -110,7 +110,7 @@ def test_a_rest_closes_the_page_and_the_pin_opens_it(desk, api):
         desk.watch.expected.add(401)
         page.fill("#pin", WRONG)
         page.click("[data-calm=covered] [type=submit]")
-        page.get_by_text("4 tries left").wait_for()
+        page.get_by_text("Tries left: 4").wait_for()
         page.fill("#pin", PIN)
         page.click("[data-calm=covered] [type=submit]")
         page.get_by_text(WORDS).wait_for()
