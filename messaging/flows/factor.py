@@ -126,7 +126,9 @@ def _send(u: unit.Unit, row: Enrolment, now: datetime, way: str) -> None:
 
 def _is_code(row: Enrolment, answer: str, now: datetime) -> bool:
     """Any that was sent and is not over: of two messages the first may arrive last."""
-    typed = "".join(str(unicodedata.decimal(one, one)) for one in answer if not one.isspace())  # of any keyboard's digits
+    typed = "".join(
+        str(unicodedata.decimal(one, one)) for one in answer if not one.isspace()
+    )  # of any keyboard's digits
     wanted = _digest(CODE, row.id, typed)
     sent = FactorCode.objects.filter(enrolment=row, expires_at__gt=now).values_list("digest", flat=True)
     return any(hmac.compare_digest(bytes(one), wanted) for one in sent)

@@ -55,11 +55,17 @@ def refused(language: str, kind: Kind, *, is_nobody: bool = False) -> dict[str, 
 
 
 _OF_KIND = {
-    Kind.NOT_FOUND: "absent", Kind.GONE: "absent", Kind.TOO_MANY: "many", Kind.UNAVAILABLE: "away",
+    Kind.NOT_FOUND: "absent",
+    Kind.GONE: "absent",
+    Kind.TOO_MANY: "many",
+    Kind.UNAVAILABLE: "away",
 }
 PLAIN = {
     "en": {
-        "script_needed": "This page works with a key in your browser, and that takes JavaScript. Please switch it on for this address.",
+        "script_needed": (
+            "This page works with a key in your browser, and that takes JavaScript. "
+            "Please switch it on for this address."
+        ),
         "script_or_call": "This takes JavaScript. Please switch it on for this address, or call {business}.",
         "absent_title": "There is nothing here",
         "absent_text": "This address leads nowhere, or what stood here is over. Check the link, or go on from your messages.",
@@ -75,10 +81,16 @@ PLAIN = {
         "reference": "Reference",
     },
     "de": {
-        "script_needed": "Diese Seite arbeitet mit einem Schlüssel in Ihrem Browser, und das braucht JavaScript. Bitte erlauben Sie es für diese Adresse.",
+        "script_needed": (
+            "Diese Seite arbeitet mit einem Schlüssel in Ihrem Browser, und das braucht JavaScript. "
+            "Bitte erlauben Sie es für diese Adresse."
+        ),
         "script_or_call": "Das braucht JavaScript. Bitte erlauben Sie es für diese Adresse, oder rufen Sie {business} an.",
         "absent_title": "Hier ist nichts",
-        "absent_text": "Diese Adresse führt nirgendwohin, oder was hier stand, ist vorbei. Prüfen Sie den Link, oder gehen Sie zu Ihren Nachrichten.",
+        "absent_text": (
+            "Diese Adresse führt nirgendwohin, oder was hier stand, ist vorbei. "
+            "Prüfen Sie den Link, oder gehen Sie zu Ihren Nachrichten."
+        ),
         "many_title": "Zu viele Versuche",
         "many_text": "Warten Sie ein paar Minuten und versuchen Sie es noch einmal.",
         "away_title": "Gerade nicht",
@@ -91,10 +103,15 @@ PLAIN = {
         "reference": "Kennung",
     },
     "es": {
-        "script_needed": "Esta página usa una clave en su navegador, y para eso hace falta JavaScript. Actívelo para esta dirección.",
+        "script_needed": (
+            "Esta página usa una clave en su navegador, y para eso hace falta JavaScript. Actívelo para esta dirección."
+        ),
         "script_or_call": "Para esto hace falta JavaScript. Actívelo para esta dirección o llame a {business}.",
         "absent_title": "Aquí no hay nada",
-        "absent_text": "Esta dirección no lleva a ninguna parte, o lo que había aquí terminó. Compruebe el enlace o vaya a sus mensajes.",
+        "absent_text": (
+            "Esta dirección no lleva a ninguna parte, o lo que había aquí terminó. "
+            "Compruebe el enlace o vaya a sus mensajes."
+        ),
         "many_title": "Demasiados intentos",
         "many_text": "Espere unos minutos e inténtelo de nuevo.",
         "away_title": "Ahora no",
@@ -107,10 +124,16 @@ PLAIN = {
         "reference": "Referencia",
     },
     "fr": {
-        "script_needed": "Cette page utilise une clé dans votre navigateur, ce qui demande JavaScript. Activez-le pour cette adresse.",
+        "script_needed": (
+            "Cette page utilise une clé dans votre navigateur, ce qui demande JavaScript. "
+            "Activez-le pour cette adresse."
+        ),
         "script_or_call": "Cela demande JavaScript. Activez-le pour cette adresse, ou appelez {business}.",
         "absent_title": "Il n’y a rien ici",
-        "absent_text": "Cette adresse ne mène nulle part, ou ce qui s’y trouvait est terminé. Vérifiez le lien, ou allez à vos messages.",
+        "absent_text": (
+            "Cette adresse ne mène nulle part, ou ce qui s’y trouvait est terminé. "
+            "Vérifiez le lien, ou allez à vos messages."
+        ),
         "many_title": "Trop d’essais",
         "many_text": "Attendez quelques minutes et réessayez.",
         "away_title": "Pas maintenant",
@@ -123,7 +146,10 @@ PLAIN = {
         "reference": "Référence",
     },
     "nl": {
-        "script_needed": "Deze pagina werkt met een sleutel in uw browser, en daarvoor is JavaScript nodig. Zet het aan voor dit adres.",
+        "script_needed": (
+            "Deze pagina werkt met een sleutel in uw browser, en daarvoor is JavaScript nodig. "
+            "Zet het aan voor dit adres."
+        ),
         "script_or_call": "Hiervoor is JavaScript nodig. Zet het aan voor dit adres, of bel {business}.",
         "absent_title": "Hier is niets",
         "absent_text": "Dit adres leidt nergens heen, of wat hier stond is voorbij. Controleer de link, of ga naar uw berichten.",

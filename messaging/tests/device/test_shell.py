@@ -57,7 +57,9 @@ def test_the_books_are_those_that_customers_can_choose():
     chosen = re.search(r"const LANGUAGES = \{(.*)\};", (SCRIPTS / "told.js").read_text(encoding="utf-8"))[1]
     assert dict(re.findall(r"(\w+): \"([^\"]+)\"", chosen)) == tongues.NAMES
     for script in (SCRIPTS / "sw.js", SCRIPTS.parent / "ring.js"):
-        words = re.search(r"const WORDS = \{\n(.*?)^\};", script.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)[1]
+        words = re.search(r"const WORDS = \{\n(.*?)^\};", script.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)[
+            1
+        ]
         assert sorted(re.findall(r"^  (\w+): [\[{]", words, re.MULTILINE)) == LANGUAGES
 
 
@@ -108,7 +110,9 @@ def test_what_only_the_server_says_is_there_in_every_language():
     english = spoken.PLAIN["en"]
     assert sorted(spoken.PLAIN) == LANGUAGES
     for language, said in spoken.PLAIN.items():
-        assert {key: values(words) for key, words in said.items()} == {key: values(words) for key, words in english.items()}
+        assert {key: values(words) for key, words in said.items()} == {
+            key: values(words) for key, words in english.items()
+        }
         assert language == "en" or [key for key in said if said[key] == english[key]] == []
 
 

@@ -1,4 +1,4 @@
-"""What notices say: complete in the six languages of the inbox, one part of a text message, nothing but who, a link and until when."""
+"""What notices say: complete in the inbox's languages, one part of a text message, nothing but who, a link and until when."""
 
 import string
 import unicodedata

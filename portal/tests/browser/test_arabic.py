@@ -1,4 +1,4 @@
-"""From right to left: an Arabic phone meets no word of English, names and numbers keep their direction, its digits open the lock."""
+"""From right to left: an Arabic phone reads no English, names and numbers keep their direction, its digits open the lock."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,12 @@ BODY = "اتصل بنا على +49 170 1234567."
 # Whether the last digit of a number stands to the right of its first: how it is written in every script.
 READS_ON = """(selector) => {
   const text = document.querySelector(selector).firstChild;
-  const at = (i) => { const r = document.createRange(); r.setStart(text, i); r.setEnd(text, i + 1); return r.getBoundingClientRect().left; };
+  const range = document.createRange();
+  const at = (i) => {
+    range.setStart(text, i);
+    range.setEnd(text, i + 1);
+    return range.getBoundingClientRect().left;
+  };
   return at(1) < at(text.length - 1);
 }"""
 
