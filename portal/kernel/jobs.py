@@ -4,6 +4,7 @@ State rows are the truth and a job is a hint: a job that runs twice, late or not
 """
 
 import importlib
+import logging
 from typing import Literal
 from uuid import UUID
 
@@ -12,7 +13,13 @@ from django_q.tasks import async_task
 from portal.kernel import tenancy
 from portal.kernel.errors import Kind, Refusal
 
+log = logging.getLogger("ebb.jobs")
 Queue = Literal["urgent", "bulk", "notices"]
+
+
+class JobFailed(Exception):
+    """Which job it was. The queue keeps what a job raised, in its table and in its log, with all words of it and of its causes (a
+    database repeats values in them): it gets this instead, and our log the classes and places."""
 
 
 def enqueue(name: str, *ids: UUID, queue: Queue = "urgent") -> None:
@@ -25,7 +32,16 @@ def enqueue(name: str, *ids: UUID, queue: Queue = "urgent") -> None:
 
 
 def run(business: str, name: str, *ids: str) -> None:
-    """The runner's side: find the business, enter it, call the job, leave. A business that is gone ends its jobs."""
+    """The runner's side."""
+    try:
+        carry_out(business, name, *ids)
+    except Exception as error:
+        log.error("job_failed", extra={"job": name}, exc_info=error)
+        raise JobFailed(name) from None
+
+
+def carry_out(business: str, name: str, *ids: str) -> None:
+    """Find the business, enter it, call the job, leave. A business that is gone ends its jobs."""
     _check(name)
     place = tenancy.directory().by_id(UUID(business))
     if place is None:
@@ -48,6 +64,10 @@ def enqueue_platform(name: str, *ids: UUID, queue: Queue = "urgent") -> None:
 
 
 def run_platform(name: str, *ids: str) -> None:
-    _check(name)
-    module, _, function = name.rpartition(".")
-    getattr(importlib.import_module(module), function)(*[UUID(i) for i in ids])
+    try:
+        _check(name)
+        module, _, function = name.rpartition(".")
+        getattr(importlib.import_module(module), function)(*[UUID(i) for i in ids])
+    except Exception as error:
+        log.error("job_failed", extra={"job": name}, exc_info=error)
+        raise JobFailed(name) from None

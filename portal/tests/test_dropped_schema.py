@@ -142,7 +142,7 @@ async def test_an_open_socket_gets_nothing_more(running, fresh):
 def test_a_job_does_nothing_and_says_so(lost):
     cast, *_ = lost
     with pytest.raises(Exception) as raised:  # noqa: PT011 - the code is what counts, whichever class carries it
-        jobs.run(cast.place.id.hex, "messaging.jobs.send_mails")
+        jobs.carry_out(cast.place.id.hex, "messaging.jobs.send_mails")
     refusal = problems.refusal_for(raised.value)
     assert refusal is not None
     assert refusal.code == GONE

@@ -2,13 +2,18 @@
 
 A message of our own is a constant code (`log.warning("job_failed", extra={"job": name})`). Of a foreign logger only the
 template is written, never its arguments; of an exception the classes and places, never its words (a database repeats
-values in them).
+values in them). structlog carries each record through the list of steps below, whoever wrote it.
 """
 
-import json
 import logging
 import time
 import traceback
+from collections.abc import MutableMapping
+from typing import Any
+
+from structlog.processors import JSONRenderer
+from structlog.stdlib import ExtraAdder, ProcessorFormatter
+from structlog.typing import Processor
 
 from portal.kernel import tenancy
 
@@ -17,25 +22,33 @@ FIELDS = frozenset({
     "name_of", "process", "queue", "route", "run", "schema", "signal", "size", "state", "status", "step", "took_ms",
 })  # fmt: skip
 LONGEST = 200
-_OURS = ("ebb", "portal", "tenants", "archive", "messaging")
+Line = MutableMapping[str, Any]
 
 
-class Formatter(logging.Formatter):
+class Formatter(ProcessorFormatter):
     """One line a record."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": str(record.msg)[:LONGEST],
-        }
-        if tenancy.is_anywhere():
-            line["business"] = tenancy.here().id.hex
-        line |= {name: _short(value) for name, value in record.__dict__.items() if name in FIELDS}
-        if record.exc_info and record.exc_info[1]:
-            line["error"] = _error(record.exc_info[1])
-        return json.dumps(line)
+    def __init__(self) -> None:
+        steps: list[Processor] = [_line, JSONRenderer()]
+        super().__init__(foreign_pre_chain=[ExtraAdder(allow=FIELDS)], processors=steps, use_get_message=False)
+
+
+def _line(logger: Any, method: str, found: Line) -> Line:
+    """A new line of what may be told; the rest of the record stays behind."""
+    record: logging.LogRecord = found["_record"]
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+    line: Line = {
+        "at": at,
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "event": str(record.msg)[:LONGEST],
+    }
+    if tenancy.is_anywhere():
+        line["business"] = tenancy.here().id.hex
+    line.update((name, _short(found[name])) for name in FIELDS if name in found)
+    if (error := found.get("exc_info")) and error[1]:
+        line["error"] = _error(error[1])
+    return line
 
 
 def _short(value: object) -> object:

@@ -1,0 +1,168 @@
+"""Whatever fails, and however it is told, no word of it reaches a log: only what the list of fields allows."""
+
+import io
+import json
+import logging
+import queue
+import secrets
+from multiprocessing import Value
+
+import pytest
+from django.db import connection
+from django_q.brokers import get_broker
+from django_q.models import Task
+from django_q.monitor import monitor
+from django_q.worker import worker
+
+from messaging import jobs as messaging_jobs
+from messaging.models import Customer
+from portal.kernel import clock
+from portal.kernel.errors import Refusal
+from portal.sealing.errors import SealingError
+from portal.web import logs
+
+CANARY = "kqzvlog" + secrets.token_hex(12)
+
+
+@pytest.fixture
+def written():
+    """The root's own handler, writing here; every logger comes to it."""
+    out, handler = io.StringIO(), logging.StreamHandler()
+    handler.setFormatter(logs.Formatter())
+    handler.setStream(out)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    yield out
+    root.removeHandler(handler)
+
+
+def lines(out) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def _parse():
+    json.loads(f'{{"{CANARY}": ')
+
+
+def _refuse():
+    raise Refusal("odd", CANARY, field=CANARY)
+
+
+def _seal():
+    raise SealingError(CANARY)
+
+
+def _unknown_column():
+    Customer.objects.extra(where=[f"{CANARY} = 1"]).first()
+
+
+def _value():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::int", [CANARY])
+
+
+def _chain():
+    try:
+        int(CANARY)
+    except ValueError as error:
+        raise LookupError(CANARY) from error
+
+
+def _group():
+    raise ExceptionGroup(CANARY, [ValueError(CANARY), KeyError(CANARY)])
+
+
+def _bytes():
+    (CANARY.encode() + b"\xff").decode()
+
+
+def _noted():
+    error = OSError(2, CANARY, CANARY)
+    error.add_note(CANARY)
+    raise error
+
+
+FAILURES = [_parse, _refuse, _seal, _unknown_column, _value, _chain, _group, _bytes, _noted]
+
+
+@pytest.mark.parametrize("fail", FAILURES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("whose", ["ebb.web", "django.db.backends", "django_q", "uvicorn.error", "asyncio"])
+def test_an_exceptions_words_stay_out(acme, written, fail, whose):
+    log = logging.getLogger(whose)
+    with acme.inside():
+        try:
+            fail()
+        except BaseException:
+            log.exception("failed", extra={"code": "odd", "body": CANARY, "email": CANARY})
+    (line,) = [one for one in lines(written) if one["event"] == "failed"]
+    assert CANARY not in written.getvalue()
+    assert line["code"] == "odd"
+    assert line["error"], "a fault that is not told helps nobody"
+    assert line["business"] == acme.place.id.hex
+
+
+def test_arguments_stacks_and_other_fields_stay_out(written):
+    log = logging.getLogger("somebody.elses")
+    log.error("could not send %s", CANARY)
+    log.error("sent %(body)s", {"body": CANARY})
+    log.error("where", stack_info=True, extra={"text": CANARY, "subject": CANARY, "args_of": CANARY})
+    assert CANARY not in written.getvalue()
+    assert [one["event"] for one in lines(written)][:2] == ["could not send %s", "sent %(body)s"]
+    assert all("Stack" not in str(one) for one in lines(written))
+
+
+def test_what_is_allowed_is_there_and_short(written):
+    logging.getLogger("ebb.jobs").warning("job_failed", extra={"job": "x" * 1000, "ms": 12, "count": None})
+    (line,) = lines(written)
+    assert (line["event"], line["level"], line["logger"], line["ms"], line["count"]) == (
+        "job_failed", "warning", "ebb.jobs", 12, None,
+    )  # fmt: skip
+    assert len(line["job"]) == logs.LONGEST
+    assert set(line) <= logs.FIELDS | {"at", "level", "logger", "event", "error", "business"}
+
+
+def _through_the_queue(runner: str, *args: str) -> None:
+    """A worker's and a monitor's turn, in this process."""
+    task = {
+        "id": secrets.token_hex(8),
+        "name": "odd",
+        "func": runner,
+        "args": args,
+        "kwargs": {},
+        "started": clock.now(),
+    }
+    waiting, done = queue.Queue(), queue.Queue()
+    waiting.put(task)
+    waiting.put("STOP")
+    worker(waiting, done, Value("f", -1))
+    done.put("STOP")
+    monitor(done, get_broker())
+
+
+@pytest.mark.parametrize("fail", FAILURES, ids=lambda one: one.__name__)
+def test_a_job_that_fails_leaves_its_words_nowhere(acme, written, monkeypatch, fail):
+    """The queue itself would keep them in its table, and write them to its log."""
+
+    def job(*ids):
+        with acme.inside():
+            fail()
+
+    monkeypatch.setattr(messaging_jobs, "odd", job, raising=False)
+    for runner, given in (("run", (acme.place.id.hex,)), ("run_platform", ())):
+        _through_the_queue(f"portal.kernel.jobs.{runner}", *given, "messaging.jobs.odd")
+        kept = Task.objects.filter(name="odd")
+        assert "JobFailed" in kept.get().result
+        assert CANARY not in kept.get().result
+        kept.delete()
+    assert CANARY not in written.getvalue()
+    told = [one for one in lines(written) if one["event"] == "job_failed"]
+    assert len(told) == 2
+    assert all(one["job"] == "messaging.jobs.odd" and one["error"] for one in told)
+
+
+def test_every_process_logs_through_it(settings):
+    assert settings.LOGGING["root"]["handlers"] == ["stderr"]
+    assert settings.LOGGING["handlers"]["stderr"]["formatter"] == "ebb"
+    assert [type(one.formatter) for one in logging.getLogger().handlers if one.__class__ is logging.StreamHandler] in (
+        [], [logs.Formatter],
+    )  # fmt: skip
