@@ -24,6 +24,12 @@ PROBLEM = {
 class Schema(AutoSchema):
     """One answer for all that is refused, in the document as at the door (`portal.web.problems`)."""
 
+    def get_operation_id(self) -> str:
+        """A list is named as one: `…_retrieve` is what gives one thing by its id."""
+        name: str = super().get_operation_id()
+        is_list = "results" in getattr(self.get_response_serializers(), "_declared_fields", {})
+        return name.removesuffix("_retrieve") + "_list" if is_list and name.endswith("_retrieve") else name
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         bodies["default"] = {"description": "Refused", "content": {problems.CONTENT_TYPE: {"schema": PROBLEM}}}
