@@ -1,0 +1,139 @@
+"""T18: whoever has a thousand hands, a stop-watch and a header of their own learns and gets no more than anybody else.
+
+Bombs among uploads: `messaging/tests/test_attachments.py`; flooding the ledger: `messaging/tests/device/test_refused.py`.
+"""
+
+import itertools
+import secrets
+import time
+from bisect import bisect_right
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from messaging.flows import attempt
+from portal.kernel import clock
+from portal.testing import browser
+from portal.testing.handset import Handset
+
+HANDS, CALLS = 25, 1000
+PAIRS = 120
+
+
+# ── limits ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _in_one_window(ask):
+    """A count that spans two windows says nothing: then once more, in the new one."""
+    for _ in range(2):
+        before, found = _window(), ask()
+        if before == _window():
+            return found
+    pytest.fail("two windows ended within one test")
+
+
+def _window() -> int:
+    return int(clock.now().timestamp()) // int(attempt.WINDOW.total_seconds())
+
+
+@pytest.mark.parametrize("door", ["enrol", "recover", "lost"])
+def test_a_thousand_parallel_calls_pass_a_limit_by_none(running, acme, door):
+    """As they come through a proxy: it adds the address it sees, the rest of the header is the caller's own invention."""
+    source = f"2001:db8::{secrets.token_hex(2)}"
+    bodies = {
+        "enrol": lambda: Handset(acme.host).enrolment(secrets.token_urlsafe(48)[:64]),
+        "recover": lambda: {"to": f"{uuid4().hex}@example.org"}, "lost": lambda: {"to": f"{uuid4().hex}@example.org"},
+    }  # fmt: skip
+
+    def ask(client):
+        invented = ", ".join(
+            f"10.{secrets.randbelow(256)}.0.{secrets.randbelow(256)}" for _ in range(secrets.randbelow(3))
+        )
+        forged = {
+            "X-Forwarded-For": f"{invented}, {source}".lstrip(", "), "Forwarded": f"for={secrets.token_hex(4)}",
+            "X-Real-IP": "10.0.0.1", "True-Client-IP": secrets.token_hex(4)
+        }  # fmt: skip
+        return client.post(f"/inbox/{door}", json=bodies[door](), headers=forged).status_code
+
+    def hand(_):
+        with running.client(acme) as client:
+            return [ask(client) for _ in range(CALLS // HANDS)]
+
+    def all_of_them():
+        with ThreadPoolExecutor(HANDS) as pool:
+            return [one for told in pool.map(hand, range(HANDS)) for one in told]
+
+    told = _in_one_window(all_of_them)
+    assert {one for one in told if one >= 500} == set()
+    assert 403 not in told, "an answer that comes before the count says nothing of it"
+    assert 1 <= sum(one != 429 for one in told) <= attempt.GUESSES + 1
+
+
+def test_another_source_is_not_kept_out_by_it(running, acme):
+    """What one network did is not held against another: a lock-out would help whoever wants people locked out."""
+    with running.client(acme) as client:
+        answer = client.post("/inbox/recover", json={"to": "a@example.org"},
+                             headers={"X-Forwarded-For": f"2001:db8:1::{secrets.token_hex(2)}"})  # fmt: skip
+    assert answer.status_code == 202
+
+
+# ── what a stop-watch tells ───────────────────────────────────────────────────────────────────────────────────────
+def _distance(one: list[float], other: list[float]) -> float:
+    """Kolmogorov and Smirnov's: how far apart the two distributions are at most."""
+    one, other = sorted(one), sorted(other)
+    return max(abs(bisect_right(one, at) / len(one) - bisect_right(other, at) / len(other)) for at in one + other)
+
+
+def _tell_apart(known, unknown) -> float:
+    """Taken in turns, so that whatever else this machine does falls on both."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for n in range(PAIRS):
+        for which, call in sorted(enumerate((known, unknown)), key=lambda _: secrets.randbits(8)):
+            began = time.perf_counter()
+            call(n)
+            taken[which].append(time.perf_counter() - began)
+    return _distance(*taken)
+
+
+def same(known, unknown) -> bool:
+    """Whether a thousandth's chance would have to be believed three times over to call them different."""
+    limit = 1.95 * (2 / PAIRS) ** 0.5
+    return any(_tell_apart(known, unknown) < limit for _ in range(3))
+
+
+_sources = (f"2001:db8:2::{n:x}" for n in itertools.count(1))
+
+
+@pytest.mark.parametrize("door", ["recover", "lost"])
+def test_time_does_not_tell_who_is_a_customer(acme, door):
+    for n in range(PAIRS):
+        acme.customer(email=f"{door}.known{n}@example.org")
+    client = browser.visitor(acme)
+    seen = set()
+
+    def ask(kind, n):
+        answer = client.post(f"/inbox/{door}", {"to": f"{door}.{kind}{n}@example.org"}, content_type="application/json",
+                             REMOTE_ADDR=next(_sources))  # fmt: skip
+        seen.add((answer.status_code, answer.content))
+
+    ask("warm", 0)
+    assert same(lambda n: ask("known", n), lambda n: ask("other", n))
+    assert len(seen) == 1
+
+
+def test_time_does_not_tell_whether_another_business_has_it(acme, globex):
+    theirs = [globex.customer() for _ in range(10)]
+    client = browser.program(acme)
+    seen = set()
+
+    def ask(customer):
+        answer = client.get(f"/api/v1/customers/{customer}")
+        seen.add((answer.status_code, answer.content))
+
+    ask(uuid4())
+    assert same(lambda n: ask(theirs[n % 10]), lambda n: ask(uuid4()))
+    assert len(seen) == 1
+
+
+def test_the_stop_watch_sees_a_difference():
+    """A millisecond on two would be seen."""
+    assert not same(lambda n: time.sleep(0.003), lambda n: time.sleep(0.002))
