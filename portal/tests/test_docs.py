@@ -4,6 +4,7 @@ device, frames. (Settings: `test_settings_documented`; content: `test_stores`.)"
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,19 @@ def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
     lost = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert lost == []
+
+
+def test_every_test_that_the_page_of_attacks_names_is_there():
+    page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith("| ") and not row.startswith("| what is tried")]
+    named = re.findall(r"`([\w/]+)::(test_\w+)`", page)
+    assert len(named) > 80
+    assert [row for row in rows if "::test_" not in row] == []
+    assert [f"{file}::{name}" for file, name in named if name not in _tests_of(file)] == []
+
+
+@cache
+def _tests_of(file: str) -> set[str]:
+    path = ROOT / f"{file}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.exists() else ast.Module([], [])
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
