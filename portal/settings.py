@@ -42,7 +42,6 @@ SHARED_APPS = ["django_tenants", "tenants", "django_q"]
 TENANT_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "django.contrib.sessions",
     "portal.accounts",
     "allauth",
     "allauth.account",
@@ -171,7 +170,7 @@ LARGE_BODIES = (r"/api/v1/(attachments|messages/batch)", r"/inbox/attachments", 
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 24 * 1024 * 1024
 
 # ── sign-in, sessions, headers ────────────────────────────────────────────────────────────────────────────────────
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["portal.accounts.backend.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -189,6 +188,8 @@ ACCOUNT_SESSION_REMEMBER = False
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the default keeps toasts in a plain cookie
 LOGIN_URL = "/console/sign-in/"
 LOGIN_REDIRECT_URL = "/console/"
+EBB_ENROL_URL = "/console/you/"
+EBB_CONFIRM_URL = "/console/confirm/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/console/sign-in/"
 SESSION_ENGINE = "portal.accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-ebb-session"

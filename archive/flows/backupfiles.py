@@ -60,7 +60,7 @@ def dump(root: Path, *, snapshot: str, server: int, tell: Progress) -> rules.Fil
     """pg_dump of that snapshot, streamed. Nothing is dumped that only means something to the processes that ran."""
     skipped = [
         f"--exclude-table-data={table}"
-        for table in ("*.django_q_ormq", "*.django_q_task", "*.tenants_cache", "*.django_session", "*.archive_unlock")
+        for table in ("*.django_q_ormq", "*.django_q_task", "*.tenants_cache", "*.accounts_session", "*.archive_unlock")
     ]
     program = pgtools.program("pg_dump", server=server)
     command = [

@@ -14,8 +14,8 @@ from messaging import push
 from messaging.flows import device
 from messaging.models import AppLock, Device, Pass
 from messaging.queries import covers, policy
-from messaging.rules import secrets, webauthn
-from portal.kernel import ids, keys, unit
+from messaging.rules import secrets
+from portal.kernel import ids, keys, unit, webauthn
 from portal.kernel.actors import SYSTEM, Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 

@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from messaging.flows import applock, nonce
 from messaging.pages import proved
 from messaging.queries import devices
-from messaging.rules import webauthn
-from portal.kernel import clock
+from portal.kernel import clock, webauthn
 from portal.kernel.actors import Actor
 
 

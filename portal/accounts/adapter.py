@@ -7,8 +7,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from portal.accounts.flows import attempt, session
+from portal.accounts.rules import browsers
 from portal.kernel import clock, unit
 from portal.kernel.errors import Refusal
+from portal.web import guards
 
 
 class StaffAdapter(DefaultAccountAdapter):
@@ -40,10 +42,19 @@ class StaffAdapter(DefaultAccountAdapter):
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         session.failed(email=credentials.get("email", ""), now=clock.now())
 
+    def get_login_stages(self) -> list[str]:
+        """Of allauth's stages none is ours: nobody confirms an address here, and its second factors are not used (decision 14)."""
+        return ["portal.accounts.stages.SecondFactor"]
+
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        by = getattr(request, "signed_in_by", "password")
-        session.signed_in(actor=session.actor_of(user), now=clock.now(), by=by)
+        by, factor = getattr(request, "signed_in_by", "password"), getattr(request, "second_factor", "")
+        actor, now = session.actor_of(user), clock.now()
+        session.signed_in(actor=actor, now=now, by=by, factor=factor)
         super().login(request, user)
+        guards.proved(request, factor)
+        request.session.save()
+        key, browser = request.session.session_key or "", request.META.get("HTTP_USER_AGENT", "")
+        session.begin(actor=actor, now=now, key=key, address=_address(request), browser=browsers.code_of(browser))
 
     def logout(self, request: HttpRequest) -> None:
         key = request.session.session_key or ""

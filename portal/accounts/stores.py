@@ -4,27 +4,32 @@ from portal.kernel.stores import Columns, Store
 
 PLAIN = "plain: staff sign in with it, and it is no customer's"
 WALK = "portal/tests/test_stores.py::test_every_column_is_declared"
+FIELD = "business key, bound to its row"
+SEALED = "portal/accounts/tests/test_factor.py::test_nothing_of_a_factor_or_an_address_is_at_rest_in_plain"
 
 STORES = [
     Store("accounts_user.email", "e-mail address of a member of staff", PLAIN, "with the business", WALK),
     Store("accounts_user.name", "name of a member of staff", PLAIN, "with the business", WALK),
     Store("accounts_user.password", "password of a member of staff", "scrypt or PBKDF2 hash", "when it is changed", WALK),
     Store("account_emailaddress.email", "e-mail address of a member of staff", PLAIN, "with the business", WALK),
+    Store("accounts_factor.sealed", "secret of an app for codes; a passkey's key and name", FIELD, "when it is removed", SEALED),
+    Store("accounts_session.sealed_address", "where a member of staff signed in from", FIELD, "with the session", SEALED),
     Store("accounts_apikey.name", "what the business calls a program's key", "plain: a label", "with the business", WALK),
     Store(
-        "django_session.session_data", "id of a member of staff, signed", "plain: ids only; no page puts words into it",
+        "accounts_session.session_data", "id and e-mail address of a member of staff, signed", "plain: no page puts words into it",
         "at sign-out or after 12 hours", "portal/tests/test_canary.py::test_nothing_plain_is_at_rest_while_it_lives",
     ),
 ]  # fmt: skip
 CODES: Columns = {
     "accounts_apikey": {"prefix", "digest", "scopes", "networks"},
     "accounts_attempt": {"digest"},
+    "accounts_factor": {"kind", "handle"},
     "accounts_user": {"role"},
     "account_emailconfirmation": {"key"},
     "auth_group": {"name"},
     "auth_permission": {"name", "codename"},
     "django_content_type": {"app_label", "model"},
-    "django_session": {"session_key"},
+    "accounts_session": {"session_key", "browser"},
 }
 BARE = {
     "portal/accounts/api/authentication.py": "digests of API keys seen in the last moments, their scopes and ranges"

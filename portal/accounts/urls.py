@@ -1,11 +1,21 @@
-"""Sign-in, under /console/. allauth's own pages are not served."""
+"""Sign-in and one's own account, under /console/. allauth's own pages are not served."""
 
 from django.urls import path
 
-from portal.accounts.pages import sign_in
+from portal.accounts.pages import proof, sign_in, you
 
 urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="account_login"),
+    path("sign-in/second-factor", proof.second_factor, name="account_second_factor"),
     path("sign-out/", sign_in.sign_out, name="account_logout"),
+    path("confirm/", proof.confirm, name="account_confirm"),
+    path("you/", you.page, name="account_you"),
+    path("you/app", you.app, name="account_app"),
+    path("you/passkey", you.passkey, name="account_passkey"),
+    path("you/codes", you.recovery_codes, name="account_codes"),
+    path("you/factors/<uuid:factor_id>/remove", you.remove_factor, name="account_factor_remove"),
+    path("you/password", you.password, name="account_password"),
+    path("you/sessions/end-others", you.end_others, name="account_sessions_end"),
+    path("you/sessions/<str:session_id>/end", you.end_session, name="account_session_end"),
     path("demo/<str:token>", sign_in.demo, name="account_demo"),
 ]

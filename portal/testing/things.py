@@ -1,5 +1,6 @@
 """One of each thing that a route can name, of one business, by the name of the route's parameter: a mark in each of its names."""
 
+import secrets
 from uuid import UUID
 
 from archive.flows import asked, case, certificate, disposal, export, hold, keeper, mirror, rule, supervision, viewing
@@ -9,8 +10,9 @@ from archive.models import Bucket, Certificate
 from messaging.flows import attachment, audience, campaign, importing, message, template
 from messaging.models import Conversation
 from messaging.rules import wording
-from portal.accounts.flows import key
-from portal.kernel import clock
+from portal.accounts.flows import factor, key, staff
+from portal.accounts.models import Factor
+from portal.kernel import actors, clock, webauthn
 from portal.testing.cast import Cast
 
 Things = dict[str, object]
@@ -42,10 +44,27 @@ def one_of_each(cast: Cast, mark: str) -> Things:
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "audience_id": named, "import_id": job, "template_id": written, "file_id": file.id,
-        "campaign_id": drafted.id,
+        "campaign_id": drafted.id, "factor_id": _passkey(cast, mark), "session_id": "0" * 32,
         "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}
+
+
+def _passkey(cast: Cast, mark: str) -> UUID:
+    """Of a member of staff of its own: nobody else of the cast signs in with a second factor."""
+    with cast.inside():
+        email = f"{mark}{secrets.token_hex(4)}@example.org"
+        person = staff.add(
+            actor=cast.owner,
+            now=clock.now(),
+            email=email,
+            name=f"{mark}person",
+            role="reviewer",
+            password=cast.password,
+        )
+        made = webauthn.Passkey(secrets.token_bytes(16), b"nobody's", 0)
+        factor.add_passkey(actor=actors.staff(person, "reviewer"), now=clock.now(), passkey=made, name=f"{mark}passkey")
+        return Factor.objects.get(user_id=person, kind="passkey").id
 
 
 def _of_review(cast: Cast, mark: str, people: Things) -> Things:

@@ -210,7 +210,7 @@ def test_a_demo_link_signs_in_at_its_own_host_only(acme, globex, twin, settings)
 
 def test_a_session_of_another_is_none_even_for_the_same_person(acme, globex, twin):
     """Also where its row is copied into the other's table: what it says is signed for its own business."""
-    from django.contrib.sessions.models import Session
+    from portal.accounts.models import Session
 
     theirs = browser.staff(globex, "owner")
     name = django_settings.SESSION_COOKIE_NAME

@@ -21,6 +21,9 @@ ANY = "any role"
 # What a page of the console asks of whom; "open" pages are for anybody.
 CONSOLE = {
     "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
+    "sign-in/second-factor": "open", "confirm/": ANY, "you/": ANY,
+    **{f"you/{act}": ANY for act in ("app", "passkey", "codes", "factors/<uuid:factor_id>/remove", "password",
+                                     "sessions/end-others", "sessions/<str:session_id>/end")},
     "attachments/": "message.send", "messages/<uuid:message_id>/attachments/<uuid:file_id>": "message.view",
     "compose/": "message.send", "compose/preview": "message.send",
     "templates/": "message.send", "templates/new": "template.manage", "templates/preview": "message.send",

@@ -5,7 +5,6 @@ import json
 from uuid import uuid4
 
 import pytest
-from django.contrib.sessions.models import Session
 
 from messaging import hub, staffroom
 from messaging.flows import launch
@@ -13,6 +12,7 @@ from messaging.queries import following
 from messaging.tests.campaign.conftest import Desk
 from messaging.tests.device.phone import APP, Wire, aside
 from portal.accounts.flows import staff
+from portal.accounts.models import Session
 from portal.kernel import clock, ids, wake
 from portal.testing import browser, cast
 

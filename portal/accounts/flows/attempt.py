@@ -2,6 +2,7 @@
 parallel tries count as a thousand."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection
 
@@ -32,10 +33,25 @@ def take(*, email: str, address: str, now: datetime) -> None:
         _count("sign-in/person", email, now) > AT_ONE_PERSON,
     ]
     if any(over):
-        raise Refusal(
-            "too_many_tries", "Too many tries. Wait a quarter of an hour, then try again.", Kind.TOO_MANY,
-            retry_after=int(WINDOW.total_seconds()),
-        )  # fmt: skip
+        raise too_many()
+
+
+def take_proof(*, staff_id: UUID, now: datetime) -> None:
+    """Count a code or a password of somebody who has got past the first door. Who does not know their password cannot get here, so
+    a stranger cannot shut anybody out; and a passkey, which cannot be guessed, is not counted."""
+    if _count("second-factor", str(staff_id), now) > AT_ONE_PERSON:
+        raise too_many()
+
+
+def forgive_proof(*, staff_id: UUID) -> None:
+    Attempt.objects.filter(digest=_digest("second-factor", str(staff_id))).delete()
+
+
+def too_many() -> Refusal:
+    return Refusal(
+        "too_many_tries", "Too many tries. Wait a quarter of an hour, then try again.", Kind.TOO_MANY,
+        retry_after=int(WINDOW.total_seconds()),
+    )  # fmt: skip
 
 
 def forgive(*, email: str) -> None:

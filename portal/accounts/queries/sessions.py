@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.utils.crypto import constant_time_compare
 
-from portal.accounts.models import User
+from portal.accounts.backend import people
+from portal.accounts.models import Session, User
 from portal.accounts.sessions import SessionStore
 from portal.kernel import ids
 from portal.kernel.actors import Actor
+from portal.web import guards
 
 KEY_LENGTH = 100
 
@@ -26,7 +27,8 @@ class Standing:
 
 def get_standings(session_keys: Iterable[str], now: datetime) -> dict[str, Standing]:
     """Of many sessions, in two queries. Absent: signed out, over, of another business, of somebody who left or has another
-    password since: what Django asks of a request (`contrib.auth.get_user`), asked again."""
+    password since (what Django asks of a request, `contrib.auth.get_user`, asked again), or without the second factor that
+    the business asks for."""
     wanted = [key for key in session_keys if 0 < len(key) <= KEY_LENGTH and key.isalnum()]
     store = SessionStore()
     held = {
@@ -37,14 +39,16 @@ def get_standings(session_keys: Iterable[str], now: datetime) -> dict[str, Stand
     standings = {}
     for key, (data, ends_at) in held.items():
         user = people.get(str(data.get(SESSION_KEY)))
-        if user is not None and BACKEND_SESSION_KEY in data and _is_of(user, data):
+        if user is None or guards.is_short_of_factor(user, data):
+            continue
+        if BACKEND_SESSION_KEY in data and _is_of(user, data):
             standings[key] = Standing(user.actor, ends_at)
     return standings
 
 
 def _people(sessions: Iterable[dict[str, object]]) -> dict[str, User]:
     found = {ids.parse_uuid(str(data.get(SESSION_KEY, ""))) for data in sessions}
-    return {str(user.id): user for user in User.objects.filter(id__in=found - {None}, is_active=True)}
+    return {str(user.id): user for user in people().filter(id__in=found - {None})}
 
 
 def _is_of(user: User, data: dict[str, object]) -> bool:

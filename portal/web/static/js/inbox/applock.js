@@ -1,6 +1,7 @@
 // The app lock: a PIN or a passkey opens the page after a rest, and on coming back to it. The server counts both the
 // tries and the rest; this page covers itself a little earlier.
 
+import * as webauthn from "../webauthn.js";
 import { el, icon, text } from "./dom.js";
 import * as http from "./http.js";
 import * as pass from "./pass.js";
@@ -106,37 +107,7 @@ function pinField(label) {
 const nonce = async () => (await http.plain("GET", "/inbox/nonce")).nonce;
 
 async function make() {
-  const challenge = await nonce();
-  const made = await navigator.credentials.create({ publicKey: {
-    challenge: bytes(challenge), rp: { name: document.title || location.hostname },
-    user: { id: crypto.getRandomValues(new Uint8Array(16)), name: location.hostname, displayName: location.hostname },
-    pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -257 }],
-    authenticatorSelection: { userVerification: "required" }, attestation: "none", timeout: 55_000,
-  } });
-  const { response } = made;
-  return {
-    challenge, credential: base64url(made.rawId), client_data: base64url(response.clientDataJSON),
-    data: base64url(response.getAuthenticatorData()), public_key: base64url(response.getPublicKey()),
-  };
+  return webauthn.create(await nonce(), { id: crypto.getRandomValues(new Uint8Array(16)), name: location.hostname });
 }
 
-async function assert(credential) {
-  const challenge = await nonce();
-  const { response } = await navigator.credentials.get({ publicKey: {
-    challenge: bytes(challenge), allowCredentials: [{ type: "public-key", id: bytes(credential) }],
-    userVerification: "required", timeout: 55_000,
-  } });
-  return {
-    challenge, client_data: base64url(response.clientDataJSON), data: base64url(response.authenticatorData),
-    signature: base64url(response.signature),
-  };
-}
-
-function bytes(text64) {
-  return Uint8Array.from(atob(text64.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
-}
-
-function base64url(buffer) {
-  const raw = String.fromCharCode(...new Uint8Array(buffer));
-  return btoa(raw).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
+const assert = async (credential) => webauthn.get(await nonce(), [credential]);

@@ -3,10 +3,10 @@
     authenticator data   SHA-256 of the rp id (32) ‖ flags (1) ‖ counter (4) ‖ if AT: AAGUID (16) ‖ length (2) ‖ id ‖ COSE key
     signed               authenticator data ‖ SHA-256 of the client data
 
-A passkey here opens a page of a device that has proved its key already, so no attestation is asked for (it would say of what make
-the authenticator is). The public key comes as SubjectPublicKeyInfo, as browsers give it, and must be the one that the authenticator
-data holds, so no CBOR is read. Checked as in section 7.1 and 7.2 of the specification: type, challenge, origin, not cross-origin,
-rp id, user present and verified, the signature, the counter.
+A passkey here opens a page of a device that has proved its key already, or stands beside a password, so no attestation is asked
+for (it would say of what make the authenticator is). The public key comes as SubjectPublicKeyInfo, as browsers give it, and must be
+the one that the authenticator data holds, so no CBOR is read. Checked as in section 7.1 and 7.2 of the specification: type,
+challenge, origin, not cross-origin, rp id, user present and verified, the signature, the counter.
 """
 
 import hashlib

@@ -1,0 +1,26 @@
+"""Between the password and being signed in: allauth keeps the half-done sign-in in the session, for a quarter of an hour."""
+
+from typing import Any
+
+from allauth.account import internal  # noqa: F401 (first: allauth's stages import it, and it imports them)
+from allauth.account.stages import LoginStage, LoginStageController
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+
+from portal.accounts.queries import factors
+
+
+class SecondFactor(LoginStage):
+    key = "second_factor"
+    urlname = "account_second_factor"
+
+    def handle(self) -> tuple[Any, bool]:
+        """Whoever has one gives it; who has none is let through, and led to set one up where the business asks for it."""
+        if self.login.user is None or not factors.has_any(self.login.user.pk):
+            return None, True
+        return HttpResponseRedirect(reverse(self.urlname)), True
+
+
+def entered(request: HttpRequest) -> SecondFactor | None:
+    """The half-done sign-in of this browser, if it waits for a second factor."""
+    return LoginStageController.enter(request, SecondFactor.key)
