@@ -146,8 +146,7 @@ def sign_out(request: HttpRequest, actor: Actor) -> HttpResponse:
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:
     """Served here, not from /static/: a worker may only look after what lies below its own address."""
-    script = (statics.HOUSE / "js" / "inbox" / "sw.js").read_bytes()
-    answer = HttpResponse(script, content_type="text/javascript; charset=utf-8")
+    answer = HttpResponse(statics.load("js/inbox/sw.js").body, content_type="text/javascript; charset=utf-8")
     answer["Service-Worker-Allowed"] = "/inbox/"
     return answer
 
