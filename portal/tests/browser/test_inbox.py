@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from portal.tests.browser.conftest import PHONE, new_customer, stored
 from portal.tests.browser.test_story import COME_BACK, PUT_AWAY
@@ -20,6 +21,11 @@ SHELL = """async () => {
   return found;
 }"""
 KEPT = f"({SHELL})().then((found) => found.some((path) => path.endsWith('/away.js')) && found.length > 20)"
+# The most bubbles of the customer's own that ever stood there at once.
+COUNT_SHOWN = """window.__most = 0;
+new MutationObserver(() => {
+  window.__most = Math.max(window.__most, document.querySelectorAll(".bubble.mine").length);
+}).observe(document, { childList: true, subtree: true });"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -88,6 +94,43 @@ def test_what_is_written_offline_waits_and_goes_out_once(desk, api, customer):
         assert phone.locator(".bubble.mine").count() == 1
     talk = api.get("conversations", params={"customer": who}).json()["results"][0]["id"]
     assert api.get(f"conversations/{talk}").text.count("Written in a tunnel.") == 1
+
+
+def test_what_one_writes_stands_there_once_whatever_comes_first(desk, api, customer):
+    """Its message may come over the line before the word that it was accepted. The same words again are another message."""
+    _, link = customer
+    with desk.person("customer", viewport=PHONE) as phone:
+        phone.add_init_script(COUNT_SHOWN)
+        held = _hold_what_was_accepted(phone)
+        desk.enrol(phone, link)
+        for count in (1, 2):
+            phone.fill("textarea", WORDS)
+            phone.click(".composer .go")
+            expect(phone.locator(".bubble.mine:not(.sending)")).to_have_count(count)  # its message
+            assert len(held) == count
+            held[-1]()
+            phone.wait_for_function("!document.querySelector('.bubble.sending')")
+            assert phone.locator(".bubble.mine").count() == count
+            assert phone.evaluate("window.__most") == count
+
+
+def _hold_what_was_accepted(phone: Page) -> list[Callable[[], None]]:
+    """→ what lets each through, as it comes."""
+    held: list[Callable[[], None]] = []
+
+    def meet(page_side: WebSocketRoute) -> None:
+        server = page_side.connect_to_server()
+
+        def pass_on(frame: str | bytes) -> None:
+            if json.loads(frame)["type"] == "accepted":
+                held.append(lambda: page_side.send(frame))
+            else:
+                page_side.send(frame)
+
+        server.on_message(pass_on)
+
+    phone.route_web_socket("**/inbox/socket", meet)
+    return held
 
 
 def _cut(phone: Page) -> None:

@@ -18,6 +18,7 @@ export function create({ carry, post, changed }) {
   let flying = null;
   let timer = 0;
   let count = 0;
+  const known = new Set(); // ids of messages that are a draft's: the same words written twice are two
 
   function add(value) {
     drafts.push({ ...value, key: `draft ${++count}`, at: clock.now(), state: "sending" });
@@ -40,6 +41,7 @@ export function create({ carry, post, changed }) {
 
   function accepted(id) {
     if (!flying) return;
+    known.add(id);
     land({ state: "accepted", id });
   }
 
@@ -58,17 +60,24 @@ export function create({ carry, post, changed }) {
 
   /** A message or a state came: what it shows need not wait here any more, nor what was in before the state was asked. */
   function settle(asked = -Infinity) {
-    const own = store.live().filter((message) => !fromBusiness(message));
     drafts = drafts.filter((one) => {
       if (one.state === "accepted") return one.landed >= asked && !store.get(one.id);
-      const there = own.find((m) => m.body === one.body && ids(m.attachments).join() === ids(one.attachments).join() && m.for === one.for && Date.parse(m.sent_at) > one.at - 10_000);
-      return !(one.state === "unsure" && there);
+      const there = one.state === "unsure" && arrived(one);
+      if (there) known.add(there.id);
+      return !there;
     });
+  }
+
+  /** The message that a draft became, before anybody said so. */
+  function arrived(one) {
+    return store.live().find((m) => !fromBusiness(m) && !known.has(m.id) && m.body === one.body && m.for === one.for
+      && ids(m.attachments).join() === ids(one.attachments).join() && Date.parse(m.sent_at) > one.at - 10_000);
   }
 
   return {
     add, accepted, settle,
-    drafts: () => drafts,
+    /** What is to be shown. Its message may be here before the word that it was accepted: then it stands there already. */
+    drafts: () => drafts.filter((one) => one !== flying || !arrived(one)),
     /** The line broke, or the server refused: what was under way may or may not have arrived. */
     broke: () => flying && doubt(flying),
     retry(one) {
@@ -89,6 +98,7 @@ export function create({ carry, post, changed }) {
       clearTimeout(timer);
       drafts = [];
       flying = null;
+      known.clear();
     },
   };
 }
