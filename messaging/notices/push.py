@@ -39,6 +39,7 @@ LONGEST = 28 * 86400  # seconds that push services keep what they could not deli
 PRESSING = 3600  # what matters for less than this is worth waking a sleeping phone
 TOKEN_FOR = timedelta(hours=12)  # RFC 8292: a day at most
 GONE = frozenset({404, 410})
+OF_DEVICES = frozenset({"device", "ended"})
 
 
 class Push:
@@ -63,8 +64,9 @@ class Push:
 
 
 def about(notice: Outgoing) -> str:
-    """What replaces what, at the service and on the screen: news of messages each other, news of a device nothing else."""
-    return "device" if notice.saying == "device" else "messages"
+    """What replaces what, at the service and on the screen: news of messages each other, never news of a device; that one was
+    ended does not replace that one was added."""
+    return notice.saying if notice.saying in OF_DEVICES else "messages"
 
 
 def _say(notice: Outgoing) -> bytes:

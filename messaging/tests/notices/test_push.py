@@ -128,6 +128,19 @@ def test_several_are_one_and_matter_until_the_last_of_them_is_over(phone):
     assert int(second.headers["ttl"]) == DAY - 62
 
 
+def test_news_of_devices_is_replaced_by_no_message(phone):
+    """At the push service and on the screen what is of one topic is one."""
+    other = phone.it.cast.handset(phone.customer)
+    with phone.it.cast.inside():
+        device.lock(actor=phone.actor, now=clock.now(), device_id=UUID(other.device))
+    phone.it.work()
+    send(phone)
+    phone.it.wait(seconds=31)
+    topics = {told["about"]: got.headers["topic"] for told, got in zip(phone.told(), phone.got(), strict=True)}
+    assert set(topics) == {"ended", "messages"}
+    assert len(set(topics.values())) == 2
+
+
 def test_what_was_read_meanwhile_no_longer_counts(phone):
     sent = send(phone, gone_after=DAY)
     phone.it.wait(seconds=31)

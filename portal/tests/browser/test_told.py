@@ -187,8 +187,10 @@ def test_what_is_pushed_is_shown_and_not_kept(desk, customer):
             assert (shown[-1]["title"], shown[-1]["tag"]) == ("You have a message", "messages")
             kept += more
         assert kept == 0
-        shown, _ = worker.evaluate(PUSHED, '{"title":"A new device","about":"device","url":"https://evil.example/"}')
-        assert shown[-1] == {"title": "A new device", "tag": "device", "renotify": True, "dir": "auto"}
+        for about in ("device", "ended"):
+            pushed = {"title": "A device", "about": about, "url": "https://evil.example/"}
+            shown, _ = worker.evaluate(PUSHED, json.dumps(pushed))
+            assert shown[-1] == {"title": "A device", "tag": about, "renotify": True, "dir": "auto"}
 
 
 def test_a_click_leads_to_the_inbox_and_nowhere_else(desk, customer):

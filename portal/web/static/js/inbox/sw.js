@@ -43,7 +43,7 @@ function tell(data) {
     // Not from us, or of another release.
   }
   const title = typeof told?.title === "string" && told.title ? told.title : WORDS[spoken()][3];
-  const tag = told?.about === "device" ? "device" : "messages";
+  const tag = ["device", "ended"].includes(told?.about) ? told.about : "messages";
   return self.registration.showNotification(title, { tag, renotify: true, dir: "auto" });
 }
 
