@@ -148,7 +148,7 @@ def _send(
     """By the channel that was asked for, else by the customer's own: a device that is there would need no link."""
     person, offered = reach.of([customer.id])[customer.id], reach.offered()
     way = channel or _first_way(person, offered)
-    if way is None or way not in person.ways(offered):
+    if way is None or way not in person.ways(offered, reach.ASKED if is_recovery else reach.SERVICE):
         raise no_channel()
     made = link.make(u, actor=actor, now=now, to=[(customer.id, customer.subject_id, way)], is_recovery=is_recovery)
     enrolment_id, expires_at = made[customer.id], now + link.LIVES_FOR

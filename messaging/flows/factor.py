@@ -106,7 +106,7 @@ def _judge(u: unit.Unit, row: Enrolment, now: datetime, kind: str, answer: str, 
 
 def _ways(row: Enrolment) -> list[str]:
     found = reach.of([row.customer_id]).get(row.customer_id)
-    ways = found.ways(reach.offered()) if found else ()
+    ways = found.ways(reach.offered(), reach.ASKED) if found else ()
     return [way for way in ways if way not in {row.send_by, telling.PUSH}]
 
 

@@ -15,6 +15,7 @@ from portal.kernel import tenancy
 
 TOO_LATE, RECEIVED, ENDED, LINK_USED, CUSTOMER_GONE = "too_late", "received", "ended", "link_used", "customer_gone"
 QUIET_HOURS, NO_ADDRESS, NO_WAY, LINK_WAITS = "quiet_hours", "no_address", "no_way", "link_waits"
+ASKED_FOR = frozenset({Notice.Purpose.RECOVER, Notice.Purpose.LOST, Notice.Purpose.CODE})
 WITH_LINK = {"arrived": "arrived_link", "reminder": "reminder_link"}
 
 
@@ -97,6 +98,8 @@ def _why_not_any_more(row: Notice, known: _Known, stored: Enrolment | None) -> s
 
 def _purpose(row: Notice, known: _Known) -> str:
     """What the message is for, whose notice this is: an opt-out of marketing is one of its notices too."""
+    if row.purpose in ASKED_FOR:
+        return reach.ASKED
     message = known.messages.get(row.about_id)
     return policy.get_policy().purpose_of(message.category) if message else reach.SERVICE
 

@@ -13,7 +13,10 @@ from messaging.queries import policy, profiles, subscriptions
 from messaging.rules import consent, schedule, telling
 
 PUSHED = "devices"  # a push has no one address: `subscriptions.targets_of` has them when it goes out
-SERVICE = "service"  # a message without a category, a link that was asked for, news of a device
+SERVICE = "service"  # a message without a category, a link that staff sent, news of a device
+# A link or code that the customers asked for themselves, by a channel that they named: no opt-out of a purpose covers it, one of the
+# channel does (decision 14). No consent has this purpose.
+ASKED = "asked"
 
 
 @dataclass(frozen=True)

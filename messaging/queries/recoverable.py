@@ -24,4 +24,4 @@ def at(key: bytes, now: datetime) -> tuple[list[Customer], str]:
     way = telling.SMS if found and found[0].phone_hash and bytes(found[0].phone_hash) == key else telling.EMAIL
     settled = [row for row in found if not row.contact_changed_at or row.contact_changed_at <= now - PAUSE]
     reached, offered = reach.of([row.id for row in settled]), reach.offered()
-    return [row for row in settled if row.id in reached and way in reached[row.id].ways(offered)], way
+    return [row for row in settled if row.id in reached and way in reached[row.id].ways(offered, reach.ASKED)], way

@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 
 from archive.models import Entry
 from messaging import jobs
-from messaging.flows import attempt, inquiry, lost
+from messaging.flows import attempt, consent, inquiry, lost
 from messaging.flows import customer as customers
 from messaging.models import Attempt, Device, Enrolment, Notice
 from messaging.tests.device.phone import Phone
@@ -138,6 +138,27 @@ def test_a_link_is_sent_once_and_its_secret_stands_nowhere(cast, inside, mailout
     assert "It shows no message" in letter.body
     [asked] = entries(inside, who)
     assert (asked["kind"], asked["actor"], asked["codes"]["send_by"]) == ("device.lost_asked", "system", "email")
+
+
+@pytest.mark.parametrize("door", ["lost", "recover"])
+@pytest.mark.parametrize(
+    ("purpose", "channel", "comes"),
+    [("service", "all", True), ("service", "email", True), ("marketing", "all", True), ("all", "sms", True),
+     ("all", "email", False), ("all", "all", False)],
+)  # fmt: skip
+def test_who_wants_no_messages_still_gets_the_link_they_ask_for(
+    cast, inside, mailoutbox, door, purpose, channel, comes
+):
+    """But not by a channel that they took back."""
+    address = f"{door}.{purpose}.{channel}@example.org"
+    who = cast.customer(email=address)
+    said = consent.Given(purpose, channel, "form", given=False)
+    inside(consent.note, actor=actors.SYSTEM, now=clock.now(), customer_id=who, given=[said])
+    post(door, {"to": address})
+    for (key,) in asked_for(door):
+        inside(jobs.send_lost if door == "lost" else jobs.send_back, UUID(key))
+    inside(jobs.send_mails)
+    assert [one.to for one in mailoutbox] == ([[address]] if comes else [])
 
 
 def test_looking_at_the_link_uses_nothing_up_and_using_it_does(cast, inside, mailoutbox):

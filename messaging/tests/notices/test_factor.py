@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 
 from archive.models import Entry
-from messaging.flows import customer, enrolment, factor
+from messaging.flows import consent, customer, enrolment, factor
 from messaging.models import Customer, Enrolment
 from messaging.tests.device.phone import Phone
 from portal.kernel import clock
@@ -103,6 +103,25 @@ def test_a_code_goes_by_another_way_than_the_link_and_works_once(it, asks, provi
         assert Enrolment.objects.get(customer_id=who).codes.get().sealed_code is None
     typed = code.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))  # by a keyboard of another script
     assert page.enrol(token, answer=f"{typed[:3]} {typed[3:]}").status_code == 201
+
+
+def test_a_code_comes_to_who_wants_no_messages_and_not_by_a_channel_taken_back(it, asks, provider):
+    asks("code")
+    it.text_from()
+    who = it.cast.customer(email="g@example.org", phone="+4915112345670")
+    token, page = link(it, who), phone(it)
+    refuse(it, who, "service", "all")
+    assert page.enrol(token).json()["channel"] == "sms"
+    it.send()
+    assert re.search(r"\b[0-9]{6}\b", str(provider.got[-1].json["text"]))
+    refuse(it, who, "all", "sms")
+    assert told(page.enrol(token)) == (409, "second_factor_unset")
+
+
+def refuse(it, who, purpose: str, channel: str) -> None:
+    with it.cast.inside():
+        said = consent.Given(purpose, channel, "form", given=False)
+        consent.note(actor=it.cast.owner, now=clock.now(), customer_id=who, given=[said])
 
 
 def test_an_old_code_is_over(it, asks, provider):
