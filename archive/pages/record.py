@@ -82,6 +82,7 @@ def shown(opened: reading.Opened) -> dict[str, Any]:
         "from_name": _who(content.get("from")), "to_name": _who(content.get("to")),
         "sent_at": opened.sent_at or opened.time, "gone_at": opened.gone_at, "ended_at": None,
         "archived_until": opened.archived_until, "rule": leaf.retention or "", "category": content.get("category", ""),
+        "answers": content.get("answers", []),
         "attachments": [_told(one) for one in content.get("attachments") or ()],
         "commitment": leaf.commitment or leaf.detail_commitment or "",
     }  # fmt: skip

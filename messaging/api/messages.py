@@ -28,6 +28,7 @@ def compose_of(data: dict[str, Any]) -> compose.Compose:
         raise templates.unknown()
     known = {**data, "template": found, "body": data.get("body") or ""}
     known["attachments"] = tuple(known.get("attachments", ()))
+    known["answers"] = tuple(known.get("answers", ()))
     return compose.Compose(**known)
 
 

@@ -178,6 +178,7 @@ class MessageInput(Strict):
     send_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
     in_reply_to = Id(required=False, default=None, allow_null=True)
     attachments = serializers.ListField(child=serializers.UUIDField(), required=False, default=list)
+    answers = serializers.ListField(child=Text(), required=False, default=list)
 
 
 class CampaignInput(Strict):

@@ -259,6 +259,8 @@ def _store(u: unit.Unit, actor: Actor, ready: list[_Ready], accepted: list[Sent]
     sealer = body.Sealer()
     for one, answer in zip(ready, accepted, strict=True):
         content: body.Content = {"subject": one.asked.subject, "body": one.asked.body, "attachments": one.files}
+        if one.asked.answers:
+            content["answers"] = list(one.asked.answers)
         bucket, gone_at = one.terms.bucket, one.terms.gone_at
         sealed = sealer.seal(message_id=one.id, customer_id=one.to.id, content=content, bucket=bucket)
         rows.append(_row(one, actor, now))

@@ -5,6 +5,7 @@ After its end nobody reads here: only the archive has it (I1, checked against th
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from archive.flows import viewing
@@ -25,6 +26,7 @@ class Said:
     subject: str | None
     body: str | None
     files: tuple[dict[str, object], ...] = ()  # id, name, type, bytes
+    answers: tuple[str, ...] = ()  # offered as buttons
 
 
 def read(*, actor: Actor, now: datetime, message_id: UUID) -> Said:
@@ -95,7 +97,8 @@ def _open(rows: list[Message]) -> list[Said]:
 def _said(row: Message, content: body.Content | None) -> Said:
     if content is None:
         return Said(row, None, None)
-    return Said(row, str(content["subject"]), str(content["body"]), tuple(files.shown(content.get("attachments"))))
+    shown, answers = files.shown(content.get("attachments")), cast(list[str], content.get("answers", []))
+    return Said(row, str(content["subject"]), str(content["body"]), tuple(shown), tuple(answers))
 
 
 def _note_seen(u: unit.Unit, now: datetime, opened: Iterable[Said]) -> None:

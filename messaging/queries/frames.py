@@ -145,6 +145,7 @@ def _m(row: Message, content: body.Content, now: datetime) -> M:
         "body": None if covered else content.get("body", ""),
         "html": markdown.to_html(str(content.get("body", ""))) if row.format == "markdown" and not covered else None,
         "attachments": [] if covered else files.shown(content.get("attachments")),
+        "answers": [] if covered else content.get("answers", []),
         "can_extend": message.may_extend(row),
     }
 

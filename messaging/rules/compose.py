@@ -13,6 +13,8 @@ SUBJECT_LIMIT = 200  # characters
 VALUE_LIMIT = 4000  # characters of one variable
 MOST_VALUES = 100
 MOST_FILES = 5
+MOST_ANSWERS = 4
+ANSWER_LIMIT = 40  # characters: a button's width on a narrow phone
 FORMATS = ("text", "markdown")
 # C0 but newline and tab, DEL, and lone surrogates. Everything else is kept byte for byte, odd or not.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -38,6 +40,7 @@ class Compose:
     template: UUID | None = None
     variables: Mapping[str, object] = field(default_factory=dict)
     attachments: tuple[UUID, ...] = field(default_factory=tuple)
+    answers: tuple[str, ...] = field(default_factory=tuple)  # offered as buttons
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,24 @@ def check(asked: Compose, limits: Limits, now: datetime) -> None:
         raise Refusal(
             "too_many_attachments", "A message has at most five files.", field="attachments", limit=MOST_FILES
         )
+    check_answers(asked.answers)
     if asked.gone_after is not None:
         check_life(asked.gone_after, limits.maximum_gone_after, "gone_after")
     if asked.gone_after_read is not None:
         check_life(asked.gone_after_read, limits.maximum_gone_after, "gone_after_read")
     if asked.send_at is not None:
         _check_send_at(asked.send_at, now)
+
+
+def check_answers(answers: tuple[str, ...]) -> None:
+    """What a customer may answer by one tap: a few short lines, no two alike."""
+    if len(answers) > MOST_ANSWERS:
+        raise Refusal("too_many_answers", "A message offers at most four answers.", field="answers", limit=MOST_ANSWERS)
+    for one in answers:
+        if not one.strip() or len(one) > ANSWER_LIMIT or FORBIDDEN.search(one) or "\n" in one:
+            raise Refusal("bad_answer", "An answer is one line of 1 to 40 characters.", field="answers")
+    if len({one.strip() for one in answers}) < len(answers):
+        raise Refusal("bad_answer", "Two answers are the same.", field="answers")
 
 
 def check_count(attachments: tuple[UUID, ...]) -> None:

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from archive.models import Entry, Record
-from messaging.flows import body, expiry, message, words
+from messaging.flows import body, expiry, message, schedule, words
 from messaging.models import Body, Message
+from messaging.queries import frames
 from messaging.rules import state
 from messaging.rules.compose import Compose
 from portal.kernel import clock, ids
@@ -173,3 +174,42 @@ def test_a_bucket_about_to_end_is_passed_over(acme, at):
     bucket = body.bucket_for(at.at, gone_at)
     assert bucket > at.at.timestamp() + 5
     assert bucket - gone_at.timestamp() <= 60
+
+
+# ── quick answers ─────────────────────────────────────────────────────────────────────────────────────────────────
+def test_answers_are_sealed_with_the_words_and_stand_in_the_record(acme):
+    pk = acme.customer()
+    offered = ("Yes, I can", "No")
+    sent, plain = acme.send(pk, "Can you come at nine?", answers=offered), acme.send(pk, "No question")
+    with acme.inside():
+        assert words.read(actor=acme.author, now=clock.now(), message_id=sent.id).answers == offered
+        for row in (Body.objects.get(message_id=sent.id), Record.objects.get(message_id=sent.id)):
+            assert b"Yes, I can" not in bytes(row.sealed)
+        shown = frames.messages(Message.objects.filter(id__in=[sent.id, plain.id]).order_by("id"), clock.now())
+        assert [one["answers"] for one in shown] == [list(offered), []]
+
+
+def test_answers_of_a_covered_message_wait_for_the_tap(acme):
+    sent = acme.send(acme.customer(), answers=("Yes",), tap_to_reveal=True)
+    with acme.inside():
+        assert frames.messages(Message.objects.filter(id=sent.id), clock.now())[0]["answers"] == []
+
+
+def test_answers_of_a_scheduled_message_leave_with_it(acme):
+    at = clock.now() + timedelta(minutes=5)
+    sent = acme.send(acme.customer(), "Later?", answers=("Fine",), send_at=at, gone_after=3600)
+    with acme.inside(), clock.use(lambda: at):
+        schedule.send_due(now=at)
+        assert frames.messages(Message.objects.filter(id=sent.id), at)[0]["answers"] == ["Fine"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [(("a", "b", "c", "d", "e"), "too_many_answers"), (("",), "bad_answer"), (("  ",), "bad_answer"), (("a\nb",), "bad_answer"),
+     (("x" * 41,), "bad_answer"), (("a", "a "), "bad_answer"), (("a\x00",), "bad_answer"), (("\ud800",), "bad_answer")],
+)  # fmt: skip
+def test_answers_are_few_and_short(acme, answers, code):
+    pk = acme.customer()
+    with acme.inside(), pytest.raises(Refusal) as refused:
+        message.send(actor=acme.author, now=clock.now(), asked=Compose(body="x", customer=pk, answers=answers))
+    assert refused.value.code == code

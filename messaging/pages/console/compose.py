@@ -107,6 +107,7 @@ def _asked(values: dict[str, Any]) -> rule.Compose:
         format=values.get("format", "text"), body=values.get("body", ""), subject=values.get("subject", ""),
         category=values.get("category", ""),
         gone_after=_life(values), gone_after_read=shared.number(values.get("gone_after_read", "")),
+        answers=tuple(line.strip() for line in values.get("answers", "").splitlines() if line.strip()),
         tap_to_reveal=bool(values.get("tap_to_reveal")), send_at=_send_at(values), **_recipient(values),
     )  # fmt: skip
 

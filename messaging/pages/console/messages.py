@@ -133,7 +133,7 @@ def _page(request: HttpRequest, row: Message, said: words.Said | None) -> HttpRe
         },
         "events": timeline.of_message(row, listed, now, unreached.stories([row.id])[row.id]),
         "extend_presets": shared.lives(2**31)[:4],
-        "attachments": said.files if said else (),
+        "attachments": said.files if said else (), "answers": said.answers if said else (),
         "again": _again(request, row, now),
         "read_url": f"{request.path.removesuffix('read')}read",
     }  # fmt: skip

@@ -36,6 +36,18 @@ def test_a_message_is_written_and_seen(acme, author):
     assert b"Grace" in page.content
 
 
+def test_quick_answers_are_a_line_each(acme, author):
+    values = {"customer": str(acme.customer()), "to": "x", "body": "At nine?", "answers": " Yes \r\n\r\nNo, later", "send": "now",
+              "gone_after": "3600"}  # fmt: skip
+    sent = author.post("/console/compose/", values)
+    assert sent.status_code == 302, sent.content
+    page = author.get(sent["Location"]).content.decode()
+    assert "<bdi>“Yes”</bdi>, <bdi>“No, later”</bdi>" in page
+    refused = author.post("/console/compose/", {**values, "answers": "a\nb\nc\nd\ne"})
+    assert refused.status_code == 422
+    assert "at most four answers" in refused.content.decode()
+
+
 def test_a_refusal_stands_at_its_field(acme, author):
     answer = author.post("/console/compose/", {"to": "", "body": "x", "gone_after": "60"})
     assert answer.status_code == 422

@@ -224,3 +224,21 @@ def _watch_what_is_shown(phone: Page) -> None:
       window.__shown = [];
       new MutationObserver(() => window.__shown.push(log.textContent)).observe(log, { childList: true, subtree: true });
     }""")
+
+
+def test_a_quick_answer_is_an_ordinary_reply(desk, api, customer):
+    """Tapped once, it is gone; whoever answers in words needs no button any more either."""
+    who, link = customer
+    with desk.person("customer", viewport=PHONE) as phone:
+        desk.enrol(phone, link)
+        asked = send(api, who, "Can you come at nine?", answers=["Yes, I can", "<b>No</b>"])
+        group = phone.get_by_role("group", name="Answers to choose from")
+        group.get_by_role("button", name="<b>No</b>").wait_for()
+        group.get_by_role("button", name="Yes, I can").press("Enter")
+        phone.locator(".bubble.mine:not(.sending) .words", has_text="Yes, I can").wait_for()
+        expect(group).to_have_count(0)
+        written = phone.locator(".bubble.mine .quote")
+        expect(written).to_have_text("Can you come at nine?")
+        [talk] = api.get("conversations", params={"customer": who}).raise_for_status().json()["results"]
+        told = api.get(f"conversations/{talk['id']}").raise_for_status().json()["messages"]
+        assert [(one["body"], one["in_reply_to"]) for one in told if one["direction"] == "in"] == [("Yes, I can", asked)]

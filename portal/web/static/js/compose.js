@@ -54,6 +54,7 @@ const sealed = () => Boolean(Number(value("gone_after_read"))) || field("tap_to_
 
 function preview() {
   show(served() ? seen : { subject: value("subject"), body: value("body") });
+  offer();
   fill("sealed-words", Number(value("gone_after_read"))
     ? `Disappears ${duration(Number(value("gone_after_read")) * 1000, "en", "long")} after opening`
     : "Open it when nobody looks over your shoulder");
@@ -65,6 +66,14 @@ function preview() {
   if (chosen !== "gone") run(stage.querySelector(`[data-state="${shown}"] ebb-ring`), lasts, rest);
   fill("tomb", expiredAt(now()));
   fill("phone-time", new Intl.DateTimeFormat("en", { timeStyle: "short", hourCycle: "h23" }).format(now()));
+}
+
+function offer() {
+  const lines = value("answers").split("\n").map((line) => line.trim()).filter(Boolean);
+  for (const node of stage.querySelectorAll("[data-answers]")) {
+    node.hidden = !lines.length;
+    node.replaceChildren(...lines.map((line) => Object.assign(document.createElement("span"), { className: "badge", dir: "auto", textContent: line })));
+  }
 }
 
 function show(text) {

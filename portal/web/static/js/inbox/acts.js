@@ -92,6 +92,7 @@ export function create({ device, out, line, link, changed, answer }) {
     open: (id) => ask("reveal", id),
     extend: (id) => ask("extend", id),
     reply: answer,
+    say: (message, body) => out.add({ for: message.for, body, in_reply_to: message.id, attachments: [] }),
     retry: out.retry,
     discard: out.discard,
     choose: () => changed(),

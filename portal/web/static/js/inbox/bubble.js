@@ -6,8 +6,9 @@ import * as attached from "./files.js";
 import { fromBusiness } from "./store.js";
 import { BUSINESS, dated, day, duration, exact, region, say, time } from "./words.js";
 
-/** acts: {open(id), extend(id), reply(message), picture(message, file), save(message, file)}; `answered`: the message this one answers, if it is still here. */
-export function bubble(message, { acts, busy, answered, now }) {
+/** acts: {open(id), extend(id), reply(message), say(message, words), picture(message, file), save(message, file)}; `answered`: the
+ *  message this one answers, if it is still here; `replied`: the customer answered it, here or elsewhere. */
+export function bubble(message, { acts, busy, answered, replied, now }) {
   const theirs = fromBusiness(message);
   const sealed = theirs && message.body === null;
   return el("article", { class: `bubble ${theirs ? "theirs" : "mine"}${message.tap_to_reveal ? " guarded" : ""}`, tabindex: "-1", "data-id": message.id },
@@ -16,6 +17,7 @@ export function bubble(message, { acts, busy, answered, now }) {
     message.subject && !sealed && el("h3", { class: "subject", dir: "auto" }, message.subject),
     sealed ? seal(message, acts, busy) : message.html ? formatted(message.html) : message.body && words(message.body),
     !sealed && files(message, acts),
+    theirs && !replied && answers(message, acts),
     times(message, now, theirs),
     theirs && !sealed && actions(message, acts, busy));
 }
@@ -88,6 +90,13 @@ function seal(message, acts, busy) {
     class: "seal", type: "button", "data-act": "open", "aria-busy": opening ? "true" : null,
     onclick: () => acts.open(message.id),
   }, icon("sealed"), el("b", {}, say("sealed")), el("span", {}, opening ? say("opening") : then));
+}
+
+// What the business offers as an answer: an ordinary reply, in one tap.
+function answers(message, acts) {
+  if (!message.answers?.length) return null;
+  return el("p", { class: "answers", role: "group", "aria-label": say("answers") }, ...message.answers.map((words) =>
+    el("button", { class: "button", type: "button", dir: "auto", "data-act": `say ${words}`, onclick: () => acts.say(message, words) }, words)));
 }
 
 function files(message, acts) {

@@ -30,7 +30,8 @@ export function create(acts) {
     const all = persons();
     if (!all.some((one) => one.id === chosen)) chosen = all[0]?.id ?? null;
     showPeople(all);
-    const rows = lay(fold(list(drafts)), { acts, busy, now });
+    const replied = new Set([...store.live().filter((m) => !store.fromBusiness(m)), ...drafts].map((one) => one.in_reply_to));
+    const rows = lay(fold(list(drafts)), { acts, busy, replied, now });
     const stick = nearEnd() || !shown.size;
     log.setAttribute("aria-busy", String(!loaded));
     place(rows);
@@ -84,8 +85,9 @@ export function create(acts) {
     if (written) return { key, stamp: written.state, make: () => draft(written, acts) };
     const answered = message.in_reply_to ? store.get(message.in_reply_to) : null;
     const { heard, ...told } = message;
-    const stamp = JSON.stringify([told, context.busy.has(key), answered?.body ?? null]);
-    return { key, stamp, make: () => bubble(message, { ...context, answered }) };
+    const replied = context.replied.has(key);
+    const stamp = JSON.stringify([told, context.busy.has(key), answered?.body ?? null, replied]);
+    return { key, stamp, make: () => bubble(message, { ...context, answered, replied }) };
   }
 
   function place(rows) {

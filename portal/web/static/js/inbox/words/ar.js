@@ -41,6 +41,7 @@ export default {
   a_message: "رسالة سابقة",
 
   reply: "رد",
+  answers: "إجابات للاختيار",
   write: "اكتب إلى {business}",
   closed_until: "{business} مغلقة الآن وتقرأ هذا ابتداءً من {time}.",
   emergency: "ليست لحالات الطوارئ: في الطوارئ اتصل بـ {number}.",

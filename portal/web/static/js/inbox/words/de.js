@@ -40,6 +40,7 @@ export default {
   a_message: "eine frühere Nachricht",
 
   reply: "Antworten",
+  answers: "Antworten zur Auswahl",
   write: "An {business} schreiben",
   closed_until: "{business} hat geschlossen und liest dies ab {time}.",
   emergency: "Nicht für Notfälle: Rufen Sie im Notfall {number} an.",

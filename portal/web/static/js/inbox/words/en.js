@@ -41,6 +41,7 @@ export default {
   a_message: "an earlier message",
 
   reply: "Reply",
+  answers: "Answers to choose from",
   write: "Write to {business}",
   closed_until: "{business} is closed and reads this from {time}.",
   emergency: "Not for emergencies: in an emergency call {number}.",

@@ -40,6 +40,7 @@ export default {
   a_message: "un mensaje anterior",
 
   reply: "Responder",
+  answers: "Respuestas para elegir",
   write: "Escribir a {business}",
   closed_until: "{business} está cerrado y leerá esto a partir del {time}.",
   emergency: "No es para emergencias: en una emergencia llame al {number}.",

@@ -40,6 +40,7 @@ export default {
   a_message: "un message précédent",
 
   reply: "Répondre",
+  answers: "Réponses au choix",
   write: "Écrire à {business}",
   closed_until: "{business} est fermé et lira ceci à partir de {time}.",
   emergency: "Pas pour les urgences : en cas d'urgence, appelez le {number}.",

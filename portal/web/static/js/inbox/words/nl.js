@@ -40,6 +40,7 @@ export default {
   a_message: "een eerder bericht",
 
   reply: "Antwoorden",
+  answers: "Antwoorden om uit te kiezen",
   write: "Schrijf aan {business}",
   closed_until: "{business} is gesloten en leest dit vanaf {time}.",
   emergency: "Niet voor noodgevallen: bel in een noodgeval {number}.",
