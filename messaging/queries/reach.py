@@ -14,8 +14,8 @@ from messaging.rules import consent, schedule, telling
 
 PUSHED = "devices"  # a push has no one address: `subscriptions.targets_of` has them when it goes out
 SERVICE = "service"  # a message without a category, a link that staff sent, news of a device
-# A link or code that the customers asked for themselves, by a channel that they named: no opt-out of a purpose covers it, one of the
-# channel does (decision 14). No consent has this purpose.
+# A link or code that customers asked for themselves, by a channel that they named: no opt-out of a purpose covers it, one of
+# the channel does (decision 14). No consent has this purpose.
 ASKED = "asked"
 
 

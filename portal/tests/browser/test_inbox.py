@@ -241,4 +241,6 @@ def test_a_quick_answer_is_an_ordinary_reply(desk, api, customer):
         expect(written).to_have_text("Can you come at nine?")
         [talk] = api.get("conversations", params={"customer": who}).raise_for_status().json()["results"]
         told = api.get(f"conversations/{talk['id']}").raise_for_status().json()["messages"]
-        assert [(one["body"], one["in_reply_to"]) for one in told if one["direction"] == "in"] == [("Yes, I can", asked)]
+        assert [(one["body"], one["in_reply_to"]) for one in told if one["direction"] == "in"] == [
+            ("Yes, I can", asked)
+        ]
