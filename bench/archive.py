@@ -22,6 +22,7 @@ DAYS = 365
 VOCABULARY = 20_000
 WORDS_A_RECORD = (8, 30)
 CUSTOMERS = 20_000
+LEAF = b'{"noise":"' + b"x" * 238 + b'"}'  # as long as one; lists of entries read it
 ASKED = 60  # searches of each sort
 
 
@@ -84,7 +85,7 @@ class Filler:
             kind = "message.sent" if is_out else "message.received"
             customer = self.customers[self.chance.randrange(CUSTOMERS)]
             rows.append(self._row(message, entry, customer, kind, at, is_out=is_out))
-            entries.append((first + n, entry, kind, at, "system", None, customer, message, None, b"x" * 250, None))
+            entries.append((first + n, entry, kind, at, "system", None, customer, message, None, LEAF, None))
         self.written += count
         return rows, entries
 

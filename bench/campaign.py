@@ -41,7 +41,7 @@ def main() -> list[dict[str, object]]:
 
         with tenancy.tenant_scope(house.place):
             people = crowd.gather(CUSTOMERS)
-            _sql("VACUUM ANALYZE messaging_customer")
+            sql("VACUUM ANALYZE messaging_customer")
         online = house.phones(people[:: max(1, CUSTOMERS // ONLINE)][:ONLINE])
         other = house.neighbour()
         listening = other.phones(other.customers(10))
@@ -53,15 +53,15 @@ def _measure(
     house: _house.House, online: list[_house.Phone], other: _house.House, listening: list[_house.Phone]
 ) -> Iterator[Figure]:  # fmt: skip
     few = _audience(house)
-    _run(house, TEXT, audience=few)  # everyone's caches are warm
+    run(house, TEXT, audience=few)  # everyone's caches are warm
     before = _memory(house)
-    plain = _run(house, TEXT)
+    plain = run(house, TEXT)
     limit = _raw_copy(house)
     yield Figure(
         name=f"{CUSTOMERS:,} customers, no personal fields", value=plain.rate, unit="/s", limit=limit,
         limit_of="COPY of the same rows", gate=25_000, aim=40_000, note=plain.note,
     )  # fmt: skip
-    personal = _run(house, PERSONAL)
+    personal = run(house, PERSONAL)
     yield Figure(
         name="the same with three fields", value=personal.rate, unit="/s", limit=limit, limit_of="COPY of the same rows",
         gate=12_000, note=personal.note,
@@ -74,7 +74,7 @@ def _measure(
     yield from _neighbour(house, other, listening, personal.seconds)
     house.start("clock")
     time.sleep(5.0)
-    busy = _run(house, TEXT)
+    busy = run(house, TEXT)
     yield Figure(
         name="no personal fields, with the clock beside it", value=busy.rate, unit="/s", limit=limit,
         limit_of="COPY of the same rows", note="which signs the tree, and takes in what search needs",
@@ -101,7 +101,7 @@ def _audience(house: _house.House) -> UUID:
         return audience.create(actor=house.author, now=clock.now(), name="Few", wanted={"language": "de"})
 
 
-def _run(house: _house.House, text: str, audience: UUID | None = None) -> _Done:
+def run(house: _house.House, text: str, audience: UUID | None = None) -> _Done:
     from messaging.flows import campaign, launch
     from portal.kernel import clock, tenancy
 
@@ -145,7 +145,7 @@ def _reach(house: _house.House, online: list[_house.Phone]) -> Figure:
         held.open([phone.to_json() for phone in online])
         time.sleep(4.0)  # a resync may be under way
         held.arm(len(online))
-        done = _run(house, TEXT)
+        done = run(house, TEXT)
         found = held.result()
     last = time.time() - time.monotonic() + found["last"]
     return Figure(
@@ -163,7 +163,7 @@ def _neighbour(
         going = pool.submit(_one_to_one, other, listening, max(6.0, seconds))
         time.sleep(2.5)  # its connections are open and its first answers are not counted
         while not going.done():
-            _run(house, PERSONAL)
+            run(house, PERSONAL)
         beside = going.result()
     yield Figure(
         name=f"another business's POST to frame at {RATE}/s, p99", value=_report.percentile(beside, 99), unit="ms",
@@ -265,7 +265,7 @@ def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def _sql(sql: str) -> None:
+def sql(sql: str) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import CharField, Count, Max, QuerySet, Value
 
 from messaging.flows import body
 from messaging.models import Body, Category, Consent, Conversation, Customer, Device, DeviceCustomer, Enrolment, Message
@@ -113,23 +114,35 @@ def waiting(actor: Actor, limit: int = 6) -> list[Conversation]:
     return list(Conversation.objects.filter(waiting_since__isnull=False).order_by("waiting_since")[:limit])
 
 
-def count_waiting() -> int:
-    return Conversation.objects.filter(waiting_since__isnull=False).count()
-
-
-def count_devices_attention() -> int:
-    return Device.objects.filter(state__in=["locked", "wiping"]).count()
-
-
 def totals(actor: Actor, now: datetime) -> dict[str, int]:
     """The overview's figures."""
     actor.require("message.view")
-    return {
-        "live": Message.objects.live(now).filter(direction="out").count(),
-        "scheduled": Message.objects.filter(messages.in_state("scheduled", now)).count(),
-        "customers": Customer.objects.filter(state="active").count(),
-        "devices": Device.objects.filter(state="active").count(),
-    }
+    return _counted({
+        "live": Message.objects.live(now).filter(direction="out"),
+        "scheduled": Message.objects.filter(messages.in_state("scheduled", now)),
+        "customers": Customer.objects.filter(state="active"),
+        "devices": Device.objects.filter(state="active"),
+    })  # fmt: skip
+
+
+def rail(*, with_conversations: bool) -> dict[str, int]:
+    """What the rail counts on every page: devices that want attention, conversations that wait."""
+    asked: dict[str, QuerySet[Any]] = {"devices_attention": Device.objects.filter(state__in=["locked", "wiping"])}
+    if with_conversations:
+        asked["conversations_waiting"] = Conversation.objects.filter(waiting_since__isnull=False)
+    return _counted(asked)
+
+
+def _counted(asked: dict[str, QuerySet[Any]]) -> dict[str, int]:
+    """How many rows each has, by one statement."""
+    first, *others = (
+        rows.order_by()
+        .values(what=Value(name, output_field=CharField()))
+        .annotate(many=Count("pk"))
+        .values_list("what", "many")
+        for name, rows in asked.items()
+    )
+    return dict.fromkeys(asked, 0) | dict(first.union(*others, all=True) if others else first)
 
 
 def conversation_totals(actor: Actor) -> dict[str, int]:

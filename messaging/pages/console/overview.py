@@ -19,14 +19,15 @@ from portal.web import guards
 @guards.staff()
 @require_safe
 def overview(request: HttpRequest) -> HttpResponseBase:
-    now = clock.now()
+    now, is_complete = clock.now(), birth.is_complete()
+    totals = desk.totals(request.actor, now)
     context = {
-        "checklist": _checklist(request),
-        "figures": _figures(request, now),
+        "checklist": _checklist(request, totals, is_complete=is_complete),
+        "figures": _figures(request, totals),
         "waiting": _waiting(request),
         "ending": _ending(request, now),
         "devices_attention": _attention(request),
-        "archive": {**summary.get_summary(), "officer_needed": not birth.is_complete(), **_archive(request)},
+        "archive": {**summary.get_summary(), "officer_needed": not is_complete, **_archive(request)},
         "can": shared.may(request, send="message.send"),
     }
     return shared.draw(request, "overview", "overview", context)
@@ -34,9 +35,7 @@ def overview(request: HttpRequest) -> HttpResponseBase:
 
 def counts(request: HttpRequest) -> dict[str, Any]:
     """For the rail."""
-    found: dict[str, Any] = {"devices_attention": desk.count_devices_attention()}
-    if request.actor.may("conversation.view"):
-        found["conversations_waiting"] = desk.count_waiting()
+    found: dict[str, Any] = dict(desk.rail(with_conversations=request.actor.may("conversation.view")))
     if request.actor.may("archive.list"):
         found["approvals"] = approvals.count_to_decide(request.actor) + viewings.count_to_decide(request.actor)
     return found
@@ -63,8 +62,7 @@ def _archive(request: HttpRequest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _figures(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
-    totals = desk.totals(request.actor, now)
+def _figures(request: HttpRequest, totals: dict[str, int]) -> list[dict[str, Any]]:
     shown = (
         ("Live messages", "live", "can be read now", "messages", ""),
         ("Scheduled", "scheduled", "will be sent", "messages", "?state=scheduled"),
@@ -104,18 +102,18 @@ def _attention(request: HttpRequest) -> list[dict[str, Any]]:
     return [{**one, "customer_name": ", ".join(one["customer_names"]), "since": one["last_seen_at"]} for one in shown]
 
 
-def _checklist(request: HttpRequest) -> list[dict[str, Any]]:
+def _checklist(request: HttpRequest, totals: dict[str, int], *, is_complete: bool) -> list[dict[str, Any]]:
     """Empty once everything is done, and for whoever could do none of it."""
     if not request.actor.may("message.send"):
         return []
-    totals = desk.totals(request.actor, clock.now())
+    has_sent = totals["live"] > 0 or desk.has_sent()
     steps = [
         ("Make the archive key", "Nothing is sent before there is an archive to keep it.", "archive_ceremony", "Begin",
-         birth.is_complete()),
+         is_complete),
         ("Add a customer", "A phone number or an e-mail address is enough.", "customer_new", "Add", totals["customers"] > 0),
         ("Enrol a device", "Invite the customer: the link makes their browser their inbox.", "customers", "Invite",
          totals["devices"] > 0),
-        ("Send a message", "Choose when it goes from the phone.", "compose", "Write", desk.has_sent()),
+        ("Send a message", "Choose when it goes from the phone.", "compose", "Write", has_sent),
     ]  # fmt: skip
     if all(done for *_, done in steps):
         return []

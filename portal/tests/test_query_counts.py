@@ -1,0 +1,69 @@
+"""How often each page of the console asks the database: the counts stand in `query_counts.json`, so that growth shows in review.
+
+`EBB_COUNT=1 ./run test portal/tests/test_query_counts.py` writes them anew. A page may ask `MOST` times; one that asks more
+stands in the file with its number, and may never ask more than that.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.testing import browser
+from portal.testing import cast as people
+from portal.testing.things import one_of_each
+from portal.tests.test_routes import GUARDED, ROUTES, _path
+
+FILE = Path(__file__).with_name("query_counts.json")
+MOST = 12
+KNOWN: dict[str, int] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+ROLES = ("owner", "officer")
+counted: dict[str, int] = {}
+
+
+@pytest.fixture(scope="module")
+def cast(house):
+    """Nobody else's: what other tests left behind would count too."""
+    return people.build(f"counted-{secrets.token_hex(3)}", "Counted")
+
+
+@pytest.fixture(scope="module")
+def callers(cast):
+    return [browser.staff(cast, role) for role in ROLES]
+
+
+@pytest.fixture(scope="module")
+def things(cast):
+    made = {**one_of_each(cast, "counted"), "token": "x", "path": "0/000"}
+    yield made
+    if os.environ.get("EBB_COUNT") == "1":
+        FILE.write_text(json.dumps(counted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("route", sorted(GUARDED))
+def test_a_page_asks_no_more_than_it_did(callers, things, route):
+    path = _path(route, things)
+    worst = max(min(_asked(client, path) for _ in range(3)) for client in callers)
+    if worst:
+        counted[route] = worst
+    assert worst <= max(MOST, KNOWN.get(route, 0))
+
+
+def _asked(client, path) -> int:
+    """The fewest of three count: what a process remembers, and an entry that is written once a minute, are no growth."""
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(path)
+    return sum(_is_asked(one["sql"] or "") for one in asked) if answer.status_code == 200 else 0
+
+
+def _is_asked(sql: str) -> bool:
+    """Not the frame of a transaction, nor which schema is meant."""
+    return not sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET "))
+
+
+def test_the_file_names_only_pages_that_are_there():
+    assert sorted(set(KNOWN) - set(ROUTES)) == []
