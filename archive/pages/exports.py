@@ -54,7 +54,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 @sensitive_post_parameters("query", "reason")
-@guards.staff("archive.export")
+@guards.staff("archive.export", fresh=True)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponseBase:
     """A sealed one is drawn by a job. An open one is the answer to this very request: only it has the key."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.accounts.pages import proof, sign_in, you
+from portal.accounts.pages import invited, proof, sign_in, team, you
 
 urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="account_login"),
@@ -17,5 +17,12 @@ urlpatterns = [
     path("you/password", you.password, name="account_password"),
     path("you/sessions/end-others", you.end_others, name="account_sessions_end"),
     path("you/sessions/<str:session_id>/end", you.end_session, name="account_session_end"),
+    path("settings/staff/", team.page, name="account_staff"),
+    path("settings/staff/invite", team.invite, name="account_invite"),
+    path("settings/staff/policy", team.policy, name="account_policy"),
+    path("settings/staff/<uuid:staff_id>/role", team.change_role, name="account_role"),
+    path("settings/staff/<uuid:staff_id>/remove", team.remove, name="account_remove"),
+    path("settings/staff/<uuid:staff_id>/invite", team.invite_again, name="account_invite_again"),
+    path("invited/<str:token>", invited.page, name="account_invited"),
     path("demo/<str:token>", sign_in.demo, name="account_demo"),
 ]

@@ -14,6 +14,7 @@ from portal.accounts.flows import key
 from portal.kernel import actors, clock, roles
 from portal.testing import browser
 from portal.testing.things import one_of_each
+from portal.web import guards
 
 METHODS = ("get", "post", "put", "patch", "delete", "options", "head")
 ANY = "any role"
@@ -21,7 +22,10 @@ ANY = "any role"
 # What a page of the console asks of whom; "open" pages are for anybody.
 CONSOLE = {
     "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
-    "sign-in/second-factor": "open", "confirm/": ANY, "you/": ANY,
+    "settings/staff/": "settings.view",
+    **{f"settings/staff/{act}": "staff.manage" for act in
+       ("invite", "policy", *(f"<uuid:staff_id>/{act}" for act in ("role", "remove", "invite")))},
+    "invited/<str:token>": "open", "sign-in/second-factor": "open", "confirm/": ANY, "you/": ANY,
     **{f"you/{act}": ANY for act in ("app", "passkey", "codes", "factors/<uuid:factor_id>/remove", "password",
                                      "sessions/end-others", "sessions/<str:session_id>/end")},
     "attachments/": "message.send", "messages/<uuid:message_id>/attachments/<uuid:file_id>": "message.view",
@@ -164,6 +168,34 @@ def test_each_page_has_the_guard_that_its_row_says(route):
     wanted = GUARDED[route]
     assert ROUTES[route].callback.permission == ("" if wanted == ANY else wanted)
     assert wanted == ANY or wanted in roles.PERMISSIONS
+
+
+# What cannot easily be undone: a password or a second factor of the last quarter of an hour.
+FRESH = {
+    "you/app", "you/passkey", "you/codes", "you/factors/<uuid:factor_id>/remove", "you/password",
+    "settings/staff/invite", "settings/staff/policy", "settings/staff/<uuid:staff_id>/role",
+    "settings/staff/<uuid:staff_id>/remove", "settings/staff/<uuid:staff_id>/invite", "settings/keys",
+    "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/notices/change",
+    "settings/notices/hook", "customers/<uuid:customer_id>/erase", "archive/exports/new",
+}  # fmt: skip
+
+
+def test_dangerous_acts_and_no_others_want_a_fresh_proof():
+    found = {route.removeprefix("console/") for route in GUARDED if ROUTES[route].callback.fresh}
+    assert found == FRESH
+
+
+@pytest.mark.parametrize("route", sorted(FRESH))
+def test_an_old_proof_does_nothing_dangerous(acme, at, route):
+    """The owner of this very business, with an id of nothing: who is not fresh is asked before anything is looked up."""
+    client = browser.staff(acme, "owner")
+    at.advance(seconds=guards.FRESH_FOR.total_seconds() + 1)
+    path = "/console/" + re.sub(r"<uuid:\w+>", "01a22432-6495-70b3-8c3e-52ce1bbf7fb5", route)
+    before = _size(acme)
+    answer = client.post(path, {"second_factor": "yes"})
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/console/confirm/")
+    assert _size(acme) == before
 
 
 @pytest.fixture(scope="module")

@@ -251,7 +251,7 @@ def passphrase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     ))  # fmt: skip
 
 
-@guards.staff("customer.manage")
+@guards.staff("customer.manage", fresh=True)
 @require_POST
 def erase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     return shared.act(request, shared.go("customers"), "The profile was deleted. The archive keeps what its rules keep.", lambda: (

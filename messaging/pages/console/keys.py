@@ -15,7 +15,7 @@ from portal.web import guards
 MOST_DAYS = 3660
 
 
-@guards.staff("key.manage")
+@guards.staff("key.manage", fresh=True)
 @require_POST
 def create(request: HttpRequest) -> HttpResponseBase:
     now, given = clock.now(), {one: request.POST.get(one, "") for one in ("name", "networks", "days")}
@@ -31,7 +31,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
     return settings.page(request, made)
 
 
-@guards.staff("key.manage")
+@guards.staff("key.manage", fresh=True)
 @require_POST
 def revoke(request: HttpRequest, key_id: UUID) -> HttpResponseBase:
     return shared.act(request, shared.go("settings"), "Revoked. It opens nothing any more.", lambda: (

@@ -29,7 +29,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
     return _draw(request)
 
 
-@guards.staff("settings.manage")
+@guards.staff("settings.manage", fresh=True)
 @require_POST
 def change(request: HttpRequest) -> HttpResponseBase:
     try:
@@ -50,7 +50,7 @@ def texts(request: HttpRequest) -> HttpResponseBase:
     return shared.go("settings_notices")
 
 
-@guards.staff("settings.manage")
+@guards.staff("settings.manage", fresh=True)
 @require_POST
 def hook(request: HttpRequest) -> HttpResponseBase:
     kind = request.POST.get("kind", "")

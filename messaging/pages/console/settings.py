@@ -24,7 +24,7 @@ FACTORS = [
 ]
 LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
 KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
-TABS = ("keys", "staff", "roles", "lifetimes", "devices")
+TABS = ("keys", "roles", "lifetimes", "devices")
 
 
 @guards.staff("settings.view")
@@ -68,16 +68,6 @@ def _midnight(day: date | None) -> datetime | None:
     return datetime.combine(day, time(), UTC) if day else None
 
 
-def _staff(request: HttpRequest) -> dict[str, Any]:
-    return {"staff_list": [
-        {
-            "name": person.name, "email": person.email, "role_label": person.get_role_display(),
-            "last_sign_in_at": person.last_login, "second_factor": False, "is_active": person.is_active,
-        }
-        for person in staff.get_list_for(request.actor)
-    ]}  # fmt: skip
-
-
 def _roles(request: HttpRequest) -> dict[str, Any]:
     matrix = [
         {"permission": name, "words": words, "cells": [name in allowed for allowed in roles.MATRIX.values()]}
@@ -100,7 +90,7 @@ def _lifetimes(request: HttpRequest) -> dict[str, Any]:
     return {"categories": shown, "tells_holds": policy.get_policy().tells_holds}
 
 
-@guards.staff("settings.manage")
+@guards.staff("settings.manage", fresh=True)
 @require_POST
 def tell(request: HttpRequest) -> HttpResponseBase:
     return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=lifetimes"), "Saved.", lambda: (
@@ -116,7 +106,7 @@ def _devices(request: HttpRequest) -> dict[str, Any]:
     return {"demands": policy.get_policy().demands, "second_factors": FACTORS, "app_locks": LOCKS}
 
 
-@guards.staff("settings.manage")
+@guards.staff("settings.manage", fresh=True)
 @require_POST
 def devices(request: HttpRequest) -> HttpResponseBase:
     return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=devices"), "Saved.", lambda: (
@@ -130,4 +120,4 @@ def _wanted(request: HttpRequest) -> demands.Demands:
     return demands.Demands(request.POST.get("second_factor", ""), request.POST.get("app_lock", ""), **given)
 
 
-_TABS = {"keys": _keys, "staff": _staff, "roles": _roles, "lifetimes": _lifetimes, "devices": _devices}
+_TABS = {"keys": _keys, "roles": _roles, "lifetimes": _lifetimes, "devices": _devices}

@@ -1,17 +1,21 @@
 """Staff: added, given another role, let go. An account is never deleted, since entries name its id."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Q
 
 from archive.flows import officer, unlock
+from portal.accounts.flows import attempt, factor, key, session
 from portal.accounts.models import User
 from portal.kernel import ids, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
+
+INVITED_FOR = timedelta(days=7)
 
 
 def add(*, actor: Actor, now: datetime, email: str, name: str, role: str, password: str) -> UUID:
@@ -44,17 +48,78 @@ def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> Non
 
 
 def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
-    """They cannot sign in any more, and what they have open ends with their next request."""
+    """They cannot sign in any more. What they have open ends at once: sessions, and with the entry their sockets; the keys they
+    made open nothing half a second later, the time an answer about one may be remembered. An invitation that waits is void."""
     actor.require("staff.manage")
     with unit.work() as u:
-        user = _locked(user_id)
+        user = _locked(user_id, invited=True)
         _keep_an_owner(user)
-        user.is_active = False
-        user.set_unusable_password()
-        user.save(update_fields=["is_active", "password"])
-        unlock.close_all(actor=actor, now=now, staff_id=user.id)
+        _shut(u, actor, now, user, invited_at=None)
+        key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.removed", actor, user))
         officer.dismiss(actor=actor, now=now, staff_id=user.id)
+
+
+def invite(*, actor: Actor, now: datetime, email: str, name: str, role: str) -> UUID:
+    """Somebody who chooses a password of their own by a link (`queries.invitations.token_for`)."""
+    actor.require("staff.manage")
+    user = User(id=ids.uuid7(), email=email.strip().lower(), name=name.strip(), role=role, created_at=now)
+    user.is_active, user.invited_at = False, now
+    user.set_unusable_password()
+    _check_person(user)
+    with unit.work() as u:
+        if User.objects.filter(email=user.email).exists():
+            raise Refusal("staff_exists", "This e-mail address is staff already.", Kind.CONFLICT, field="email")
+        user.save(force_insert=True)
+        u.entry(_draft("staff.invited", actor, user))
+    return user.id
+
+
+def invite_again(*, actor: Actor, now: datetime, user_id: UUID) -> None:
+    """A new link; older ones are void. Who was in already lost everything: password, second factors and sessions go."""
+    actor.require("staff.manage")
+    if actor.id == user_id:
+        raise Refusal("not_yourself", "Somebody else lets you in again.", Kind.CONFLICT)
+    with unit.work() as u:
+        user = _locked(user_id, invited=True)
+        _keep_an_owner(user)
+        _shut(u, actor, now, user, invited_at=now)
+        u.entry(_draft("staff.invited", actor, user))
+
+
+def join(*, now: datetime, user_id: UUID, invited_at: datetime, password: str) -> None:
+    """By the link. It opens once, for a week, and only the newest one does."""
+    attempt.take_proof(staff_id=user_id, now=now)
+    actor = Actor("staff", user_id)
+    with unit.work() as u:
+        user = User.objects.select_for_update().filter(id=user_id, is_active=False, invited_at=invited_at).first()
+        is_good = user is not None and now < invited_at + INVITED_FOR
+        if user is None or not is_good:
+            u.entry(unit.Draft("staff.invitation_refused", actor.label, codes={"staff": str(user_id)}))
+        else:
+            _check_password(password, user)
+            user.is_active, user.invited_at = True, None
+            user.set_password(password)
+            user.save(update_fields=["is_active", "invited_at", "password"])
+            u.entry(_draft("staff.joined", actor, user))
+    if not is_good:  # after the commit, so that the entry stays
+        raise invitation_over()
+
+
+def invitation_over() -> Refusal:
+    return Refusal(
+        "invitation_over", "This invitation was used already, or is over. Ask whoever invited you for a new one.", Kind.GONE
+    )  # fmt: skip
+
+
+def _shut(u: unit.Unit, actor: Actor, now: datetime, user: User, *, invited_at: datetime | None) -> None:
+    """No password, no session, no second factor, no open archive."""
+    user.is_active, user.invited_at = False, invited_at
+    user.set_unusable_password()
+    user.save(update_fields=["is_active", "invited_at", "password"])
+    session.end_all(u, staff_id=user.id)
+    factor.remove_all(u, actor=actor, user=user)
+    unlock.close_all(actor=actor, now=now, staff_id=user.id)
 
 
 def set_password(*, actor: Actor, now: datetime, user_id: UUID, password: str) -> None:
@@ -74,11 +139,13 @@ def _draft(kind: str, actor: Actor, user: User) -> unit.Draft:
     return unit.Draft(kind, actor.label, codes={"staff": str(user.id), "role": user.role})
 
 
-def _locked(user_id: UUID) -> User:
-    """All owners are locked with them, in one order: two owners who remove each other at once would leave none."""
+def _locked(user_id: UUID, *, invited: bool = False) -> User:
+    """All owners are locked with them, in one order: two owners who remove each other at once would leave none. `invited`: also
+    who did not come yet."""
     rows = User.objects.select_for_update().order_by("id")
     owners = {owner.id: owner for owner in rows.filter(role=User.Role.OWNER, is_active=True)}
-    user = owners.get(user_id) or rows.filter(id=user_id, is_active=True).first()
+    here = Q(is_active=True) | Q(invited_at__isnull=False) if invited else Q(is_active=True)
+    user = owners.get(user_id) or rows.filter(here, id=user_id).first()
     if user is None:
         raise not_found("member of staff")
     return user
@@ -86,13 +153,18 @@ def _locked(user_id: UUID) -> User:
 
 def _keep_an_owner(user: User) -> None:
     others = User.objects.filter(role=User.Role.OWNER, is_active=True).exclude(id=user.id)
-    if user.role == User.Role.OWNER and not others.exists():
+    if user.role == User.Role.OWNER and user.is_active and not others.exists():
         raise Refusal(
             "last_owner", "A business keeps at least one owner. Make somebody else an owner first.", Kind.CONFLICT
         )
 
 
 def _check(user: User, password: str) -> None:
+    _check_person(user)
+    _check_password(password, user)
+
+
+def _check_person(user: User) -> None:
     _check_role(user.role)
     if not user.name:
         raise Refusal("name_missing", "Give a name.", field="name")
@@ -100,7 +172,6 @@ def _check(user: User, password: str) -> None:
         validate_email(user.email)
     except ValidationError:
         raise Refusal("invalid_email", "That is not an e-mail address.", field="email") from None
-    _check_password(password, user)
 
 
 def _check_role(role: str) -> None:
