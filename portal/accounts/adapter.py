@@ -43,7 +43,7 @@ class StaffAdapter(DefaultAccountAdapter):
         session.failed(email=credentials.get("email", ""), now=clock.now())
 
     def get_login_stages(self) -> list[str]:
-        """Of allauth's stages none is ours: nobody confirms an address here, and its second factors are not used (decision 14)."""
+        """Of allauth's stages none is ours: nobody confirms an address here, and its second factors are not used (decision 15)."""
         return ["portal.accounts.stages.SecondFactor"]
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
