@@ -14,7 +14,7 @@ from messaging.flows import campaign as flow
 from messaging.flows import launch
 from messaging.models import Campaign, Run
 from messaging.pages.console import attachments, shared
-from messaging.queries import audiences, campaigns, desk, following, policy
+from messaging.queries import audiences, campaigns, desk, following, policy, simulation
 from messaging.rules import campaign as rules
 from messaging.rules import compose as compose_rule
 from messaging.rules import recurrence
@@ -150,7 +150,20 @@ def save(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
         )  # fmt: skip
     except Refusal as refusal:
         return JsonResponse({"code": refusal.code, "problem": refusal.message}, status=409)
-    return JsonResponse({"revision": saved.revision})
+    row = campaigns.get_campaign_for(request.actor, campaign_id)
+    return JsonResponse({"revision": saved.revision, "warning": _untold(row, clock.now())})
+
+
+def _untold(row: Campaign, now: datetime) -> str:
+    """What its author should know before it goes out: words, or ""."""
+    try:
+        count = simulation.untold(row, now)
+    except Refusal:  # its audience is gone: the page says so where it is chosen
+        return ""
+    if not count:
+        return ""
+    people = "one customer" if count == 1 else f"{count} customers"
+    return f"For {people} it would end before quiet hours let a notice go out. Let it live longer, or send it by day."
 
 
 def _conflict(refusal: Refusal) -> dict[str, Any]:
@@ -211,7 +224,7 @@ def _form(
         "read_presets": shared.read_lives(), "repeats": REPEATS, "missed": MISSED, "limit": compose_rule.BODY_LIMIT,
         "time_zone": current.time_zone,
         "attached": _attached(request, values.get("attachments", ()), row),
-        "time_errors": _about_time(extra.get("errors", {})), **extra,
+        "untold": _untold(row, clock.now()) if row else "", "time_errors": _about_time(extra.get("errors", {})), **extra,
     }  # fmt: skip
     trail = (*TRAIL, (title, ""))
     return shared.draw(request, "campaign_form", "compose", context, trail=trail, status=status)
@@ -254,7 +267,7 @@ def simulate(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     simulated = {
         "recipients": found.count.recipients, "excluded": [(REASONS.get(why, why), count) for why, count in
                                                            sorted(found.count.excluded.items())],
-        "samples": found.samples, "untold": found.count.untold, "problems": found.problems,
+        "samples": found.samples, "problems": found.problems,
     }  # fmt: skip
     return _page(request, campaign_id, {"simulated": simulated})
 
@@ -308,7 +321,8 @@ def _page(request: HttpRequest, campaign_id: UUID, extra: dict[str, Any], status
             "life": shared.words_for(row.gone_after), "read_life": shared.words_for(row.gone_after_read),
             "tap_to_reveal": row.tap_to_reveal, "next": _next_days(row), "is_own": row.author == request.actor.label,
         },
-        "runs": runs, "run": runs[0] if runs else None, "undo": _undo(row, listed, now), "words": _own_words(request, row, now),
+        "runs": runs, "run": runs[0] if runs else None, "undo": _undo(row, listed, now),
+        "untold": _untold(row, now) if row.state == rules.State.DRAFT else "", "words": _own_words(request, row, now),
         "can": {verb: request.actor.may("message.send") and rules.may(verb, row.state) for verb in rules.VERBS}
         | shared.may(request, words="message.send", archive="archive.list"), **extra,
     }  # fmt: skip

@@ -66,3 +66,16 @@ def test_a_simulation_counts_who_could_not_be_told(night):
     assert simulated(send_at_local=local)["untold"] == 4
     night.policy(quiet_from=None, quiet_until=None)
     assert simulated()["untold"] == 0
+
+
+def test_the_author_of_a_campaign_is_warned_while_writing_and_before_the_start(night):
+    night.cast.customer(time_zone="UTC")
+    page, warned = browser.staff(night.cast, "author"), "it would end before quiet hours let a notice go out"
+    draft = {"name": "c", "audience": "", "body": "x", "format": "text", "time": "now", "gone_after": str(HOUR)}
+    at = page.post("/console/campaigns/new", draft)["Location"]
+    assert warned in page.get(at).content.decode()
+    assert warned in page.get(f"{at}edit").content.decode()
+    assert warned in page.post(f"{at}save", {**draft, "revision": "1"}).json()["warning"]
+    assert page.post(f"{at}save", {**draft, "revision": "2", "gone_after": str(24 * HOUR)}).json()["warning"] == ""
+    assert warned not in page.get(at).content.decode()
+    assert "data-warning hidden" in page.get(f"{at}edit").content.decode()

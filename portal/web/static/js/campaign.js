@@ -33,6 +33,13 @@ function tell(words, problem = false) {
   if (problem) announce(words);
 }
 
+/* Quiet hours: what was just saved would end before anybody may be told of it. */
+function warn(words) {
+  const note = form.querySelector("[data-warning]");
+  note.querySelector("p").textContent = words;
+  note.hidden = !words;
+}
+
 async function save() {
   const now = snapshot();
   if (stopped || now === saved || !form.checkValidity()) return;
@@ -44,6 +51,7 @@ async function save() {
       form.elements.namedItem("revision").value = body.revision;
       saved = now;
       tell("Saved.");
+      warn(body.warning);
     } else {
       stopped = body.code === "campaign_changed";
       tell(`Not saved. ${body.problem}`, true);
