@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from portal.tests.browser.conftest import DESK
+from portal.tests.browser.test_pages import TWICE, axe, eyes  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.browser
 
@@ -33,11 +34,13 @@ def invite(desk, owner, acme, name, role="author"):
     return email, owner.inner_text("#invitation")
 
 
-def test_an_invited_author_sets_up_a_passkey_and_signs_in_with_it(desk, acme):
+def test_an_invited_author_sets_up_a_passkey_and_signs_in_with_it(desk, acme, eyes):  # noqa: F811
     with desk.person("owner") as owner, desk.person("author", viewport=DESK) as page:
         desk.sign_in(owner, acme, "owner")
         email, link = invite(desk, owner, acme, "Paula Passkey")
+        eyes.look(owner, "staff", TWICE)
         page.goto(link)
+        eyes.look(page, "invited", TWICE)
         page.fill("[name=password]", "a long enough password")
         page.click("main [type=submit]")
         page.wait_for_url("**/console/sign-in/")
@@ -50,9 +53,17 @@ def test_an_invited_author_sets_up_a_passkey_and_signs_in_with_it(desk, acme):
         page.locator("#recovery-codes").wait_for()
         assert len(page.inner_text("#recovery-codes").split()) == 10
         expect(page.get_by_text("my laptop")).to_be_visible()
+        eyes.look(page, "you", TWICE)
+        page.get_by_role("button", name="Set up an app").click()
+        page.get_by_text("Or type the key").wait_for()
+        eyes.look(page, "an app", TWICE)
+        page.goto(desk.running.page(acme, "/console/confirm/"))
+        eyes.look(page, "confirm", TWICE)
+        page.goto(desk.running.page(acme, "/console/you/"))
         page.click("[aria-label='Sign out']")
         _password(page, email)
         page.wait_for_url("**/second-factor")
+        eyes.look(page, "second factor", TWICE)
         verified(False)
         page.click("[data-passkey=use] [type=submit]")
         page.get_by_text("That did not work").wait_for()
