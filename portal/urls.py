@@ -5,11 +5,14 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from archive.pages import log
+from portal.web import help  # noqa: A004 - named as its pages are
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/inbox/"), name="home"),
     path("log", log.public, name="log"),
     path("log/checkpoint", log.public_checkpoint, name="log_checkpoint"),
+    path("help/", help.page, name="help"),
+    path("help/<slug:name>", help.page, name="help_page"),
     path("inbox/", include("messaging.inbox_urls")),
     path("hooks/", include("messaging.hook_urls")),
     path("console/", include("messaging.console_urls")),

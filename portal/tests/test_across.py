@@ -50,7 +50,7 @@ def mine(acme):
     made = one_of_each(acme, MARK)
     with acme.inside():
         link = demo.path(acme.emails["owner"]).rsplit("/", 1)[-1]
-    return {**made, "token": link, "path": "entries/000.p/1"}
+    return {**made, "token": link, "name": "customer", "path": "entries/000.p/1"}
 
 
 def fill(route, things):

@@ -138,7 +138,7 @@ PROVED = {
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
     "inbox/lost", "inbox/lost/use", "inbox/lost/act", "inbox/lost/<str:token>", "inbox/kept", "inbox/wiped", "inbox/sw.js",
-    "hooks/email", "hooks/sms", "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
+    "help/", "help/<slug:name>", "hooks/email", "hooks/sms", "inbox/manifest.webmanifest", "api/schema/", "api/docs/",
 }  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def test_an_old_proof_does_nothing_dangerous(acme, at, route):
 def things(globex):
     """One of each of the other business."""
     made = one_of_each(globex, "kqzvcanary")
-    return {**made, "token": "foreign", "path": "0/999", "index": 10**9}
+    return {**made, "token": "foreign", "name": "foreign", "path": "0/999", "index": 10**9}
 
 
 def _path(route: str, things: dict[str, object]) -> str:

@@ -9,6 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from portal.kernel import clock, roles, tenancy
 from portal.kernel.actors import Actor
+from portal.web import help  # noqa: A004 - named as its pages are
 
 Part = Callable[[HttpRequest], dict[str, Any]]
 _business_parts: list[Part] = []
@@ -21,6 +22,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if not tenancy.is_anywhere():
         return context
     context["business"] = SimpleLazyObject(lambda: _business(request))
+    context["help_url"] = help.link_for(request.path)
     actor = getattr(request, "actor", None)
     if actor is not None and actor.kind == "staff":
         context["actor"] = actor

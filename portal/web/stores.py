@@ -38,6 +38,7 @@ BARE = {
     "portal/sealing/hpke.py": "parsed public keys of archive recipients",
     "portal/web/frame.py": "functions that fill the page frame",
     "portal/web/health.py": "functions that check, and for a second what they found",
+    "portal/web/help.py": "the help pages, as the release has them",
     "portal/web/spoken.py": "the inbox's own words, as the release has them",
     "portal/web/statics.py": "the static files, as the release has them",
 }

@@ -5,6 +5,7 @@ export default {
   skip: "انتقل إلى المحتوى",
   menu: "القائمة",
   what_is_kept: "ما تحتفظ به {business}",
+  help: "مساعدة",
   sign_out: "تسجيل الخروج من هذا الجهاز",
   messages: "الرسائل مع {business}",
   whose: "رسائل مَن",

@@ -4,6 +4,7 @@ export default {
   skip: "Zum Inhalt springen",
   menu: "Menü",
   what_is_kept: "Was {business} aufbewahrt",
+  help: "Hilfe",
   sign_out: "Auf diesem Gerät abmelden",
   messages: "Nachrichten mit {business}",
   whose: "Wessen Nachrichten",

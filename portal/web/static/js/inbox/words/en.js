@@ -5,6 +5,7 @@ export default {
   skip: "Skip to the content",
   menu: "Menu",
   what_is_kept: "What {business} keeps",
+  help: "Help",
   sign_out: "Sign out of this device",
   messages: "Messages with {business}",
   whose: "Whose messages",

@@ -4,6 +4,7 @@ export default {
   skip: "Saltar al contenido",
   menu: "Menú",
   what_is_kept: "Qué conserva {business}",
+  help: "Ayuda",
   sign_out: "Cerrar sesión en este dispositivo",
   messages: "Mensajes con {business}",
   whose: "Mensajes de quién",

@@ -4,6 +4,7 @@ export default {
   skip: "Aller au contenu",
   menu: "Menu",
   what_is_kept: "Ce que {business} conserve",
+  help: "Aide",
   sign_out: "Se déconnecter de cet appareil",
   messages: "Messages avec {business}",
   whose: "Messages de qui",

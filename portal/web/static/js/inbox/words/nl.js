@@ -4,6 +4,7 @@ export default {
   skip: "Naar de inhoud",
   menu: "Menu",
   what_is_kept: "Wat {business} bewaart",
+  help: "Uitleg",
   sign_out: "Afmelden op dit apparaat",
   messages: "Berichten met {business}",
   whose: "Wiens berichten",
