@@ -15,16 +15,20 @@ from uuid import UUID
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from messaging.flows import customer, device, wipe
+from messaging.flows import applock, customer, device, ending, wipe
 from messaging.hub import LINES_A_DEVICE
+from messaging.models import Device
 from portal.kernel import clock, tenancy, wake
 from portal.testing import cast as people
 from portal.testing.handset import Handset
 from portal.testing.line import Line
 from tenants.models import Business
 
-DEVICES = 5  # of each group, with LINES_A_DEVICE sockets each: 5 × 5 × 8 = 200
-GROUPS = ("revoked", "locked", "wiped", "erased", "closed")
+DEVICES = 5  # of each group, with LINES_A_DEVICE sockets each: 7 × 5 × 8 = 280
+# Of the pages that are `covered` each is closed by its app lock; a `brief` visit is over because its time is.
+GROUPS = ("revoked", "locked", "wiped", "covered", "brief", "erased", "closed")
+SILENT = {"covered", "closed"}  # nothing is said to a closed page, and nothing in a closed business
+PIN = "271828"
 NOT_ALLOWED = 4403
 SOON = 1.0
 WITH_WIPE = SOON + 1.0  # a wiped device has a second to answer
@@ -86,10 +90,30 @@ async def _open(running, business, name):
     for _ in range(DEVICES):
         who = await aside(business.customer)
         phone = await aside(business.handset, who)
-        lines = [Line(running.port, phone) for _ in range(LINES_A_DEVICE)]
+        if name == "covered":
+            await aside(_cover, business, phone)
+        lines = [Line(running.port, phone, prove=name != "covered") for _ in range(LINES_A_DEVICE)]
         await asyncio.gather(*(line.__aenter__() for line in lines))
+        if name == "covered":
+            await asyncio.gather(*(_prove_without_its_pass(line) for line in lines))
         ears += [Ear(phone, who, line) for line in lines]
     return Group(name, ears)
+
+
+def _cover(business, phone):
+    with business.inside():
+        applock.set_pin(actor=business.actor_of(phone), now=clock.now(), pin=PIN)
+
+
+async def _prove_without_its_pass(line):
+    await line.send(type="prove", signature=line.phone.socket_proof(line.nonce))
+    assert (await line.expect("covered"))["lock"] == "pin"
+
+
+def _end_visits(devices, now):
+    """What the clock does when the quarter of an hour of a visit is over."""
+    Device.objects.filter(id__in=devices).update(ends_at=now)
+    assert ending.end_due(now=now) == len(devices)
 
 
 def _act(business, group):
@@ -100,11 +124,14 @@ def _act(business, group):
         wake.publish(business.place.schema, "closed")
         return
     with business.inside():
+        if group.name == "brief":
+            _end_visits([UUID(one) for one in phones], clock.now())
+            return
         for device_id, who in phones.items():
             now, actor = clock.now(), business.owner
             if group.name == "revoked":
                 device.revoke(actor=actor, now=now, device_id=UUID(device_id))
-            elif group.name == "locked":
+            elif group.name in {"locked", "covered"}:
                 device.lock(actor=actor, now=now, device_id=UUID(device_id))
             elif group.name == "wiped":
                 wipe.request(actor=actor, now=now, device_id=UUID(device_id))
@@ -132,7 +159,7 @@ async def _run(running, business):
         talking = asyncio.create_task(_chatter(business, groups[:-1], stop))
         last = 0.0
         for group in groups:
-            while group.name != "closed" and not group.hears(last):  # noqa: ASYNC110 - so that there is something to cut off
+            while group.name not in SILENT and not group.hears(last):  # noqa: ASYNC110 - so that there is something to cut off
                 await asyncio.sleep(0.02)
             if group.name == "closed":
                 stop.set()
@@ -187,7 +214,7 @@ def test_not_one_word_comes_after_it(groups, name):
 
 def test_the_others_went_on_hearing(groups):
     """Until its own turn came, each group was talked to: the silence above is no deafness."""
-    for before, name in itertools.pairwise(GROUPS[:-1]):
+    for before, name in itertools.pairwise(one for one in GROUPS if one not in SILENT):
         assert groups[name].hears(groups[before].done)
 
 
@@ -224,3 +251,69 @@ async def _again_until_served(act):
                 if "403" not in str(error):
                     raise
                 await asyncio.sleep(0.1)
+
+
+def test_a_closed_page_was_told_nothing_at_all(groups):
+    """Neither before nor after: it hears that it is closed, and that it is locked."""
+    for ear in groups["covered"].ears:
+        assert {kind for _, kind, _ in ear.heard} <= {"ping", "lock"}
+
+
+@dataclass
+class Visit:
+    """A page that is opened for a moment: connects, proves, reads, leaves. `read_at` is when it had its words."""
+
+    began: float
+    read_at: float = 0.0
+    code: int = 0
+
+
+def test_pages_opened_for_a_moment_read_nothing_after_it(running):
+    """Coming and going all the while, so that some are between their proof and their words when the act commits."""
+    business = people.build(f"visits-{secrets.token_hex(3)}", "Visited Business")
+    visits, done = asyncio.run(_visited(running, business))
+    before = [one for one in visits if one.began < done]
+    after = [one for one in visits if one.began >= done]
+    assert len([one for one in before if one.read_at]) > DEVICES
+    assert [one.code for one in after] == [NOT_ALLOWED] * len(after)
+    assert len(after) > DEVICES
+    late = [one.read_at - done for one in visits if one.read_at > done]
+    print(f"{len(before)} visits before and {len(after)} after; {len(late)} had their words on the way")
+    assert all(one < 0.2 for one in late)
+
+
+async def _visited(running, business):
+    async with asyncio.timeout(60):
+        who = await aside(business.customer)
+        phones = [await aside(business.handset, who) for _ in range(DEVICES)]
+        await aside(business.send, who, "for a moment")
+        visits: list[Visit] = []
+        stop = asyncio.Event()
+        going = [asyncio.create_task(_come_and_go(running, phone, visits, stop)) for phone in phones for _ in range(2)]
+        while len(visits) < 8 * DEVICES:  # noqa: ASYNC110 - what is waited for is theirs to do
+            await asyncio.sleep(0.01)
+        await aside(_revoke, business, phones)
+        done, count = time.monotonic(), len(visits)
+        while len(visits) < count + 8 * DEVICES:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        stop.set()
+        await asyncio.gather(*going)
+    return visits, done
+
+
+async def _come_and_go(running, phone, visits, stop):
+    while not stop.is_set():
+        visit = Visit(time.monotonic())
+        try:
+            async with Line(running.port, phone) as line:
+                visit.read_at = time.monotonic()
+                assert [one["body"] for one in line.state["messages"]] == ["for a moment"]
+        except ConnectionClosed as end:
+            visit.code = end.rcvd.code if end.rcvd else 0
+        visits.append(visit)
+
+
+def _revoke(business, phones):
+    with business.inside():
+        for phone in phones:
+            device.revoke(actor=business.owner, now=clock.now(), device_id=UUID(phone.device))

@@ -109,7 +109,7 @@ def test_what_one_writes_stands_there_once_whatever_comes_first(desk, api, custo
             expect(phone.locator(".bubble.mine:not(.sending)")).to_have_count(count)  # its message
             assert len(held) == count
             held[-1]()
-            phone.wait_for_function("!document.querySelector('.bubble.sending')")
+            phone.wait_for_function("() => !document.querySelector('.bubble.sending')")
             assert phone.locator(".bubble.mine").count() == count
             assert phone.evaluate("window.__most") == count
 

@@ -68,7 +68,7 @@ export function wire(form) {
       history.replaceState(null, "", "/inbox/");
       document.querySelector("title").dataset.say = "messages";
       speak();
-      start(device, { keep: kept });
+      start(device, { keep: kept, said: keep && !kept ? "not_kept" : "" });
     } catch (problem) {
       busy(false);
       explain(problem);

@@ -30,8 +30,8 @@ import { say } from "./words.js";
 
 const LATER = 45_000; // how often a locked device asks whether it still is
 
-/** Runs the inbox of `device` ({id, key}) in the page's <main>. */
-export function start(device, { keep = true } = {}) {
+/** Runs the inbox of `device` ({id, key}) in the page's <main>. `said`: what stands above it for a moment once it is open. */
+export function start(device, { keep = true, said = "" } = {}) {
   const main = document.getElementById("main");
   const line = viewing.banner();
   const out = outgoing.create({
@@ -83,7 +83,10 @@ export function start(device, { keep = true } = {}) {
     if (mode !== "live" && mode !== "silent") return;
     const was = line.shown();
     line.show(kind === "open" ? "" : kind);
-    if (kind === "open" && was) line.pass("back_online");
+    if (kind !== "open") return;
+    if (said) line.pass(said);
+    else if (was) line.pass("back_online");
+    said = "";
   }
 
   function state(told, asked, fresh) {

@@ -60,12 +60,13 @@ function isShell(address) {
   return url.origin === self.location.origin && STATIC.test(url.pathname) && !url.search;
 }
 
+// A browser that is full keeps nothing more, and shows the page all the same.
 async function shell(request) {
-  const cache = await caches.open(SHELL);
-  const kept = await cache.match(request);
+  const cache = await caches.open(SHELL).catch(() => null);
+  const kept = await cache?.match(request);
   if (kept) return kept;
   const response = await fetch(request);
-  if (isOpen(response)) await cache.put(request, response.clone());
+  if (isOpen(response)) await cache?.put(request, response.clone()).catch(() => {});
   return response;
 }
 
@@ -78,7 +79,7 @@ async function keep(addresses) {
   }
   await Promise.all([...wanted].map(async (address) => {
     const response = await fetch(address).catch(() => null);
-    if (response && isOpen(response)) await cache.put(address, response);
+    if (response && isOpen(response)) await cache.put(address, response).catch(() => {});
   }));
 }
 

@@ -56,6 +56,7 @@ export default {
   received: "Bei {business} angekommen",
   seen: "Von {business} gelesen",
   unsure: "Nicht bestätigt. Vielleicht ist sie nicht angekommen.",
+  not_kept: "Dieser Browser ist voll oder bewahrt nichts auf: Sie sind nur für diesen Besuch angemeldet.",
   retry: "Noch einmal senden",
   discard: "Verwerfen",
   too_long: "Das ist zu lang. Bitte kürzen Sie es oder senden Sie es in Teilen.",

@@ -57,6 +57,7 @@ export default {
   received: "Received by {business}",
   seen: "Read by {business}",
   unsure: "Not confirmed. It may not have arrived.",
+  not_kept: "This browser is full or keeps nothing: you are in for this visit only.",
   retry: "Send again",
   discard: "Discard",
   too_long: "This is too long to send. Please shorten it or send it in parts.",

@@ -56,6 +56,7 @@ export default {
   received: "Recibido por {business}",
   seen: "Leído por {business}",
   unsure: "Sin confirmar. Quizá no haya llegado.",
+  not_kept: "Este navegador está lleno o no guarda nada: solo ha entrado para esta visita.",
   retry: "Enviar otra vez",
   discard: "Descartar",
   too_long: "Es demasiado largo. Acórtelo o envíelo por partes.",

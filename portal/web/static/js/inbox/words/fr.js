@@ -56,6 +56,7 @@ export default {
   received: "Reçu par {business}",
   seen: "Lu par {business}",
   unsure: "Non confirmé. Il n’est peut-être pas arrivé.",
+  not_kept: "Ce navigateur est plein ou ne garde rien : vous êtes connecté pour cette visite seulement.",
   retry: "Renvoyer",
   discard: "Supprimer",
   too_long: "C’est trop long. Raccourcissez-le ou envoyez-le en plusieurs fois.",

@@ -56,6 +56,7 @@ export default {
   received: "Ontvangen door {business}",
   seen: "Gelezen door {business}",
   unsure: "Niet bevestigd. Misschien is het niet aangekomen.",
+  not_kept: "Deze browser is vol of bewaart niets: u bent alleen voor dit bezoek binnen.",
   retry: "Opnieuw versturen",
   discard: "Weggooien",
   too_long: "Dit is te lang. Maak het korter of stuur het in delen.",
