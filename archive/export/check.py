@@ -6,7 +6,7 @@ with the reason at the first thing that does not hold.
     proofs     each the bytes that follow from that tree
     records    each line's leaf stands in the tree at its place and its content opens the leaf's commitment (open), or the
                sealed boxes have the leaf's hashes (sealed); EML and CSV are what that content gives, byte for byte
-files      open, each has the digest that is its name; sealed, each is the one that its records' leaves commit to
+    files      open, each has the digest that is its name; sealed, each is the one that its records' leaves commit to
     range      every entry of it is there; for times, the neighbours show that nothing was left out at its ends
     missing    each record that is not there is named with a reason; nothing is both there and missing
     manifest   signed by the log's key; its hashes, counts and range are those that were found
@@ -16,29 +16,41 @@ Said with a key from outside, that is "verified"; without one, only "consistent 
 
 import gc
 import hashlib
-import hmac
-import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from archive.export.boxed import SEALED_FORMAT, Sealed, read_sealed
 from archive.export.claims import check_times, compare, read_manifest, read_missing, read_selection
-from archive.export.container import Unpacked, Zipped, lines_of
-from archive.export.enclosed import bare, check_file, digest_files, files_of
-from archive.export.leaves import HashTree, decode_leaf, hash_leaf
-from archive.export.letter import write_letter
-from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_json, parse_key, unbase64
-from archive.export.table import read_content, read_line, write_heading, write_row
+from archive.export.container import Unpacked, Zipped, blocks_of
+from archive.export.crew import Mapper
+from archive.export.enclosed import bare, check_file
+from archive.export.leaves import HashTree
+from archive.export.pieces import (
+    MIXED,
+    PIECE_RECORDS,
+    numbered,
+    read_entries,
+    read_records,
+    read_sealed_records,
+    tally_line,
+)
+from archive.export.signed import LogKey, NotVerified, Tree, as_text, open_checkpoint, parse_key
+from archive.export.table import write_heading
 
-_ENTRY = re.compile(rb'\{"index":(0|[1-9][0-9]{0,17}),"(leaf|hash)":"([A-Za-z0-9+/=]+)"\}\n')
 _EVERY = 2000
 
 Progress = Callable[[str, int, int], None]
 Bundle = Zipped | Unpacked
+
+
+class Tools(NamedTuple):
+    """Who hears how far it is, and how the pieces of the long parts are done."""
+
+    progress: Progress
+    each: Mapper
 
 
 @dataclass
@@ -72,30 +84,30 @@ def quiet(what: str, done: int, of: int) -> None:
     """The default listener."""
 
 
-def verify(bundle: Bundle, vkey: str | None = None, progress: Progress = quiet) -> Verdict:
-    """Raises `NotVerified` unless everything holds."""
+def verify(bundle: Bundle, vkey: str | None = None, progress: Progress = quiet, each: Mapper = map) -> Verdict:
+    """Raises `NotVerified` unless everything holds. `each`: `map`, or what does the same in several processes (`crew`)."""
     was_on = gc.isenabled()
     gc.disable()  # Python would look for cycles in millions of short-lived tuples that form none
     try:
-        return _verify(bundle, vkey, progress)
+        return _verify(bundle, vkey, Tools(progress, each))
     finally:
         if was_on:
             gc.enable()
 
 
-def _verify(bundle: Bundle, vkey: str | None, progress: Progress) -> Verdict:
+def _verify(bundle: Bundle, vkey: str | None, tools: Tools) -> Verdict:
     found = Found()
     key = _key(_file(bundle, found, "log.vkey"), vkey)
     checkpoint = _file(bundle, found, "checkpoint")
     stated = open_checkpoint(checkpoint, key)
-    tree = _entries(bundle, found, stated, progress)
-    _proofs(bundle, found, tree, as_text(checkpoint, "checkpoint"), progress)
-    _records(bundle, found, tree, thread_domain(key.name), progress)
+    tree = _entries(bundle, found, stated, tools)
+    _proofs(bundle, found, tree, as_text(checkpoint, "checkpoint"), tools)
+    _records(bundle, found, tree, thread_domain(key.name), tools)
     if found.is_sealed:
-        _sealed(bundle, found, progress)
+        _sealed(bundle, found, tools)
         _sealed_files(bundle, found)
     elif found.records:
-        _letters(bundle, found, progress)
+        _letters(bundle, found, tools)
         _files(bundle, found)
     missing = read_missing(_file(bundle, found, "missing.json"))
     _file(bundle, found, "verify.py")
@@ -140,31 +152,34 @@ class FolderTally:
     """Count, bytes and a digest over the lines `<sha256>  <name>` of a folder's files, in order of index."""
 
     def __init__(self) -> None:
-        self._digest, self._count, self._bytes = hashlib.sha256(), 0, 0
+        self._digest, self.count, self._bytes = hashlib.sha256(), 0, 0
 
     def add(self, name: str, data: bytes) -> None:
-        self._digest.update(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
-        self._count += 1
-        self._bytes += len(data)
+        self.add_lines(tally_line(name, data), 1, len(data))
+
+    def add_lines(self, lines: bytes, count: int, size: int) -> None:
+        """Of `count` files that are `size` bytes together."""
+        self._digest.update(lines)
+        self.count += count
+        self._bytes += size
 
     def to_json(self) -> dict[str, Any]:
-        return {"bytes": self._bytes, "count": self._count, "sha256": self._digest.hexdigest()}
+        return {"bytes": self._bytes, "count": self.count, "sha256": self._digest.hexdigest()}
 
 
 # ── leaves ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _entries(bundle: Bundle, found: Found, stated: Tree, progress: Progress) -> HashTree:
+def _entries(bundle: Bundle, found: Found, stated: Tree, tools: Tools) -> HashTree:
     hashes = bytearray()
-    lines = lines_of(_tallied(found, "entries.jsonl", bundle.stream("entries.jsonl")), "entries.jsonl")
-    for index, line in enumerate(lines):
-        parts = _ENTRY.fullmatch(line)
-        if not parts or int(parts[1]) != index:
-            raise NotVerified(
-                f"entries.jsonl holds another line than that of entry {index}: one is missing or changed."
-            )
-        data = unbase64(parts[3], "entries.jsonl")
-        hashes += _leaf(found, index, data) if parts[2] == b"leaf" else _hash(data)
-        if not index % _EVERY:
-            progress("entries", index, stated.size)
+    blocks = blocks_of(_tallied(found, "entries.jsonl", bundle.stream("entries.jsonl")), "entries.jsonl")
+    for part in tools.each(read_entries, numbered(blocks)):
+        if found.tail and part.times and part.times[0] < found.tail[-1]:
+            raise NotVerified(f"Entry {part.given[0]} is older than an entry before it.")
+        hashes += part.hashes
+        found.given.extend(part.given)
+        found.with_record.extend(part.with_record)
+        found.head = [*found.head, *part.times][:2]
+        found.tail = [*found.tail, *part.times][-2:]
+        tools.progress("entries", len(hashes) // 32, stated.size)
     tree = HashTree(hashes)
     if tree.size != stated.size or tree.root != stated.root:
         raise NotVerified(
@@ -173,26 +188,7 @@ def _entries(bundle: Bundle, found: Found, stated: Tree, progress: Progress) -> 
     return tree
 
 
-def _leaf(found: Found, index: int, raw: bytes) -> bytes:
-    leaf = decode_leaf(raw, index)
-    if found.tail and leaf["time"] < found.tail[-1]:
-        raise NotVerified(f"Entry {index} is older than an entry before it.")
-    found.tail = [*found.tail[-1:], leaf["time"]]
-    if len(found.head) < 2:
-        found.head.append(leaf["time"])
-    found.given.append(index)
-    if "sealed_sha256" in leaf:
-        found.with_record.append(index)
-    return hash_leaf(raw)
-
-
-def _hash(data: bytes) -> bytes:
-    if len(data) != 32:
-        raise NotVerified("entries.jsonl holds a hash that is none.")
-    return data
-
-
-def _proofs(bundle: Bundle, found: Found, tree: HashTree, checkpoint: str, progress: Progress) -> None:
+def _proofs(bundle: Bundle, found: Found, tree: HashTree, checkpoint: str, tools: Tools) -> None:
     tally = found.folders["proofs"] = FolderTally()
     for done, index in enumerate(found.given, start=1):
         name = f"proofs/{index}.tlog-proof"
@@ -201,53 +197,43 @@ def _proofs(bundle: Bundle, found: Found, tree: HashTree, checkpoint: str, progr
             raise NotVerified(f"{name} does not prove entry {index} under this checkpoint.")
         tally.add(name, data)
         if not done % _EVERY:
-            progress("proofs", done, len(found.given))
+            tools.progress("proofs", done, len(found.given))
 
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _records(bundle: Bundle, found: Found, tree: HashTree, domain: str, progress: Progress) -> None:
+def _records(bundle: Bundle, found: Found, tree: HashTree, domain: str, tools: Tools) -> None:
     """The lines, each against its leaf, and what the CSV and the EMLs must then be."""
     table = hashlib.sha256(write_heading())
-    for raw in lines_of(_tallied(found, "records.jsonl", bundle.stream("records.jsonl")), "records.jsonl"):
-        line = read_line(raw)
-        leaf = _leaf_of(found, tree, line.index, line.leaf)
+    blocks = blocks_of(_tallied(found, "records.jsonl", bundle.stream("records.jsonl")), "records.jsonl")
+    for part in tools.each(read_records, ((domain, block) for block in blocks)):
+        for at, index in enumerate(part.indexes):
+            _stands(found, tree, index, part.leaf_hashes[32 * at : 32 * at + 32])
         if found.is_sealed is None:
-            found.is_sealed = line.content is None
-        if found.is_sealed != (line.content is None):
-            raise NotVerified("records.jsonl mixes sealed records with open ones.")
-        content = _opened(leaf, line.index, line.nonce, line.content)
-        found.enclosed.update(one.path for one in files_of(content))
-        table.update(write_row(line.index, leaf, line.until, content))
-        kept = line.leaf if content is None else write_letter(line.index, leaf, line.until, content, domain)
-        found.digests += hashlib.sha256(kept).digest()
-        found.records.append(line.index)
-        if not len(found.records) % _EVERY:
-            progress("records", len(found.records), len(found.with_record))
+            found.is_sealed = part.is_sealed
+        if part.refused is not None:
+            raise part.refused
+        if found.is_sealed != part.is_sealed:
+            raise NotVerified(MIXED)
+        found.enclosed |= part.enclosed
+        found.digests += part.digests
+        table.update(part.rows)
+        tools.progress("records", len(found.records), len(found.with_record))
     for _ in _tallied(found, "records.csv", bundle.stream("records.csv")):
         pass
     if found.files["records.csv"]["sha256"] != table.hexdigest():
         raise NotVerified("records.csv is not what the records say.")
 
 
-def _leaf_of(found: Found, tree: HashTree, index: int, raw: bytes) -> dict[str, Any]:
+def _stands(found: Found, tree: HashTree, index: int, leaf_hash: bytes) -> None:
     if found.records and index <= found.records[-1]:
         raise NotVerified(f"records.jsonl is out of order at record {index}.")
     at = bisect_left(found.with_record, index)
-    if at == len(found.with_record) or found.with_record[at] != index or hash_leaf(raw) != tree.leaf_hash(index):
+    if at == len(found.with_record) or found.with_record[at] != index or leaf_hash != tree.leaf_hash(index):
         raise NotVerified(f"Record {index} is not that of entry {index}.")
-    leaf: dict[str, Any] = parse_json(raw)  # its form was checked where it stands in the tree
-    return leaf
+    found.records.append(index)
 
 
-def _opened(leaf: dict[str, Any], index: int, nonce: bytes, content: bytes | None) -> dict[str, Any] | None:
-    if content is None:
-        return None
-    if not hmac.compare_digest(hmac.digest(nonce, content, "sha256").hex(), str(leaf.get("commitment"))):
-        raise NotVerified(f"Record {index} was changed: its content does not open the commitment of its entry.")
-    return read_content(content, index)
-
-
-def _letters(bundle: Bundle, found: Found, progress: Progress) -> None:
+def _letters(bundle: Bundle, found: Found, tools: Tools) -> None:
     tally = found.folders["records"] = FolderTally()
     for done, index in enumerate(found.records, start=1):
         name = f"records/{index}.eml"
@@ -256,7 +242,7 @@ def _letters(bundle: Bundle, found: Found, progress: Progress) -> None:
             raise NotVerified(f"{name} is not what record {index} says.")
         tally.add(name, data)
         if not done % _EVERY:
-            progress("letters", done, len(found.records))
+            tools.progress("letters", done, len(found.records))
 
 
 def _files(bundle: Bundle, found: Found) -> None:
@@ -274,35 +260,23 @@ def _sealed_files(bundle: Bundle, found: Found) -> None:
         found.folders.setdefault("blobs", FolderTally()).add(name, data)
 
 
-def _sealed(bundle: Bundle, found: Found, progress: Progress) -> None:
-    tally, envelopes = found.folders.setdefault("sealed", FolderTally()), dict[bytes, bytes]()
-    for done, index in enumerate(found.records, start=1):
-        name = f"sealed/{index}"
-        data = bundle.read(name)
-        parts = read_sealed(data, name, envelopes)
-        _check_sealed(parts, name, index, bytes(found.digests[32 * done - 32 : 32 * done]))
-        for blob_id, digest in parts.blobs:
-            if found.blobs.setdefault(f"blobs/{blob_id}", digest) != digest:
-                raise NotVerified(f"{name} names another file than a record before it by the same id.")
-        tally.add(name, data)
-        if not done % _EVERY:
-            progress("sealed", done, len(found.records))
+def _sealed(bundle: Bundle, found: Found, tools: Tools) -> None:
+    tally = found.folders.setdefault("sealed", FolderTally())
+    for part in tools.each(read_sealed_records, _sealed_pieces(bundle, found)):
+        for name, digest, said_in in part.blobs:
+            if found.blobs.setdefault(name, digest) != digest:
+                raise NotVerified(f"{said_in} names another file than a record before it by the same id.")
+        tally.add_lines(part.lines, part.count, part.size)
+        tools.progress("sealed", tally.count, len(found.records))
 
 
-def _check_sealed(parts: Sealed, name: str, index: int, leaf_digest: bytes) -> None:
-    if parts.format != SEALED_FORMAT:
-        raise NotVerified(f"{name} is of a version that this verifier does not know.")
-    if parts.index != index or hashlib.sha256(parts.leaf).digest() != leaf_digest:
-        raise NotVerified(f"{name} is the record of another entry.")
-    leaf = parse_json(parts.leaf)
-    for part in ("sealed", "wrap", "envelope"):
-        said = leaf.get("batch_sha256" if part == "envelope" else f"{part}_sha256")
-        if hashlib.sha256(getattr(parts, part)).hexdigest() != said:
-            raise NotVerified(f"{name} was changed: its {part} is not what entry {index} commits to.")
-    if digest_files(parts.blobs) != leaf.get("codes", {}).get("files_sha256"):
-        raise NotVerified(f"{name} was changed: its files are not those that entry {index} commits to.")
-    if (parts.entry, parts.message) != (leaf["id"], leaf.get("message")):
-        raise NotVerified(f"{name} is the record of another message.")
+def _sealed_pieces(bundle: Bundle, found: Found) -> Iterator[list[tuple[int, bytes, bytes]]]:
+    """(index, the record's bytes, the digest of its leaf), some at a time."""
+    for start in range(0, len(found.records), PIECE_RECORDS):
+        piece = enumerate(found.records[start : start + PIECE_RECORDS], start=start)
+        yield [
+            (index, bundle.read(f"sealed/{index}"), bytes(found.digests[32 * at : 32 * at + 32])) for at, index in piece
+        ]
 
 
 # ── claims ────────────────────────────────────────────────────────────────────────────────────────────────────────────

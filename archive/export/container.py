@@ -234,15 +234,18 @@ class Unpacked:
                 raise NotVerified(f"{name} does not belong to the bundle.")
 
 
-def lines_of(parts: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Lines with their newline; the last must have one too."""
-    rest = b""
+def blocks_of(parts: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Whole lines, many at a time; the last must have its newline too."""
+    held: list[bytes] = []
+    size = 0
     for part in parts:
-        held = (rest + part).split(b"\n")
-        rest = held.pop()
-        if len(rest) > LONGEST_MEMBER:
+        head, newline, rest = part.rpartition(b"\n")
+        if newline:
+            yield b"".join([*held, head, newline])
+            held, size = [], 0
+        held.append(rest)
+        size += len(rest)
+        if size > LONGEST_MEMBER:
             raise NotVerified(f"{name} holds a line that is longer than any bundle has it.")
-        for line in held:
-            yield line + b"\n"
-    if rest:
+    if size:
         raise NotVerified(f"{name} ends within a line.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from archive.export.check import Progress, Verdict, quiet, verify
 from archive.export.container import Unpacked, Zipped
+from archive.export.crew import crew
 from archive.export.signed import NotVerified
 
 EXIT_VERIFIED, EXIT_NOT, EXIT_ITSELF = 0, 1, 3
@@ -41,18 +42,19 @@ def run(bundle: Path, vkey: Path | None, say: Any, progress: Progress = quiet) -
     except NotVerified as refused:
         say(f"NOT VERIFIED. {refused}\n")
         return EXIT_NOT
-    except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, MemoryError) as error:
-        say(f"NOT VERIFIED. It cannot be read: {error}\n")  # whatever it is that no verifier thought of: it is no yes
+    except Exception as error:  # noqa: BLE001 - whatever it is that no verifier thought of: it is no yes
+        say(f"NOT VERIFIED. It cannot be read: {error}\n")
         return EXIT_NOT
     say(tell(verdict))
     return EXIT_VERIFIED if verdict.has_outside_key else EXIT_ITSELF
 
 
 def verify_path(bundle: Path, vkey: str | None, progress: Progress = quiet) -> Verdict:
-    if bundle.is_dir():
-        return verify(Unpacked(bundle), vkey, progress)
-    with bundle.open("rb") as file:
-        return verify(Zipped(file), vkey, progress)
+    with crew() as each:
+        if bundle.is_dir():
+            return verify(Unpacked(bundle), vkey, progress, each)
+        with bundle.open("rb") as file:
+            return verify(Zipped(file), vkey, progress, each)
 
 
 def tell(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ signed checkpoint covers. So verify first, open then.
 
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -146,17 +146,22 @@ def _records(bundle: Path, waiting: Waiting) -> Iterator[tuple[RecordLine, boxed
         yield from _walk(container.Zipped(file), waiting)
 
 
+def _lines(parts: Iterable[bytes], name: str) -> Iterator[bytes]:
+    for block in container.blocks_of(parts, name):
+        yield from (line + b"\n" for line in block[:-1].split(b"\n"))
+
+
 def _walk(read: check.Bundle, waiting: Waiting) -> Iterator[tuple[RecordLine, boxed.Sealed, str]]:
     domain = check.thread_domain(read.read("log.vkey").split(b"+")[0].decode())
     read.read("checkpoint")
     given = []
-    for line in container.lines_of(read.stream("entries.jsonl"), "entries.jsonl"):
+    for line in _lines(read.stream("entries.jsonl"), "entries.jsonl"):
         index, what = line[len(b'{"index":') :].split(b",", 1)
         if what.startswith(b'"leaf"'):
             given.append(int(index))
     for at in given:
         read.read(f"proofs/{at}.tlog-proof")
-    kept = [read_line(line) for line in container.lines_of(read.stream("records.jsonl"), "records.jsonl")]
+    kept = [read_line(line) for line in _lines(read.stream("records.jsonl"), "records.jsonl")]
     for _part in read.stream("records.csv"):
         pass
     named: set[str] = set()

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-PARTS = ("ed25519", "signed", "boxed", "leaves", "enclosed", "letter", "table", "container", "claims", "check", "main")
+PARTS = (
+    "ed25519", "signed", "boxed", "leaves", "enclosed", "letter", "table", "container", "claims", "pieces", "crew", "check", "main",
+)  # fmt: skip
 _OURS = re.compile(r"^from archive\.export\.\w+ import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 _IMPORT = re.compile(r"^(?:import|from) [^\n]*\n", re.MULTILINE)
 _HEAD = '''#!/usr/bin/env python3

@@ -14,12 +14,17 @@ from messaging.flows import link, notice
 from messaging.models import Customer, Message, Notice
 from messaging.queries import outgoing, policy, reach
 from messaging.rules import quiet, telling
-from portal.kernel import unit
+from portal.kernel import planned, unit
 from portal.kernel.actors import SYSTEM
 
 SLICE = 500
 ROUNDS = 10  # slices of one business before the next one's turn
 NOTICE_DELAY = timedelta(seconds=30)  # a device that is online takes the push; a notice goes to those that are not
+_LOOKED_AT = ("customer_id", "category", "outcome", "read_at", "revealed_at", "sent_at", "gone_at")
+_LOOK_AGAIN = """
+    UPDATE messaging_message AS m SET notify_at = n.look_at
+      FROM unnest(%s::uuid[], %s::timestamptz[]) AS n (id, look_at) WHERE m.id = n.id
+"""
 ONE_LINK_IN = timedelta(days=1)  # who has an unused link that is younger gets no second one for another message
 
 
@@ -46,17 +51,15 @@ def look(*, now: datetime, slice_rows: int = SLICE) -> int:
     with unit.work() as u:
         people = _lock_customers({customer_id for _, customer_id in named})
         rows = list(
-            due.filter(id__in=[pk for pk, _ in named], customer_id__in=people).select_for_update(skip_locked=True)
+            due.filter(id__in=[pk for pk, _ in named], customer_id__in=people)
+            .select_for_update(skip_locked=True)
+            .only(*_LOOKED_AT)
         )
         reached = reach.of(people)
         looks = _decide(rows, reached, now)
         notice.queue(u, now=now, new=_plan(u, looks, now))
-        for one in looks:
-            one.row.notify_at = one.step.look_at
-        for row in rows:
-            if row.customer_id not in reached:
-                row.notify_at = None
-        Message.objects.bulk_update(rows, ["notify_at"], batch_size=slice_rows)
+        again = {one.row.id: one.step.look_at for one in looks}  # who cannot be written to is not looked at again
+        planned.run(_LOOK_AGAIN, [[row.id for row in rows], [again.get(row.id) for row in rows]])
     return len(rows)
 
 
@@ -101,7 +104,7 @@ def _plan(u: unit.Unit, looks: Sequence[_Look], now: datetime) -> list[notice.Ne
     newcomers = {one.person.id for one, _ in telling_now if not one.person.has_device}
     waits = link.open_for(newcomers, now, younger_than=ONE_LINK_IN)
     links = _links(u, telling_now, waits, now)
-    planned = []
+    new = []
     for one, tell in telling_now:
         assert one.row.gone_at is not None
         state, reason = Notice.State.WAITING, ""
@@ -114,11 +117,11 @@ def _plan(u: unit.Unit, looks: Sequence[_Look], now: datetime) -> list[notice.Ne
         due_at = quiet.opens_at(now, current.quiet, one.person.zone)
         if state == Notice.State.WAITING and due_at > now:
             reason = outgoing.QUIET_HOURS
-        planned.append(notice.New(
+        new.append(notice.New(
             one.person.id, one.row.id, tell.purpose, tell.channel, due_at, one.row.gone_at, links.get(one.person.id), state,
             reason,
         ))  # fmt: skip
-    return planned
+    return new
 
 
 def _links(

@@ -4,12 +4,12 @@ import os
 import sys
 from typing import Any
 
+from portal.kernel import turns
 from portal.launch import environment
 from portal.launch.problem import LaunchError
 from portal.launch.supervisor import Child, Supervisor
 
 QUEUES = ("urgent", "bulk", "notices")
-SWITCH_SECONDS = 0.0005
 FRAME_LIMIT = 64 * 1024  # the contract's largest frame; one byte more is closed with 1009
 
 
@@ -29,8 +29,7 @@ def web(application: Any = "portal.asgi:application", port: int | None = None) -
     """The benchmarks serve a bare `application` with the very same settings, to know what the server itself costs."""
     import uvicorn
 
-    # Threads send while the loop pushes: at Python's 5 ms a turn each hand-over between them would wait that long.
-    sys.setswitchinterval(SWITCH_SECONDS)
+    turns.shorten()  # threads send while the loop pushes
     uvicorn.run(
         application,
         host=os.environ.get("EBB_WEB_HOST", "127.0.0.1"),

@@ -5,6 +5,7 @@ from types import FrameType
 from django.core.management.base import BaseCommand
 
 from messaging import clock
+from portal.kernel import turns
 
 
 class Command(BaseCommand):
@@ -18,4 +19,5 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
+        turns.shorten()  # sending what is due waits for no other loop
         clock.run(stop)
