@@ -5,7 +5,7 @@ the key dies after; a crash in between finds the envelope at the next run and on
 day after its end: a transaction that began before midnight still hashes under it.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from archive.flows import monthkey, wordindex
 from archive.models import IndexKey
@@ -15,12 +15,11 @@ from portal.kernel import keys, tenancy, unit
 from portal.sealing import envelope, errors
 
 PURPOSE = "index/"  # and the month: an envelope of one month opens no other
-GRACE = timedelta(days=1)
 
 
 def seal_past(*, now: datetime) -> list[str]:
     """The months that were sealed away by this call. For the clock; waits where the archive has no recipients yet."""
-    current = retention.month_of(now - GRACE)
+    current = retention.month_of(now - retention.GRACE)
     ring = keys.business()
     months = [name.removeprefix(monthkey.INDEX) for name in ring.names(monthkey.INDEX)]
     past = [month for month in months if month < current]

@@ -58,14 +58,14 @@ def _without_key(held: set[str]) -> list[str]:
     first, last = ends.first(), ends.last()
     if first is None or last is None:
         return []
-    months = _months(retention.month_of(first), retention.month_of(last + indexkey.GRACE))
+    months = _months(retention.month_of(first), retention.month_of(last + retention.GRACE))
     return [month for month in months if month not in held and _has_records(month)]
 
 
 def _has_records(month: str) -> bool:
     """A record is hashed under the month it was written in, a moment after it was sent."""
     start = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
-    rows = Record.objects.filter(sent_at__gte=start - indexkey.GRACE, sent_at__lt=start + timedelta(days=32))
+    rows = Record.objects.filter(sent_at__gte=start - retention.GRACE, sent_at__lt=start + timedelta(days=32))
     return rows.filter(index_month=month).exists()
 
 

@@ -124,4 +124,4 @@ def _maybe(micros: int | None) -> datetime | None:
 
 
 def _first_open(now: datetime) -> str:
-    return retention.month_of(now - disposal.GRACE)
+    return retention.month_of(now - retention.GRACE)

@@ -9,11 +9,12 @@ found and say so. The numbers were measured at a million records: docs/decisions
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import reduce
-from operator import and_, or_
+from itertools import groupby
+from operator import and_, itemgetter, or_
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from django.db.models.functions import TruncDate
 from archive.models import Entry, Record, SearchDay, SearchRow, SearchState
 from archive.queries import predicate
 from archive.rules.query import Query
+from archive.rules.retention import GRACE
 from portal.kernel.errors import Refusal
 
 BOUND = 10_000
@@ -58,6 +60,10 @@ class Word:
 
     by_month: Mapping[str, Sequence[Sequence[int]]]
     negated: bool = False
+
+    def of(self, months: Iterable[str]) -> "Word":
+        """The same word, of these months only."""
+        return Word({month: self.by_month[month] for month in months if month in self.by_month}, self.negated)
 
     @property
     def here(self) -> Q:
@@ -101,33 +107,89 @@ class Figures:
     days: list[tuple[date, int]] = field(default_factory=list)
 
 
-def matching(query: Query, words: Sequence[Word] = (), *, rare: int | None = None) -> "QuerySet[Record]":
-    """The records of a resolved query and its hashed words, in no order. Up to `rare` come by the index of words."""
-    rows = predicate.select(query)
-    wanted = [word for word in words if not word.negated]
-    for word in words:
-        if word.negated:
-            rows = rows.exclude(word.here)
-    if wanted and _are_at_most(rare or RARE, _indexed(wanted)):
-        return rows.filter(message_id__in=_by_index(wanted)).exclude(words=[])  # the record has the last word
-    return _by_words(rows, wanted)
-
-
 def page(
     query: Query, words: Sequence[Word], cursor: str, size: int, *, sealed: bool = False
 ) -> tuple[list[Record], str]:
     """One page, newest first, and the cursor of the next, "" at the end; without what is sealed, unless it is to be opened.
 
     With words, the newest `PROBE` records are walked first: whatever is common fills a page there."""
-    shown = (*_SHOWN, *_SEALED) if sealed else _SHOWN
-    place = _from(cursor)
+    rows = predicate.select(query).filter(_from(cursor)).only(*_SHOWN, *(_SEALED if sealed else ()))
     if any(not word.negated for word in words):
-        near = _by_words(predicate.select(query).filter(place, sent_at__gte=_probed(query, place)), words)
-        found = _newest(near.only(*shown), size)
-        if len(found) > size:
-            return found[:size], encode(found[size - 1])
-    found = _newest(matching(query, words).filter(place).only(*shown), size)
+        found = _newest(_by_words(rows.filter(sent_at__gte=_probed(query, _from(cursor))), words), size)
+        if len(found) <= size:
+            found = _beyond(query, words, cursor, rows, size)
+    else:
+        found = _newest(_by_words(rows, words), size)
     return found[:size], encode(found[size - 1]) if len(found) > size else ""
+
+
+def _beyond(query: Query, words: Sequence[Word], cursor: str, rows: "QuerySet[Record]", size: int) -> list[Record]:
+    """By the index of words where few have them; else the walk goes on, and meets them soon."""
+    late = _late(query)  # before the index is asked: what is taken in meanwhile is in both, and missed by neither
+    wanted, denied = [word for word in words if not word.negated], [word for word in words if word.negated]
+    found = {row.message_id: row for row in _newest(_by_words(rows & late, words), size)}
+    kept, count = _by_words(rows, denied).exclude(words=[]), 0  # the record has the last word
+    for ids in _candidates(wanted, *_days_around(query, cursor), least=4 * size):
+        if ids is None:
+            return _newest(_by_words(rows, words), size)
+        some = _newest(kept.filter(message_id__in=ids), size)
+        found |= {row.message_id: row for row in some}
+        count += len(some)
+        if count > size:
+            break
+    return sorted(found.values(), key=lambda row: (row.sent_at, row.message_id), reverse=True)[: size + 1]
+
+
+def _days_around(query: Query, cursor: str) -> tuple[date, date]:
+    """The first and the last day that a page can be of; wider than it needs, never narrower."""
+    first, last = date.min, _decode(cursor)[0].astimezone(UTC).date() if cursor else date.max
+    for term in query.of("after", "before"):
+        day = term.at.astimezone(UTC).date()
+        if (term.name == "after") != term.negated:
+            first = max(first, day)
+        else:
+            last = min(last, day)
+    return first, last
+
+
+def _candidates(wanted: Sequence[Word], first: date, last: date, *, least: int) -> Iterator[list[UUID] | None]:
+    """Who has the words by the index: whole days from the newest on, together until they are `least`. None: they are too many.
+
+    The index holds each month's words under hashes of its own, so the newest month is asked first, then the two before it, the
+    four before those: a page that is full by then spares the rest. A record may be of the last days before its month."""
+    held: list[tuple[date, UUID]] = []
+    for months in _from_newest(wanted[0].by_month, first, last):
+        rows = _indexed([word.of(months) for word in wanted]).filter(day__range=(first, last))
+        held += rows.values_list("day", "message_id")[: RARE + 1]
+        if len(held) > RARE:
+            yield None
+            return
+        whole = date.fromisoformat(f"{months[-1]}-01")
+        yield from _by_days([one for one in held if one[0] >= whole], least)
+        held = [one for one in held if one[0] < whole]
+    yield from _by_days(held, least)
+
+
+def _from_newest(months: Iterable[str], first: date, last: date) -> Iterator[list[str]]:
+    """Those that can hold records of these days: one, two, four at a time."""
+    latest = f"{last + GRACE:%Y-%m}" if last < date.max - GRACE else "9999-12"
+    left = sorted((month for month in months if f"{first:%Y-%m}" <= month <= latest), reverse=True)
+    size = 1
+    while left:
+        yield left[:size]
+        left, size = left[size:], 2 * size
+
+
+def _by_days(few: Sequence[tuple[date, UUID]], least: int) -> Iterator[list[UUID]]:
+    """Whole days, newest first, together until they are at least so many."""
+    held: list[UUID] = []
+    for _, same in groupby(sorted(few, reverse=True), key=itemgetter(0)):
+        held += [message_id for _, message_id in same]
+        if len(held) >= least:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def _newest(rows: "QuerySet[Record]", size: int) -> list[Record]:
@@ -170,7 +232,7 @@ def figures(query: Query, words: Sequence[Word] = ()) -> Figures:
             return _figures([*_grouped(taken), *late], bound=None)
         walked = _by_words(SearchRow.objects.filter(_by_day(query)), words)
         return _figures([*late, *_grouped_newest(walked.values_list("day", *COUNTED).order_by("-index"))], bound=BOUND)
-    rows = matching(query, words, rare=RARE_FOR_FIGURES).order_by("-sent_at", "-message_id")
+    rows = _matching(query, words).order_by("-sent_at", "-message_id")
     dated = rows.annotate(day=TruncDate("sent_at", tzinfo=UTC))
     return _figures(_grouped_newest(dated.values_list("day", *COUNTED)), bound=BOUND)
 
@@ -207,6 +269,15 @@ def _by_words(rows: "QuerySet[Any]", words: Sequence[Word]) -> "QuerySet[Any]":
     for word in words:
         rows = rows.exclude(word.here) if word.negated else rows.filter(word.here)
     return rows
+
+
+def _matching(query: Query, words: Sequence[Word]) -> "QuerySet[Record]":
+    """The records of a resolved query and its hashed words, in no order; few come by the index of words."""
+    wanted, denied = [word for word in words if not word.negated], [word for word in words if word.negated]
+    rows = _by_words(predicate.select(query), denied)
+    if wanted and _are_at_most(RARE_FOR_FIGURES, _indexed(wanted)):
+        return rows.filter(message_id__in=_by_index(wanted)).exclude(words=[])  # the record has the last word
+    return _by_words(rows, wanted)
 
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────

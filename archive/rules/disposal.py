@@ -1,12 +1,11 @@
 """When a disposal bucket is over, where what survives it goes, and how much goes without asking. Pure."""
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from archive.rules import retention
 
 KEEP = retention.KEEP
-GRACE = timedelta(days=1)  # a transaction that sealed into a month before its end has committed by then
 
 
 def is_over(month: str, now: datetime) -> bool:
@@ -16,7 +15,7 @@ def is_over(month: str, now: datetime) -> bool:
     >>> is_over("2031-04", datetime(2031, 5, 1, 23, tzinfo=UTC)), is_over("2031-04", datetime(2031, 5, 2, tzinfo=UTC))
     (False, True)
     """
-    return month != KEEP and month < retention.month_of(now - GRACE)
+    return month != KEEP and month < retention.month_of(now - retention.GRACE)
 
 
 def next_month(now: datetime) -> str:

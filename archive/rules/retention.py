@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 KEEP = "keep"
+GRACE = timedelta(days=1)  # a transaction that sealed or hashed into a month before its end has committed by then
 _ISO = re.compile(r"P(?=\d)(?:(\d{1,4})Y)?(?:(\d{1,5})M)?(?:(\d{1,5})W)?(?:(\d{1,6})D)?")
 
 

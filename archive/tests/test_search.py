@@ -1,6 +1,7 @@
 """Search: finds all that was said and nothing else, and is never silent (I9)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,38 @@ def test_past_months_are_found_after_their_key_is_sealed(home: Home, fake: clock
     wordindex.forget()
     found = ask(home, "invoices", opened(home))
     assert (indexes(found), found.unsearched) == ([may, june], [])
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 20])
+@pytest.mark.parametrize("query", ["invoice", "invoice -paid", "invoice after:2031-07-01", "invoice before:2031-09-15"])
+def test_pages_of_a_word_go_back_through_the_months_in_order(
+    home: Home, fake: clock.Fake, monkeypatch: pytest.MonkeyPatch, query: str, size: int
+) -> None:
+    """Past what is walked. Records written over the end of a month stand in the days of one and under the words of the next."""
+    monkeypatch.setattr("archive.queries.found.PROBE", 1)
+    for month in range(7):
+        say(f"invoice {month}", f"invoice {month} paid")
+        following = (clock.now().replace(day=1, hour=10) + timedelta(days=32)).replace(day=1)
+        fake.advance(seconds=(following - timedelta(hours=14) - clock.now()).total_seconds())
+        say(f"an invoice {month} in the evening of the last day")
+        fake.advance(hours=14)
+        for hours in (20, 21, 22, 23):
+            say(f"an invoice {month} of the day before", sent_at=clock.now() - timedelta(hours=hours))
+        if month == 5:
+            take_all()
+    browser, cursor, found = opened(home), "", []
+    whole = ask(home, query, browser, size=100)
+    monkeypatch.setattr("archive.queries.found.PROBE", 10_000)
+    assert [one.hit for one in whole.shown] == [one.hit for one in ask(home, query, browser, size=100).shown]
+    monkeypatch.setattr("archive.queries.found.PROBE", 1)
+    for _ in range(60):
+        page = ask(home, query, browser, cursor=cursor, size=size)
+        found += [one.hit for one in page.shown]
+        cursor = page.next
+        if not cursor:
+            break
+    assert found == [one.hit for one in whole.shown]
+    assert len(found) >= 7
 
 
 def test_a_month_whose_key_is_gone_is_named(home: Home, fake: clock.Fake) -> None:
