@@ -266,7 +266,7 @@ def _sealed(bundle: Bundle, found: Found, tools: Tools) -> None:
         for name, digest, said_in in part.blobs:
             if found.blobs.setdefault(name, digest) != digest:
                 raise NotVerified(f"{said_in} names another file than a record before it by the same id.")
-        tally.add_lines(part.lines, part.count, part.size)
+        tally.add_lines(part.lines, part.files, part.size)
         tools.progress("sealed", tally.count, len(found.records))
 
 

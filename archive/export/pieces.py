@@ -125,10 +125,10 @@ def _opened(leaf: dict[str, Any], index: int, nonce: bytes, content: bytes | Non
 
 # ── sealed/ ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 class SealedPart(NamedTuple):
-    """`lines`, `count`, `size`: for the folder's tally. `blobs`: (name, digest, the record that says so)."""
+    """`lines`, `files` (how many), `size`: for the folder's tally. `blobs`: (name, digest, the record that says so)."""
 
     lines: bytes
-    count: int
+    files: int
     size: int
     blobs: list[tuple[str, str, str]]
 
