@@ -18,6 +18,7 @@ from messaging.flows import (
     account,
     campaigntext,
     customer,
+    delivery,
     ending,
     expiry,
     importing,
@@ -118,6 +119,10 @@ def notify(now: datetime) -> None:
     seen.remember()
 
 
+def ask_for_events(now: datetime) -> None:
+    in_each(tenancy.directory().all_ready(), events=_events)
+
+
 def carry_uploads(now: datetime) -> None:
     in_each(tenancy.directory().all_ready(), uploads=_uploads)
 
@@ -181,6 +186,10 @@ def _notices(now: datetime) -> None:
         notice.call(channel)
 
 
+def _events(now: datetime) -> None:
+    delivery.ask_due(now=now)
+
+
 def integrate(now: datetime) -> None:
     tree.integrate(now=now)
 
@@ -197,6 +206,7 @@ LOOPS = (
     Loop("purge", 1.0, purge),
     Loop("due", 0.25, send_due),
     Loop("notices", 5.0, notify),
+    Loop("events", 5.0, ask_for_events),
     Loop("uploads", 10.0, carry_uploads),
     Loop("sweep", FULL_SWEEP, sweep_all),
     Loop("watch", 2.0, watch),

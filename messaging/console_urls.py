@@ -44,6 +44,7 @@ from messaging.pages.console import (
     styles,
     templates,
     unreached,
+    webhooks,
 )
 from messaging.queries import desk
 from portal.accounts.queries import staff
@@ -216,6 +217,15 @@ urlpatterns = [
     path("settings/openness", settings.tell, name="settings_openness"),
     path("settings/front-desk", frontdesk.page, name="settings_frontdesk"),
     path("settings/front-desk/change", frontdesk.change, name="settings_frontdesk_change"),
+    path("settings/webhooks/", webhooks.page, name="settings_webhooks"),
+    path("settings/webhooks/<uuid:webhook_id>/", webhooks.hook, name="settings_webhook"),
+    path("settings/webhooks/<uuid:webhook_id>/change", webhooks.change, name="settings_webhook_change"),
+    path("settings/webhooks/<uuid:webhook_id>/rotate", webhooks.rotate, name="settings_webhook_rotate"),
+    path("settings/webhooks/<uuid:webhook_id>/test", webhooks.test, name="settings_webhook_test"),
+    path("settings/webhooks/<uuid:webhook_id>/delete", webhooks.delete, name="settings_webhook_delete"),
+    path(
+        "settings/webhooks/<uuid:webhook_id>/<uuid:delivery_id>/replay", webhooks.replay, name="settings_webhook_replay"
+    ),
     path("settings/keys", keys.create, name="settings_key_create"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="settings_key_revoke"),
 ]

@@ -8,14 +8,21 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from messaging.flows import chunk, importing, inquiry, notice, run
-from messaging.notices import Answer, Way, is_trouble
+from archive.queries import colleagues
+from messaging.flows import chunk, delivery, importing, inquiry, notice, run
+from messaging.models import Webhook
+from messaging.notices import Answer, Way, hook, is_trouble
 from messaging.queries import channels
 from messaging.rules import telling
-from portal.kernel import clock, jobs
+from portal.kernel import clock, jobs, mail
 
 AT_ONCE = 50  # claimed together: with the slowest provider still far within a lease
+EVENTS_AT_ONCE = 4  # at one webhook
 TURN = 20.0  # seconds a worker stays with one run, or with one business's notices; then others have their turn
+
+
+class MailTrouble(Exception):
+    """The mail server did not take it. The queue tries again."""
 
 
 def send_mails() -> None:
@@ -53,6 +60,30 @@ def _send(way: Way, claimed: Sequence[notice.Claimed]) -> bool:
     notice.settle(now=clock.now(), answers=answers, knows_repeats=way.knows_repeats)
     notice.give_back(now=clock.now(), claimed=claimed[len(answers) :])
     return len(answers) == len(claimed)
+
+
+def send_events(webhook_id: UUID) -> None:
+    """What is due at one webhook, a few at a time; after a while others have their turn, and the clock asks again."""
+    until = time.monotonic() + TURN
+    with ThreadPoolExecutor(EVENTS_AT_ONCE) as threads:
+        while time.monotonic() < until:
+            parcels = delivery.claim(now=clock.now(), webhook_id=webhook_id, limit=EVENTS_AT_ONCE)
+            if not parcels:
+                return
+            answers = list(zip(parcels, threads.map(hook.send, parcels), strict=True))
+            delivery.settle(now=clock.now(), webhook_id=webhook_id, answers=answers)
+
+
+def tell_of_webhook(webhook_id: UUID) -> None:
+    """The owners: one of their programs is told nothing any more."""
+    if Webhook.objects.filter(id=webhook_id).exclude(off="").exists():
+        try:
+            mail.send(
+                colleagues.people.owner_addresses(), "console/mail/webhook", "A webhook of {business} was switched off",
+                webhook=webhook_id,
+            )  # fmt: skip
+        except OSError as error:
+            raise MailTrouble(type(error).__name__) from None
 
 
 def work_run(run_id: UUID) -> None:

@@ -53,6 +53,17 @@ STORES = [
         "messaging_channel.secret", "what a provider knows the business by", "encrypted field, under the master key",
         "with the setting", "messaging/tests/notices/test_channel.py::test_what_a_provider_knows_us_by_is_never_plain",
     ),
+    *(
+        Store(
+            f"messaging_webhook.{column}", words, "encrypted field, under the master key", end,
+            "messaging/tests/webhooks/test_doors.py::test_addresses_and_secrets_are_never_plain",
+        )
+        for column, words, end in (
+            ("url", "where a business's program is told of events", "when it is deleted"),
+            ("secret", "what signs events", "when it is rotated"),
+            ("old_secret", "what signed them before", "a day after it was rotated"),
+        )
+    ),
     Store(
         "messaging_channel.hook_secret", "what signs a provider's reports", "encrypted field, under the master key",
         "with the setting", "messaging/tests/notices/test_channel.py::test_what_a_provider_knows_us_by_is_never_plain",
@@ -147,6 +158,8 @@ CODES: Columns = {
     "messaging_notice": {"purpose", "channel", "state", "reason", "reference"},
     "messaging_channel": {"kind", "failing_why"},
     "messaging_followup": {"by", "author"},
+    "messaging_webhook": {"events", "off", "created_by"},
+    "messaging_delivery": {"event", "data", "state", "why"},
     "messaging_category": {"key", "purpose"},
     "messaging_conversation": {"state"},
     "messaging_device": {"state", "public_key", "cookie_hash", "revoked_reason", "push_hash", "push_for"},

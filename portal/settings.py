@@ -115,7 +115,7 @@ _CLUSTER = {
 Q_CLUSTER = {
     "name": "urgent",
     **_CLUSTER,
-    # Of their own: a provider that hangs keeps neither campaigns nor anybody's sign of life waiting.
+    # Of their own: a provider, or a business's webhook, that hangs keeps neither campaigns nor anybody's sign of life waiting.
     "ALT_CLUSTERS": {
         "bulk": {
             **_CLUSTER,
@@ -125,6 +125,7 @@ Q_CLUSTER = {
             "retry": 2000,
         },
         "notices": {**_CLUSTER, "timeout": 300, "retry": 900},
+        "hooks": {**_CLUSTER, "timeout": 300, "retry": 900},
     },
 }
 
@@ -240,6 +241,10 @@ EBB_PUSH_SERVICES = env.names(
     "EBB_PUSH_SERVICES", "fcm.googleapis.com,jmt17.google.com,.push.services.mozilla.com,.push.apple.com,.notify.windows.com",
     about="hosts of push services that may be called, by https only; one that begins with a dot stands for all below it",
 )  # fmt: skip
+EBB_CALL_INSIDE = env.networks(
+    "EBB_CALL_INSIDE", about="address ranges inside the house (CIDR) that pushes and webhooks may reach all the same"
+)
+EBB_WEBHOOK_SECONDS = env.number("EBB_WEBHOOK_SECONDS", 10, about="how long a business's webhook may take to answer")
 EBB_PUSH_SECONDS = env.number("EBB_PUSH_SECONDS", 10, about="how long a push service may take to answer")
 
 # ── API ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -160,5 +160,10 @@ KINDS = {
     "staff.sessions_ended": "A member of staff signed out of other browsers.",
     "key.created": "An API key was made.",
     "key.revoked": "An API key was revoked.",
+    "webhook.created": "Staff or a program made a webhook.",
+    "webhook.changed": "What a webhook is told of, where, or whether it is on, was changed.",
+    "webhook.rotated": "A webhook got a new secret; the one before signs, too, for a day.",
+    "webhook.deleted": "A webhook was deleted, with its log.",
+    "webhook.disabled": "A webhook was given up: codes say whether its address is gone or took nothing for days.",
     "key.refused": "An API key was used from an address outside its ranges, which opens nothing; once an hour at most.",
 }

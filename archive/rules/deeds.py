@@ -160,6 +160,11 @@ DEEDS = {
     "staff.sign_in_failed": "failed to sign in",
     "key.created": "made an API key",
     "key.revoked": "revoked an API key",
+    "webhook.created": "made a webhook",
+    "webhook.changed": "changed a webhook",
+    "webhook.rotated": "gave a webhook a new secret",
+    "webhook.deleted": "deleted a webhook",
+    "webhook.disabled": "gave up on a webhook that nothing reached",
     "key.refused": "called from an address outside its ranges, and was refused",
 }
 

@@ -13,6 +13,7 @@ from messaging.api import (
     messages,
     templates,
     unreached,
+    webhooks,
 )
 
 urlpatterns = [
@@ -52,4 +53,10 @@ urlpatterns = [
     path("categories", categories.Categories.as_view()),
     path("templates", templates.Templates.as_view()),
     path("templates/<uuid:template_id>", templates.OneTemplate.as_view()),
+    path("webhooks", webhooks.Webhooks.as_view()),
+    path("webhooks/<uuid:webhook_id>", webhooks.OneWebhook.as_view()),
+    path("webhooks/<uuid:webhook_id>/rotate", webhooks.Rotate.as_view()),
+    path("webhooks/<uuid:webhook_id>/test", webhooks.Probe.as_view()),
+    path("webhooks/<uuid:webhook_id>/deliveries", webhooks.Deliveries.as_view()),
+    path("webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/replay", webhooks.Replay.as_view()),
 ]

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from messaging.flows import body
+from messaging.flows import body, telling
 from messaging.models import Body, Message
 from messaging.queries import policy
 from portal.kernel import keys, unit
@@ -24,6 +24,7 @@ from portal.kernel.actors import CLOCK
 from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors
 
+UNREAD = "message.ended_unread"
 SLICE = 10_000  # rows a transaction: a few hundred milliseconds, so that senders are not blocked
 CARRY_AHEAD = timedelta(days=2)
 
@@ -42,9 +43,10 @@ _PURGE = """
                ended_reason = CASE WHEN sent_at IS NULL THEN 'missed' ELSE ended_reason END,
                ended_at = CASE WHEN sent_at IS NULL THEN %s ELSE ended_at END
           FROM ended WHERE m.id = ended.message_id AND outcome = '' AND direction = 'out'
-        RETURNING 1
+        RETURNING m.id, m.customer_id, m.outcome
     )
-    SELECT count(*), (SELECT count(*) FROM decided), string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id)
+    SELECT count(*), (SELECT count(*) FROM decided), string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id),
+           (SELECT array_agg(ARRAY[id, customer_id] ORDER BY id) FROM decided WHERE outcome = 'expired_unread' AND %s)
       FROM ended
 """
 
@@ -71,10 +73,12 @@ def purge(*, now: datetime, slice_rows: int = SLICE) -> Purged:
     """Delete one slice of bodies that have ended; call again until it answers zero bodies."""
     with unit.work() as u:
         with connection.cursor() as cursor:
-            cursor.execute(_PURGE, [now, slice_rows, now, now])
-            ended, unread, listed = cursor.fetchone()
+            cursor.execute(_PURGE, [now, slice_rows, now, now, telling.are_heard(UNREAD)])
+            ended, unread, listed, told = cursor.fetchone()
         if ended:
             u.entry(mass_entry(bytes(listed), unread))
+        if told:
+            telling.messages(UNREAD, now, told, state="expired_unread")
     return Purged(ended, unread)
 
 

@@ -21,6 +21,7 @@ from messaging.flows import (
     notice,
     recipient,
     snapshot,
+    telling,
     terms,
     written,
 )
@@ -188,6 +189,7 @@ def receive(
             u, [snapshot.take("message.received", actor, found, message_id, "in", "", "text", now, None, keep, content)]
         )
         push.arrived(u, [(message_id, found.id)])
+        telling.messages("message.received", now, [(message_id, found.id)], conversation=str(talk.id))
         if told := frontdesk.answer_for(now=now, talk=talk, language=found.language):
             send_many(actor=actors.SYSTEM, now=now, composed=[told])  # who wants no answers gets none
     return message_id

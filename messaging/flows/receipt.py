@@ -14,7 +14,7 @@ from django.db import connection
 
 from archive.ledger import entry
 from messaging import push
-from messaging.flows import message
+from messaging.flows import message, telling
 from messaging.models import Body, Message
 from messaging.queries import policy
 from messaging.rules import state
@@ -35,7 +35,7 @@ _DELIVER = """
        AND m.sent_at IS NOT NULL AND m.ended_at IS NULL AND m.gone_at > a.at
        AND s.device_id = a.device AND s.customer_id = m.customer_id AND (s.until IS NULL OR s.until > a.at)
        AND d.id = a.device AND d.state = 'active'
- RETURNING m.id
+ RETURNING m.id, m.customer_id
 """
 
 
@@ -58,7 +58,8 @@ def delivered(*, acks: Sequence[Ack]) -> int:
     with unit.work() as u:
         changed = _deliver(ordered)
         if changed:
-            u.entry(_mass(changed))
+            u.entry(_mass([message_id for message_id, _ in changed]))
+            telling.messages("message.delivered", acks[-1].at, changed, state="delivered")
     return len(changed)
 
 
@@ -92,7 +93,8 @@ def extend(*, actor: Actor, now: datetime, message_id: UUID) -> None:
     message.extend_from_device(actor=actor, now=now, message_id=message_id)
 
 
-def _deliver(acks: list[Ack]) -> list[UUID]:
+def _deliver(acks: list[Ack]) -> list[tuple[UUID, UUID]]:
+    """→ message and customer of each that had no outcome before."""
     before = policy.get_policy().notices.remind_before
     rows: list[Any] = [
         [ack.message_id for ack in acks],
@@ -102,7 +104,7 @@ def _deliver(acks: list[Ack]) -> list[UUID]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(_DELIVER, rows)
-        return [row[0] for row in cursor.fetchall()]
+        return cursor.fetchall()
 
 
 def _mass(changed: list[UUID]) -> unit.Draft:
@@ -125,6 +127,7 @@ def _count_as_delivered(row: Message, now: datetime) -> None:
     row.notify_at = None
     if row.outcome == "":
         row.delivered_at, row.outcome, row.outcome_at = now, Message.Outcome.DELIVERED, now
+        telling.messages("message.delivered", now, [(row.id, row.customer_id)], state="delivered")
 
 
 def _start_timer(row: Message, now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
-from messaging.flows import campaigntext, recipient
+from messaging.flows import campaigntext, recipient, telling
 from messaging.models import Campaign, Run, RunChunk
 from messaging.queries import campaigns, eligible, policy
 from messaging.rules import campaign as rules
@@ -238,8 +238,14 @@ def finish(*, now: datetime, run_id: UUID) -> bool:
             )
         )  # fmt: skip
         settle(run.campaign_id, now)
+        telling.happened("campaign.finished", now, lambda: [_happened(run, found)])
         u.after_commit(told(run.id))
     return True
+
+
+def _happened(run: Run, found: campaigns.Progress) -> telling.Told:
+    counts = {"sent": found.sent, "suppressed": found.suppressed, "failed": found.failed, "excluded": run.excluded}
+    return {"campaign": str(run.campaign_id), "run": run.number, "state": str(run.state), **counts}
 
 
 def settle(campaign_id: UUID, now: datetime) -> None:

@@ -19,7 +19,7 @@ from uuid import UUID
 from archive.flows import approval
 from archive.rules import acts
 from messaging import push
-from messaging.flows import device, many
+from messaging.flows import device, many, telling
 from messaging.models import Device, Wipe
 from messaging.queries import devices
 from messaging.rules import proof
@@ -110,6 +110,9 @@ def acknowledge(*, device_id: UUID, now: datetime, host: str, wipe_id: UUID, sig
         }
         actor = Actor("device", device_id)
         device.note(u, actor, row, "device.wiped", wipe=str(ordered.id), **evidence)
+        telling.happened(
+            "device.wiped", now, lambda: [{"device": str(row.id), "wipe": str(ordered.id), "state": str(ordered.state)}]
+        )
 
 
 def mark_dark(*, now: datetime, limit: int = 100) -> int:

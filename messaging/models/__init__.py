@@ -8,6 +8,7 @@ from messaging.models.importing import ImportJob, ImportSlice
 from messaging.models.message import Body, Idempotency, Message
 from messaging.models.notice import Channel, FollowUp, Notice
 from messaging.models.template import Template, TemplateVersion
+from messaging.models.webhook import Delivery, Webhook
 
 __all__ = [
     "AccountDay",
@@ -21,6 +22,7 @@ __all__ = [
     "Consent",
     "Conversation",
     "Customer",
+    "Delivery",
     "Device",
     "DeviceCustomer",
     "Enrolment",
@@ -40,5 +42,6 @@ __all__ = [
     "RunRecipient",
     "Template",
     "TemplateVersion",
+    "Webhook",
     "Wipe",
 ]

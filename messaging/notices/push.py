@@ -81,7 +81,7 @@ def _push(sender: webpush.Sender, target: Target, notice: Outgoing, told: bytes)
     try:
         reply = wire.post(
             target.endpoint, headers=_headers(sender, target, notice), body=webpush.seal(target.browser, told),
-            seconds=settings.EBB_PUSH_SECONDS,
+            seconds=settings.EBB_PUSH_SECONDS, may_reach=wire.outside_only,
         )  # fmt: skip
     except wire.NotReached:
         return retry(AWAY)

@@ -6,17 +6,30 @@ after may have arrived (Unsure). Redirects are not followed: an answer that poin
 
 import http.client
 import socket
+import ssl
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
+from messaging.rules import outside
+
 ANSWER_LIMIT = 64 * 1024
+
+_Address = tuple[int, Any]  # family, and what `connect` takes
 
 
 class NotReached(Exception):
     """Nothing of the request left this house."""
+
+
+class Inside(NotReached):
+    """Its name stands for an address that must not be called from here."""
 
 
 class Unsure(Exception):
@@ -30,29 +43,83 @@ class Reply:
     body: bytes
 
 
-def post(url: str, *, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
-    """The address comes from the operator's settings or lies at a host of theirs, never anywhere that a business or a
-    customer chose."""
+def anywhere(address: str) -> bool:
+    """For what the operator's settings name, which may well be a machine next door."""
+    return True
+
+
+def outside_only(address: str) -> bool:
+    """For what a customer's browser or a business named."""
+    return outside.is_outside(address, settings.EBB_CALL_INSIDE)
+
+
+def post(
+    url: str, *, headers: Mapping[str, str], body: bytes, seconds: float, may_reach: Callable[[str], bool] = anywhere
+) -> Reply:
+    """Whoever lets a business or a customer choose the address passes `may_reach`: it is asked about *every* address that the
+    host's name stands for, and the connection goes to one that was asked about, so that a name that changes its mind in between
+    gains nothing. No proxy is asked, no redirect followed, and the certificate must be the host's own."""
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(str(parts.hostname), parts.port, timeout=seconds)
+    is_tls = parts.scheme == "https"
+    host, port = str(parts.hostname), parts.port or (443 if is_tls else 80)
+    connection: http.client.HTTPConnection = http.client.HTTPConnection(host, port)
+    raw = _connect(_resolve(host, port, may_reach), seconds)
     try:
-        try:
-            connection.connect()
-        except OSError as error:
-            raise NotReached(type(error).__name__) from None
-        with _deadline(connection.sock, seconds) as is_over:
+        with _deadline(raw, seconds) as is_over:
+            if is_tls:
+                context = ssl.create_default_context()
+                connection = http.client.HTTPSConnection(host, port, context=context)
+                raw = _dress(raw, context, host)
+            connection.sock = raw
             reply = _ask(connection, parts.path + (f"?{parts.query}" if parts.query else ""), headers, body)
         if is_over.is_set():  # half an answer looks like a short one
             raise Unsure("TimeoutError")
         return reply
     finally:
+        raw.close()
         connection.close()
 
 
 def seconds(retry_after: str) -> int:
     """What a provider asked for, an hour at most; 0 where it named a date or nothing."""
     return min(int(retry_after), 3600) if retry_after.isdecimal() else 0
+
+
+def _resolve(host: str, port: int, may_reach: Callable[[str], bool]) -> list[_Address]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotReached(type(error).__name__) from None
+    if not all(may_reach(str(address[0])) for *_, address in found):
+        raise Inside("address_inside")
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def _connect(addresses: list[_Address], seconds: float) -> socket.socket:
+    """To the first that answers, all of them within the time that one has."""
+    until, why = time.monotonic() + seconds, "TimeoutError"
+    for family, address in addresses:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.settimeout(left)
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            why = type(error).__name__
+        else:
+            sock.settimeout(seconds)
+            return sock
+    raise NotReached(why)
+
+
+def _dress(raw: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    try:
+        return context.wrap_socket(raw, server_hostname=host)
+    except OSError as error:  # ssl's are, too
+        raise NotReached(type(error).__name__) from None
 
 
 def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -70,13 +137,16 @@ def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str
 def _deadline(sock: socket.socket, seconds: float) -> Iterator[threading.Event]:
     """A socket's time-out begins anew with each byte: one who drips would keep us for ever."""
     is_over = threading.Event()
-    timer = threading.Timer(seconds, _cut, (sock, is_over))
+    handle = sock.dup()  # the same connection, whatever TLS makes of the first
+    timer = threading.Timer(seconds, _cut, (handle, is_over))
     timer.daemon = True
     timer.start()
     try:
         yield is_over
     finally:
         timer.cancel()
+        timer.join()
+        handle.close()
 
 
 def _cut(sock: socket.socket, is_over: threading.Event) -> None:

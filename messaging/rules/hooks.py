@@ -20,14 +20,14 @@ def is_signed(*, secret: str, headers: Mapping[str, str], body: bytes, now: date
         return False
     if abs(now.timestamp() - int(sent_at)) > TOLERANCE:
         return False
-    wanted = sign(secret=secret, message_id=message_id, sent_at=sent_at, body=body).encode()
+    wanted = sign(key=secret.encode(), message_id=message_id, sent_at=sent_at, body=body).encode()
     given = headers.get("webhook-signature", "").split()[:10]
     return any(hmac.compare_digest(one.encode(), wanted) for one in given)
 
 
-def sign(*, secret: str, message_id: str, sent_at: str, body: bytes) -> str:
+def sign(*, key: bytes, message_id: str, sent_at: str, body: bytes) -> str:
     signed = b".".join([message_id.encode(), sent_at.encode(), body])
-    return "v1," + b64encode(hmac.digest(secret.encode(), signed, "sha256")).decode()
+    return "v1," + b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
 def is_twilios(*, secret: str, url: str, fields: Mapping[str, str], signature: str) -> bool:

@@ -1,6 +1,7 @@
 """Typed settings from the environment. A wrong or missing value stops the start with a sentence that says what to do."""
 
 import base64
+import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,19 @@ def choice(name: str, known: tuple[str, ...], *, about: str) -> str:
 def names(name: str, default: str, *, about: str) -> list[str]:
     raw = _read(name, "list", default, about)
     return [part.strip() for part in (default if raw is None else raw).split(",") if part.strip()]
+
+
+def networks(name: str, *, about: str) -> list[str]:
+    """Ranges of addresses (CIDR), separated by commas; none by default."""
+    found = names(name, "", about=about)
+    for one in found:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} has {one!r}; write ranges like 10.1.0.0/16, separated by commas."
+            ) from error
+    return found
 
 
 def database(name: str, *, about: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from portal.kernel import tenancy
 from portal.kernel.errors import Kind, Refusal
 
 log = logging.getLogger("ebb.jobs")
-Queue = Literal["urgent", "bulk", "notices"]
+Queue = Literal["urgent", "bulk", "notices", "hooks"]
 
 
 class JobFailed(Exception):

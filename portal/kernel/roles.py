@@ -29,6 +29,7 @@ PERMISSIONS: dict[str, str] = {
     "template.manage": "write templates and quick answers",
     "settings.view": "see the business's settings",
     "settings.manage": "change the business's settings",
+    "webhook.manage": "send events to programs of the business, and see what became of them",
     "staff.manage": "add and remove staff",
     "key.manage": "make and revoke API keys",
 }

@@ -9,7 +9,7 @@ from portal.launch import environment
 from portal.launch.problem import LaunchError
 from portal.launch.supervisor import Child, Supervisor
 
-QUEUES = ("urgent", "bulk", "notices")
+QUEUES = ("urgent", "bulk", "notices", "hooks")
 FRAME_LIMIT = 64 * 1024  # the contract's largest frame; one byte more is closed with 1009
 
 

@@ -7,7 +7,7 @@ from archive.flows import asked, case, certificate, disposal, export, hold, keep
 from archive.flows.rulecheck import Wanted
 from archive.ledger import note
 from archive.models import Bucket, Certificate
-from messaging.flows import attachment, audience, campaign, importing, message, template
+from messaging.flows import attachment, audience, campaign, delivery, importing, message, template, webhook
 from messaging.models import Conversation
 from messaging.rules import wording
 from portal.accounts.flows import factor, key, staff
@@ -40,11 +40,19 @@ def one_of_each(cast: Cast, mark: str) -> Things:
             actor=cast.author, now=clock.now(), name=f"{mark}template", text=text, is_quick_answer=True
         )
         wanted = campaign.Wanted(name=f"{mark}campaign", audience=named, body=f"{mark}text", subject=f"{mark}about")
+        hook = webhook.create(
+            actor=cast.owner, now=clock.now(), url=f"https://example.org/{mark}hook", events=["message.received"]
+        )
+        told = delivery.probe(actor=cast.owner, now=clock.now(), webhook_id=hook.id)
         drafted = campaign.create(actor=cast.author, now=clock.now(), wanted=wanted)
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "audience_id": named, "import_id": job, "template_id": written, "file_id": file.id,
+<<<<<<< HEAD
         "campaign_id": drafted.id, "factor_id": _passkey(cast, mark), "session_id": "0" * 32,
+=======
+        "campaign_id": drafted.id, "webhook_id": hook.id, "delivery_id": told,
+>>>>>>> 8cc2d5e (Webhooks: what happens is told to a business's own programs, queued with its commit, signed, sent again for days, never to an address inside; pushes go by the same client)
         "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}

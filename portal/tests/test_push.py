@@ -26,7 +26,7 @@ def service(installation, tmp_path_factory) -> Iterator[Provider]:
     with push_service(trusted) as made:
         installation.env |= {
             "EBB_PUSH_KEY": base64.b64encode(secrets.token_bytes(32)).decode(), "EBB_PUSH_SECONDS": "2",
-            "EBB_PUSH_SERVICES": f"localhost:{made.port}", "SSL_CERT_FILE": str(trusted),
+            "EBB_CALL_INSIDE": "127.0.0.0/8,::1/128", "EBB_PUSH_SERVICES": f"localhost:{made.port}", "SSL_CERT_FILE": str(trusted),
         }  # fmt: skip
         restart(installation)
         yield made

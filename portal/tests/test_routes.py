@@ -100,7 +100,9 @@ CONSOLE = {
     "archive/log/keepers/<uuid:keeper_id>/remove": "archive.export",
     "settings/notices/": "settings.view",
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
-    "settings/devices": "settings.manage",
+    "settings/devices": "settings.manage", "settings/webhooks/": "webhook.manage",
+    **{f"settings/webhooks/<uuid:webhook_id>/{act}": "webhook.manage" for act in
+       ("", "change", "rotate", "test", "delete", "<uuid:delivery_id>/replay")},
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
     "settings/front-desk": "settings.view", "settings/front-desk/change": "settings.manage",
 }  # fmt: skip
@@ -113,7 +115,9 @@ API = {
     "conversations", "conversations/<uuid:conversation_id>", "conversations/<uuid:conversation_id>/assign",
     "conversations/<uuid:conversation_id>/close", "devices", "devices/<uuid:device_id>", "devices/<uuid:device_id>/lock",
     "devices/<uuid:device_id>/unlock", "devices/<uuid:device_id>/wipe", "categories", "audiences", "audiences/<uuid:audience_id>",
-    "templates", "templates/<uuid:template_id>", "attachments",
+    "templates", "templates/<uuid:template_id>", "attachments", "webhooks",
+    *(f"webhooks/<uuid:webhook_id>{act}"
+      for act in ("", "/rotate", "/test", "/deliveries", "/deliveries/<uuid:delivery_id>/replay")),
     "campaigns", "campaigns/<uuid:campaign_id>", "campaigns/<uuid:campaign_id>/recipients",
     *(f"campaigns/<uuid:campaign_id>/{act}"
       for act in ("simulate", "schedule", "send", "pause", "resume", "cancel", "resend")), "archive/checkpoint", "archive/key",

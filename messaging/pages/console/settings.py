@@ -23,6 +23,7 @@ FACTORS = [
     ("passphrase", "A passphrase that you agreed on with each customer"),
 ]
 LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
+MAY = {"manage_keys": "key.manage", "webhooks": "webhook.manage", "manage": "settings.manage"}
 KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 TABS = ("keys", "roles", "lifetimes", "devices")
 
@@ -39,7 +40,7 @@ def page(
     """Also the answer to a key that was made or refused: its secret stands on that answer and nowhere else."""
     tab = request.GET.get("tab", "") if request.method == "GET" else "keys"
     context = {
-        "tab": tab if tab in TABS else "keys", "can": shared.may(request, manage_keys="key.manage", manage="settings.manage"),
+        "tab": tab if tab in TABS else "keys", "can": shared.may(request, **MAY),
         "scopes": _scopes(), "key_lives": KEY_LIVES, **_TABS.get(tab, _keys)(request), **(extra or {}),
     }  # fmt: skip
     if made is not None:

@@ -38,6 +38,7 @@ def service(settings, monkeypatch, trusted) -> Iterator[Provider]:
     """The push service of this test's browsers, the only one that this installation knows."""
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     with push_service(trusted) as made:
+        settings.EBB_CALL_INSIDE = ["127.0.0.0/8", "::1/128"]
         settings.EBB_PUSH_SERVICES, settings.EBB_PUSH_SECONDS = [f"localhost:{made.port}"], 1
         yield made
 
