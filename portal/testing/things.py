@@ -48,11 +48,8 @@ def one_of_each(cast: Cast, mark: str) -> Things:
     people = {
         "customer_id": customer, "message_id": sent.id, "device_id": phone.device, "conversation_id": talk.id,
         "key_id": made.id, "audience_id": named, "import_id": job, "template_id": written, "file_id": file.id,
-<<<<<<< HEAD
         "campaign_id": drafted.id, "factor_id": _passkey(cast, mark), "session_id": "0" * 32,
-=======
-        "campaign_id": drafted.id, "webhook_id": hook.id, "delivery_id": told,
->>>>>>> 8cc2d5e (Webhooks: what happens is told to a business's own programs, queued with its commit, signed, sent again for days, never to an address inside; pushes go by the same client)
+        "webhook_id": hook.id, "delivery_id": told,
         "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}

@@ -34,6 +34,7 @@ category.manage       x . . .
 template.manage       x x . .
 settings.view         x . x .
 settings.manage       x . . .
+webhook.manage        x . . .
 staff.manage          x . . .
 key.manage            x . . .
 """
