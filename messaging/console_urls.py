@@ -218,6 +218,7 @@ urlpatterns = [
     path("settings/front-desk", frontdesk.page, name="settings_frontdesk"),
     path("settings/front-desk/change", frontdesk.change, name="settings_frontdesk_change"),
     path("settings/webhooks/", webhooks.page, name="settings_webhooks"),
+    path("settings/webhooks/new", webhooks.create, name="settings_webhook_new"),
     path("settings/webhooks/<uuid:webhook_id>/", webhooks.hook, name="settings_webhook"),
     path("settings/webhooks/<uuid:webhook_id>/change", webhooks.change, name="settings_webhook_change"),
     path("settings/webhooks/<uuid:webhook_id>/rotate", webhooks.rotate, name="settings_webhook_rotate"),

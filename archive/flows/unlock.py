@@ -80,6 +80,11 @@ def close_all(*, actor: Actor, now: datetime, staff_id: UUID) -> int:
     return gone
 
 
+def follow(*, session_key: str, renewed_key: str) -> None:
+    """In the caller's unit: the session has another name from now on, and stays as open as it was."""
+    Unlock.objects.filter(session_digest=_digest(session_key)).update(session_digest=_digest(renewed_key))
+
+
 def is_open(*, actor: Actor, now: datetime, session_key: str) -> datetime | None:
     """Until when this session is unlocked, if it is. For pages; does not prolong it."""
     row = Unlock.objects.filter(session_digest=_digest(session_key), staff_id=actor.id, expires_at__gt=now).first()

@@ -27,6 +27,17 @@ class SessionStore(db.SessionStore):
         made.user_id = ids.parse_uuid(data.get(SESSION_KEY, ""))
         return made
 
+    def cycle_key(self) -> None:
+        """Django would make another row, which knows neither where it was signed in from nor when."""
+        from portal.accounts.flows import session
+
+        renewed_key = self._get_new_session_key()  # type: ignore[attr-defined]
+        if self.session_key is None or not session.renew(key=self.session_key, renewed_key=renewed_key):
+            super().cycle_key()
+            return
+        self._session_key = renewed_key
+        self.modified = True
+
     def load(self) -> dict[str, Any]:
         """Reading it is its use, which is noted once a minute at most."""
         from portal.accounts.flows import session

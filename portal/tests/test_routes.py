@@ -101,6 +101,7 @@ CONSOLE = {
     "settings/notices/": "settings.view",
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
     "settings/devices": "settings.manage", "settings/webhooks/": "webhook.manage",
+    "settings/webhooks/new": "webhook.manage",
     **{f"settings/webhooks/<uuid:webhook_id>/{act}": "webhook.manage" for act in
        ("", "change", "rotate", "test", "delete", "<uuid:delivery_id>/replay")},
     "settings/": "settings.view", "settings/keys": "key.manage", "settings/keys/<uuid:key_id>/revoke": "key.manage",
@@ -180,7 +181,8 @@ FRESH = {
     "settings/staff/invite", "settings/staff/policy", "settings/staff/<uuid:staff_id>/role",
     "settings/staff/<uuid:staff_id>/remove", "settings/staff/<uuid:staff_id>/invite", "settings/keys",
     "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/notices/change",
-    "settings/notices/hook", "customers/<uuid:customer_id>/erase", "archive/exports/new",
+    "settings/notices/hook", "settings/webhooks/new", "settings/webhooks/<uuid:webhook_id>/rotate",
+    "settings/webhooks/<uuid:webhook_id>/delete", "customers/<uuid:customer_id>/erase", "archive/exports/new",
 }  # fmt: skip
 
 

@@ -48,15 +48,21 @@ def staff(permission: str = "", *, fresh: bool = False, early: bool = False) -> 
 
 
 def lacks_factor(request: HttpRequest) -> bool:
-    """The business asks for a second factor, and this session has seen none. Known with the person's row: no query."""
+    """The business asks for a second factor, and this session has seen none that they still have. Known with the person's row: no
+    query."""
     return is_short_of_factor(request.user, request.session)
 
 
 def is_short_of_factor(person: Any, session: Any) -> bool:
-    return bool(person.asks_factor) and SECOND_FACTOR not in session
+    """Where the last factor was removed, what the session remembers of it counts for nothing."""
+    return bool(person.asks_factor) and not (person.has_factor and SECOND_FACTOR in session)
 
 
 def is_fresh(request: HttpRequest) -> bool:
+    """Not by a password from before they had a second factor: a session that has not seen it gives it now."""
+    person: Any = request.user
+    if person.has_factor and SECOND_FACTOR not in request.session:
+        return False
     age = clock.now().timestamp() - request.session.get(PROVED_AT, 0)
     return bool(age < FRESH_FOR.total_seconds())
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from messaging.flows import delivery
 from messaging.flows import webhook as flow
@@ -30,11 +30,15 @@ WHY = {
 
 
 @guards.staff(flow.MANAGE)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 def page(request: HttpRequest) -> HttpResponseBase:
-    """The list; a POST adds one, and its answer shows the secret, once."""
-    if request.method != "POST":
-        return _draw(request)
+    return _draw(request)
+
+
+@guards.staff(flow.MANAGE, fresh=True)
+@require_POST
+def create(request: HttpRequest) -> HttpResponseBase:
+    """Its answer shows the secret, once."""
     url, events = request.POST.get("url", "").strip(), request.POST.getlist("events")
     try:
         made = flow.create(actor=request.actor, now=clock.now(), url=url, events=events)
@@ -74,7 +78,7 @@ def change(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
     ))  # fmt: skip
 
 
-@guards.staff(flow.MANAGE)
+@guards.staff(flow.MANAGE, fresh=True)
 @require_POST
 def rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
     made = flow.rotate(actor=request.actor, now=clock.now(), webhook_id=webhook_id)
@@ -97,7 +101,7 @@ def replay(request: HttpRequest, webhook_id: UUID, delivery_id: UUID) -> HttpRes
     ))  # fmt: skip
 
 
-@guards.staff(flow.MANAGE)
+@guards.staff(flow.MANAGE, fresh=True)
 @require_POST
 def delete(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
     return shared.act(request, shared.go("settings_webhooks"), "Deleted, with its log.", lambda: (

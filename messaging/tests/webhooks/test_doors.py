@@ -86,10 +86,10 @@ def test_addresses_and_secrets_are_never_plain(it):
 def test_the_page_adds_shows_once_tests_replays_and_deletes(it, globex):
     owner = browser.staff(it.cast, "owner")
     assert b"No webhooks yet" in owner.get("/console/settings/webhooks/").content
-    bad = owner.post("/console/settings/webhooks/", {"url": "http://x", "events": ["message.received"]})
+    bad = owner.post("/console/settings/webhooks/new", {"url": "http://x", "events": ["message.received"]})
     assert bad.status_code == 422
     assert b"https address" in bad.content
-    made = owner.post("/console/settings/webhooks/", GIVEN)
+    made = owner.post("/console/settings/webhooks/new", GIVEN)
     assert b"whsec_" in made.content
     with it.cast.inside():
         row = Webhook.objects.get()

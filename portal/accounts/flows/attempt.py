@@ -43,6 +43,12 @@ def take_proof(*, staff_id: UUID, now: datetime) -> None:
         raise too_many()
 
 
+def take_invitation(*, staff_id: UUID, invited_at: datetime, now: datetime) -> None:
+    """Each link has a count of its own: who kept an old one shuts nobody out, neither of a newer link nor of a second factor."""
+    if _count("invitation", f"{staff_id}/{invited_at.isoformat()}", now) > AT_ONE_PERSON:
+        raise too_many()
+
+
 def forgive_proof(*, staff_id: UUID) -> None:
     Attempt.objects.filter(digest=_digest("second-factor", str(staff_id))).delete()
 

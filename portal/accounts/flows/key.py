@@ -61,7 +61,7 @@ def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
 
 
 def revoke_all_of(u: unit.Unit, *, actor: Actor, now: datetime, staff_id: UUID) -> None:
-    """Within the caller's unit: whoever made them left, and may have kept the secrets."""
+    """Within the caller's unit: whoever made them left or may make none any more, and may have kept the secrets."""
     for row in ApiKey.objects.select_for_update().filter(created_by=staff_id, revoked_at__isnull=True).order_by("id"):
         ApiKey.objects.filter(id=row.id).update(revoked_at=now)
         u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(row.id)}))

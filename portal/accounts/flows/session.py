@@ -35,6 +35,14 @@ def touch(*, row: Session, now: datetime) -> None:
         Session.objects.filter(session_key=row.session_key).update(used_at=now)
 
 
+def renew(*, key: str, renewed_key: str) -> bool:
+    """The same row under another key, with the archive that is open in it: what was known of the old key opens nothing. False: there
+    is no such row."""
+    with unit.work():
+        unlock.follow(session_key=key, renewed_key=renewed_key)
+        return bool(Session.objects.filter(session_key=key).update(session_key=renewed_key))
+
+
 def check_password(*, actor: Actor, now: datetime, password: str) -> str:
     """Their password once more. A try is counted before it is looked at, as a code's is."""
     staff_id = _id(actor)

@@ -43,6 +43,8 @@ def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> Non
         user.save(update_fields=["role"])
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
+        if not user.actor.may("key.manage"):
+            key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)
         if not user.actor.may("archive.open"):
             officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
@@ -55,7 +57,6 @@ def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
         user = _locked(user_id, invited=True)
         _keep_an_owner(user)
         _shut(u, actor, now, user, invited_at=None)
-        key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.removed", actor, user))
         officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
@@ -76,7 +77,8 @@ def invite(*, actor: Actor, now: datetime, email: str, name: str, role: str) -> 
 
 
 def invite_again(*, actor: Actor, now: datetime, user_id: UUID) -> None:
-    """A new link; older ones are void. Who was in already lost everything: password, second factors and sessions go."""
+    """A new link; older ones are void. Who was in already lost everything: password, second factors, sessions and the keys they
+    made go."""
     actor.require("staff.manage")
     if actor.id == user_id:
         raise Refusal("not_yourself", "Somebody else lets you in again.", Kind.CONFLICT)
@@ -89,7 +91,7 @@ def invite_again(*, actor: Actor, now: datetime, user_id: UUID) -> None:
 
 def join(*, now: datetime, user_id: UUID, invited_at: datetime, password: str) -> None:
     """By the link. It opens once, for a week, and only the newest one does."""
-    attempt.take_proof(staff_id=user_id, now=now)
+    attempt.take_invitation(staff_id=user_id, invited_at=invited_at, now=now)
     actor = Actor("staff", user_id)
     with unit.work() as u:
         user = User.objects.select_for_update().filter(id=user_id, is_active=False, invited_at=invited_at).first()
@@ -113,12 +115,13 @@ def invitation_over() -> Refusal:
 
 
 def _shut(u: unit.Unit, actor: Actor, now: datetime, user: User, *, invited_at: datetime | None) -> None:
-    """No password, no session, no second factor, no open archive."""
+    """No password, no session, no second factor, no key that they made, no open archive."""
     user.is_active, user.invited_at = False, invited_at
     user.set_unusable_password()
     user.save(update_fields=["is_active", "invited_at", "password"])
     session.end_all(u, staff_id=user.id)
     factor.remove_all(u, actor=actor, user=user)
+    key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)
     unlock.close_all(actor=actor, now=now, staff_id=user.id)
 
 

@@ -48,6 +48,7 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
     except Refusal as refusal:
         return _refused(request, "confirm", request.actor, refusal, next=back)
     session.confirmed(actor=request.actor, now=clock.now(), by=given)
+    request.session.cycle_key()  # what may do more has another key than what might have been seen before
     guards.proved(request, "" if given == "password" else given)
     return HttpResponseRedirect(back)
 

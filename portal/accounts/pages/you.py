@@ -127,7 +127,9 @@ def _told(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
 
 
 def _enrolled(request: HttpRequest, recovery_codes: list[str], words: str) -> HttpResponseBase:
+    """The first one ends their other sessions: those have seen a password alone."""
     if recovery_codes:
+        session.end_others(actor=request.actor, now=clock.now(), own_key=request.session.session_key or "")
         return _draw(request, recovery_codes=recovery_codes)
     messages.success(request, words)
     return HttpResponseRedirect(reverse("account_you"))

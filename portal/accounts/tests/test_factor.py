@@ -184,6 +184,16 @@ def test_ten_wrong_codes_at_once_count_as_ten(person, cast, who, at):
     assert client.post(SECOND, {"code": code_now(secret)}).status_code == 302
 
 
+def test_a_sign_in_that_was_begun_with_an_older_password_goes_no_further(person, cast, who):
+    secret, _ = person
+    client = halfway(cast, who)
+    with cast.inside():
+        user_id = actor_of(cast, who).id
+        staff.set_password(actor=cast.owner, now=clock.now(), user_id=user_id, password="another horse battery")
+    client.post(SECOND, {"code": code_now(secret)})
+    assert not is_in(client)
+
+
 def test_who_does_not_know_the_password_shuts_nobody_out_of_the_second_step(person, cast, who):
     secret, _ = person
     stranger = browser.visitor(cast)
@@ -249,6 +259,16 @@ def test_a_session_of_the_password_alone_gives_its_second_factor_when_it_is_aske
     assert client.get("/console/messages/")["Location"] == "/console/confirm/?next=%2Fconsole%2Fmessages%2F"
 
 
+def test_a_factor_that_was_removed_counts_for_nothing(fresh):
+    cast, who = fresh(), "author"
+    client = browser.staff(cast, who)
+    set_up_app(client)
+    assert client.post(f"/console/you/factors/{factor_of(cast, who)}/remove").status_code == 302
+    with cast.inside():
+        staffpolicy.change(actor=cast.owner, now=clock.now(), second_factor=True)
+    assert client.get("/console/messages/")["Location"] == YOU
+
+
 def test_only_owners_change_what_is_asked(cast):
     with cast.inside(), pytest.raises(Refusal, match="not_allowed"):
         staffpolicy.change(actor=cast.author, now=clock.now(), second_factor=False)
@@ -277,6 +297,23 @@ def test_who_has_a_second_factor_confirms_with_it_and_not_with_the_password(pers
     assert client.post("/console/confirm/", {"password": cast.password}).status_code == 422
     assert client.post("/console/confirm/", {"code": code_now(secret)}).status_code == 302
     assert told(cast, who, "staff.confirmed") == [{"factor": "app"}]
+
+
+def test_the_first_factor_ends_sessions_that_saw_a_password_alone(cast, who):
+    here, there, colleague = browser.staff(cast, who), browser.staff(cast, who), browser.staff(cast, "officer")
+    set_up_app(here)
+    assert [is_in(one) for one in (here, there, colleague)] == [True, False, True]
+
+
+def test_a_password_from_before_there_was_a_factor_is_not_fresh(cast, who):
+    client = browser.staff(cast, who)
+    set_up_app(client)
+    with cast.inside():
+        session = client.session
+        del session["second_factor"]
+        session.save()
+    assert client.post("/console/you/passkey")["Location"].startswith("/console/confirm/")
+    assert client.post("/console/you/codes")["Location"].startswith("/console/confirm/")
 
 
 @pytest.mark.parametrize(

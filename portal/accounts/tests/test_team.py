@@ -8,7 +8,7 @@ import pytest
 from archive.ledger import entry
 from archive.queries import entries
 from portal.accounts.api import authentication
-from portal.accounts.flows import key, staff
+from portal.accounts.flows import attempt, key, staff
 from portal.accounts.models import ApiKey, Factor, Session, User
 from portal.kernel import actors, clock
 from portal.kernel.errors import Refusal
@@ -101,6 +101,29 @@ def test_a_new_link_voids_the_older_and_shuts_out_who_lost_everything(cast, owne
     with cast.inside():
         assert not Factor.objects.filter(user_id=person(cast, name).id).exists()
     assert browser.visitor(cast).post(third, {"password": GOOD}).status_code == 302
+
+
+def test_an_old_link_shuts_its_person_out_of_nothing(cast, owner, at):
+    name, old = invited(cast, owner)
+    at.advance(seconds=1)
+    newer = link_of(owner.post(f"{TEAM}{person(cast, name).id}/invite"))
+    tries = [browser.visitor(cast).post(old, {"password": GOOD}).status_code for _ in range(attempt.AT_ONE_PERSON + 1)]
+    assert tries == [410] * attempt.AT_ONE_PERSON + [429]
+    assert browser.visitor(cast).post(newer, {"password": cast.password}).status_code == 302
+    assert browser.staff(cast, name).post("/console/confirm/", {"password": cast.password}).status_code == 302
+
+
+@pytest.mark.parametrize(("act", "given"), [("role", {"role": "author"}), ("invite", {})])
+def test_who_may_make_no_keys_any_more_keeps_none(cast, owner, act, given):
+    who = person(cast, joined(cast, owner, "owner"))
+    with cast.inside():
+        made = key.create(actor=who.actor, now=clock.now(), name="Theirs", scopes=["message.view"])
+    owner.post(f"{TEAM}{who.id}/role", {"role": "owner"})
+    with cast.inside():
+        assert ApiKey.objects.get(id=made.id).revoked_at is None, "an owner still"
+    owner.post(f"{TEAM}{who.id}/{act}", given)
+    with cast.inside():
+        assert ApiKey.objects.get(id=made.id).revoked_at == clock.now()
 
 
 def test_somebody_let_go_loses_sessions_keys_factors_and_an_invitation(cast, owner, at):
