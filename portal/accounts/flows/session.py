@@ -36,8 +36,8 @@ def touch(*, row: Session, now: datetime) -> None:
 
 
 def renew(*, key: str, renewed_key: str) -> bool:
-    """The same row under another key, with the archive that is open in it: what was known of the old key opens nothing. False: there
-    is no such row."""
+    """The same row under another key, with the archive that is open in it: what was known of the old key opens nothing. False:
+    there is no such row."""
     with unit.work():
         unlock.follow(session_key=key, renewed_key=renewed_key)
         return bool(Session.objects.filter(session_key=key).update(session_key=renewed_key))
