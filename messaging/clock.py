@@ -3,6 +3,7 @@
 A loop that fails says so and goes on: nothing here decides whether an ended message is shown (reads do, I1).
 """
 
+import functools
 import logging
 import threading
 import time
@@ -101,8 +102,15 @@ def purge(now: datetime) -> None:
 
 
 def send_due(now: datetime) -> None:
+    """A slice of each business in turn, until none has a whole one left: nobody waits for another's backlog, and what becomes due
+    meanwhile goes, too."""
     found = (tenancy.directory().by_id(business_id) for business_id in wakeup.take_due(now=now))
-    in_each([place for place in found if place is not None], due=_send_due)
+    places = [place for place in found if place is not None]
+    in_each(places, runs=_ask_due)
+    while places:
+        behind: list[tenancy.Place] = []
+        in_each(places, due=functools.partial(_send_slice, behind))
+        places = behind
 
 
 def sweep_all(now: datetime) -> None:
@@ -135,6 +143,15 @@ def _uploads(now: datetime) -> None:
 def _purge(now: datetime) -> None:
     while expiry.purge(now=now).bodies:
         pass
+
+
+def _ask_due(now: datetime) -> None:
+    runs.ask_due(now=now)
+
+
+def _send_slice(behind: list[tenancy.Place], now: datetime) -> None:
+    if schedule.send_due(now=now) == schedule.SLICE:
+        behind.append(tenancy.here())
 
 
 def _send_due(now: datetime) -> None:
@@ -204,7 +221,7 @@ LOOPS = (
     Loop("mark", 1.0, mark),
     Loop("destroy", 0.2, destroy),
     Loop("purge", 1.0, purge),
-    Loop("due", 0.25, send_due),
+    Loop("due", 0.1, send_due),
     Loop("notices", 5.0, notify),
     Loop("events", 5.0, ask_for_events),
     Loop("uploads", 10.0, carry_uploads),

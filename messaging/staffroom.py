@@ -28,7 +28,7 @@ LOOK_EVERY = 0.25  # seconds
 AFTER_TROUBLE = 2.0
 SUBJECTS_A_LINE = 8
 NOT_SIGNED_IN, NOT_ALLOWED = 4401, 4403
-NEWS = frozenset({"entries", "progress", wake.RESYNC})
+NEWS = frozenset({"entries", wake.PROGRESS, wake.RESYNC})
 
 
 class StaffLine(Wire):

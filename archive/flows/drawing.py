@@ -163,7 +163,7 @@ def beat(row: Export, drawing: Drawing) -> None:
     if not rows.update(beat_at=now, done=drawing.steps):
         raise errors.not_found("export")  # it was given up meanwhile
     schema = tenancy.here().schema
-    transaction.on_commit(lambda: wake.publish(schema, "progress"))
+    transaction.on_commit(lambda: wake.publish(schema, wake.PROGRESS))
 
 
 def _finish(row: Export, drawing: Drawing) -> None:

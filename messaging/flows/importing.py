@@ -22,7 +22,7 @@ from messaging.flows import importrows
 from messaging.models import ImportJob, ImportSlice
 from messaging.queries import imports
 from messaging.rules import columns, compose, table
-from portal.kernel import clock, ids, jobs, unit
+from portal.kernel import clock, ids, jobs, tenancy, unit, wake
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -116,7 +116,9 @@ def work(*, import_id: UUID, until: datetime) -> bool:
             return False
         if seen is None or row.began_at != began_at:  # begun anew: whatever was met before is forgotten
             seen, began_at = importrows.Seen(), row.began_at
-        if not _step(row, seen):
+        has_more = _step(row, seen)
+        wake.publish(tenancy.here().schema, wake.PROGRESS)
+        if not has_more:
             return False
     return True
 

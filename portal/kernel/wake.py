@@ -24,6 +24,7 @@ from uuid import UUID
 log = logging.getLogger("ebb.wake")
 
 RESYNC = "resync"
+PROGRESS = "progress"  # long work went on, and wrote no entry of it
 EVERYONE = ""
 
 Value = UUID | str | list[UUID]

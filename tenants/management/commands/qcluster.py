@@ -12,11 +12,26 @@ import signal
 from typing import Any
 
 import psutil
+from django.db.backends.signals import connection_created
 from django_q import cluster
 from django_q.management.commands.qcluster import Command as Own
 
 log = logging.getLogger("ebb.worker")
 GIVES_WAY = 10  # of 19: a campaign takes what web, clock and urgent jobs leave
+
+
+def _let_the_server_give_way(connection: Any, **_: Any) -> None:
+    """Half of a campaign's work is done by PostgreSQL's process at the other end: where that is one of this machine, and ours to
+    tell, it gives way, too."""
+    info = connection.connection.info
+    if not info.host.startswith("/"):
+        return
+    try:
+        server = psutil.Process(info.backend_pid)
+        if server.name().startswith("postgres"):
+            server.nice(GIVES_WAY)
+    except psutil.Error:
+        return  # behind a wall of this machine, or another user's
 
 
 class Sentinel(cluster.Sentinel):  # type: ignore[misc]
@@ -45,4 +60,5 @@ class Command(Own):  # type: ignore[misc]
         cluster.Sentinel = Sentinel
         if os.environ.get("Q_CLUSTER_NAME") == "bulk":
             os.nice(GIVES_WAY)
+            connection_created.connect(_let_the_server_give_way)
         super().handle(*args, **options)
