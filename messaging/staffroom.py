@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import DatabaseError
+
 from messaging import push
 from messaging.queries import following
 from messaging.queries.following import Seen, Subject
@@ -164,6 +166,11 @@ def _see(standing: sessions.Standing, subject: Subject) -> Seen | None:
     try:
         return following.see(standing.actor, subject, clock.now())
     except Refusal:
+        return None
+    except DatabaseError:
+        raise
+    except Exception:  # what one page follows keeps nobody's line open
+        log.exception("a look at what a page follows failed")
         return None
 
 

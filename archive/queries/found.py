@@ -142,7 +142,7 @@ def _beyond(query: Query, words: Sequence[Word], cursor: str, rows: "QuerySet[Re
 
 def _days_around(query: Query, cursor: str) -> tuple[date, date]:
     """The first and the last day that a page can be of; wider than it needs, never narrower."""
-    first, last = date.min, _decode(cursor)[0].astimezone(UTC).date() if cursor else date.max
+    first, last = date.min, _decode(cursor)[0].date() if cursor else date.max
     for term in query.of("after", "before"):
         day = term.at.astimezone(UTC).date()
         if (term.name == "after") != term.negated:
@@ -172,8 +172,8 @@ def _candidates(wanted: Sequence[Word], first: date, last: date, *, least: int) 
 
 def _from_newest(months: Iterable[str], first: date, last: date) -> Iterator[list[str]]:
     """Those that can hold records of these days: one, two, four at a time."""
-    latest = f"{last + GRACE:%Y-%m}" if last < date.max - GRACE else "9999-12"
-    left = sorted((month for month in months if f"{first:%Y-%m}" <= month <= latest), reverse=True)
+    latest = (last + GRACE).isoformat()[:7] if last < date.max - GRACE else "9999-12"
+    left = sorted((month for month in months if first.isoformat()[:7] <= month <= latest), reverse=True)
     size = 1
     while left:
         yield left[:size]
@@ -343,6 +343,6 @@ def _decode(cursor: str) -> tuple[datetime, UUID]:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise ValueError("a cursor without its zone")
-        return moment, UUID(last)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        return moment.astimezone(UTC), UUID(last)
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         raise Refusal("bad_cursor", "That cursor is not one of ours.", field="cursor") from None

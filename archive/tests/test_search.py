@@ -124,7 +124,10 @@ def test_past_months_are_found_after_their_key_is_sealed(home: Home, fake: clock
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 20])
-@pytest.mark.parametrize("query", ["invoice", "invoice -paid", "invoice after:2031-07-01", "invoice before:2031-09-15"])
+@pytest.mark.parametrize(
+    "query",
+    ["invoice", "invoice -paid", "invoice after:2031-07-01", "invoice after:0026-01-01", "invoice before:2031-09-15"],
+)
 def test_pages_of_a_word_go_back_through_the_months_in_order(
     home: Home, fake: clock.Fake, monkeypatch: pytest.MonkeyPatch, query: str, size: int
 ) -> None:

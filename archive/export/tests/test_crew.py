@@ -20,7 +20,7 @@ MUTANTS = 60
 @pytest.fixture
 def many(monkeypatch):
     """Two processes, and pieces of a line or two."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("archive.export.crew._processors", lambda: 2)
     monkeypatch.setattr(container, "_CHUNK", 64)
     monkeypatch.setattr(check, "PIECE_RECORDS", 3)
     with crew() as each:
@@ -65,7 +65,7 @@ def test_it_says_yes_and_no_alike(many, sealed):
 
 
 def test_no_process_is_left_behind_after_a_no(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("archive.export.crew._processors", lambda: 2)
     before = set(psutil.Process().children())
     with pytest.raises(NotVerified), crew() as each:
         list(each(_refuse, range(50)))
@@ -74,3 +74,13 @@ def test_no_process_is_left_behind_after_a_no(monkeypatch):
 
 def _refuse(number: int) -> int:
     raise NotVerified(f"piece {number}")
+
+
+def test_where_no_process_can_be_started_one_does_it(monkeypatch):
+    def refused(*_: object) -> None:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr("archive.export.crew._processors", lambda: 2)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refused)
+    with crew() as each:
+        assert list(each(_pid, range(4))) == [os.getpid()] * 4
