@@ -77,7 +77,7 @@ def test_no_table_name_exists_in_two_schemas(acme):
     )
     assert {name for (name,) in shared if not name.startswith("django_migrations")} == set()
     tables = rows("SELECT count(*) FROM pg_tables WHERE schemaname = %s", acme.place.schema)[0][0]
-    assert 20 < tables <= 80, f"{tables} tables; the budget of decision 12 is 80"
+    assert tables > 20, f"{tables} tables"  # how many at most: test_house
 
 
 @pytest.mark.parametrize(("method", "path"), DOORS)
