@@ -1,5 +1,6 @@
 """One event to one webhook: signed, posted, its answer's status looked at and the rest forgotten."""
 
+import logging
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from django.conf import settings
 from messaging.notices import wire
 from messaging.rules import webhook as rules
 from portal.kernel import clock
+
+log = logging.getLogger("ebb.webhooks")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ def send(parcel: Parcel) -> Answer:
     except wire.NotReached:
         return Answer(why="not_reached")
     except wire.Unsure:
+        return Answer(why="no_answer")
+    except Exception as error:  # noqa: BLE001 - whatever an answer may bring about: unsettled, it would be sent for ever
+        log.warning("webhook_trouble", extra={"kind": type(error).__name__})
         return Answer(why="no_answer")
     if 200 <= reply.status < 300:
         return Answer(reply.status)

@@ -63,15 +63,16 @@ def post(
     is_tls = parts.scheme == "https"
     host, port = str(parts.hostname), parts.port or (443 if is_tls else 80)
     connection: http.client.HTTPConnection = http.client.HTTPConnection(host, port)
-    raw = _connect(_resolve(host, port, may_reach), seconds)
+    until = time.monotonic() + seconds  # one time for all of it: a name, a connection, an answer
+    raw = _connect(_resolve(host, port, may_reach), until)
     try:
-        with _deadline(raw, seconds) as is_over:
+        with _deadline(raw, max(until - time.monotonic(), 0)) as is_over:
             if is_tls:
                 context = ssl.create_default_context()
                 connection = http.client.HTTPSConnection(host, port, context=context)
                 raw = _dress(raw, context, host)
             connection.sock = raw
-            reply = _ask(connection, parts.path + (f"?{parts.query}" if parts.query else ""), headers, body)
+            reply = _ask(connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers, body)
         if is_over.is_set():  # half an answer looks like a short one
             raise Unsure("TimeoutError")
         return reply
@@ -81,8 +82,8 @@ def post(
 
 
 def seconds(retry_after: str) -> int:
-    """What a provider asked for, an hour at most; 0 where it named a date or nothing."""
-    return min(int(retry_after), 3600) if retry_after.isdecimal() else 0
+    """What a provider asked for, an hour at most; 0 where it named a date or nothing. Python reads no number of 4,301 digits."""
+    return min(int(retry_after[:9]), 3600) if retry_after.isdecimal() else 0
 
 
 def _resolve(host: str, port: int, may_reach: Callable[[str], bool]) -> list[_Address]:
@@ -95,14 +96,18 @@ def _resolve(host: str, port: int, may_reach: Callable[[str], bool]) -> list[_Ad
     return [(family, address) for family, _, _, _, address in found]
 
 
-def _connect(addresses: list[_Address], seconds: float) -> socket.socket:
+def _connect(addresses: list[_Address], until: float) -> socket.socket:
     """To the first that answers, all of them within the time that one has."""
-    until, why = time.monotonic() + seconds, "TimeoutError"
+    why = "TimeoutError"
     for family, address in addresses:
         left = until - time.monotonic()
         if left <= 0:
             break
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a family that this machine does not speak
+            why = type(error).__name__
+            continue
         sock.settimeout(left)
         try:
             sock.connect(address)
@@ -110,7 +115,6 @@ def _connect(addresses: list[_Address], seconds: float) -> socket.socket:
             sock.close()
             why = type(error).__name__
         else:
-            sock.settimeout(seconds)
             return sock
     raise NotReached(why)
 
@@ -124,7 +128,7 @@ def _dress(raw: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSoc
 
 def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
     try:
-        connection.request("POST", path or "/", body, dict(headers))
+        connection.request("POST", path, body, dict(headers))
         answer = connection.getresponse()
         return Reply(
             answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read(ANSWER_LIMIT)

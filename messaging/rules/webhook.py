@@ -25,7 +25,7 @@ MARK = "whsec_"
 LONGEST = 500  # characters of an address
 BOTH_SIGN_FOR = timedelta(hours=24)
 GIVEN_UP_AFTER = timedelta(days=5)
-# After the first try, as the standard proposes: two and a half days in all.
+# After the first try, as the standard proposes: two days and some hours in all.
 _WAITS = [timedelta(seconds=one) for one in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000)]
 
 

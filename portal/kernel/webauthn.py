@@ -14,7 +14,7 @@ import hmac
 import json
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
@@ -75,7 +75,7 @@ def asserted(
 def _check_client(raw: bytes, kind: str, challenge: str, site: Site) -> None:
     try:
         told = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad_passkey() from error
     wanted = {"type": kind, "challenge": challenge, "origin": site.origin}
     if not isinstance(told, dict) or any(told.get(name) != value for name, value in wanted.items()):
@@ -103,7 +103,7 @@ def _load(raw: bytes) -> PublicKey:
     """P-256 (ES256) and RSA from 2,048 bits (RS256): what authenticators were asked for."""
     try:
         key = serialization.load_der_public_key(raw)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise bad_passkey() from error
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key
@@ -116,7 +116,7 @@ def _numbers(key: PublicKey) -> list[bytes]:
     if isinstance(key, ec.EllipticCurvePublicKey):
         point = key.public_numbers()
         return [point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big")]
-    return [key.public_numbers().n.to_bytes(key.key_size // 8, "big")]
+    return [key.public_numbers().n.to_bytes((key.key_size + 7) // 8, "big")]
 
 
 def _verify(key: PublicKey, signature: bytes, signed: bytes) -> None:

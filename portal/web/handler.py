@@ -30,6 +30,7 @@ from portal.web import headers, health, problems
 
 SMALL = 1024 * 1024  # bytes that any address takes
 TOGETHER = 10  # times the largest body: what this process keeps of large ones at once
+ARRIVES_WITHIN = 180  # seconds: the largest body by a slow line; who drips one holds room that others wait for
 THREADS = int(os.environ.get("EBB_WEB_THREADS", "12"))
 
 
@@ -116,6 +117,14 @@ class Body(io.BytesIO):
         self._limit, self._room, self._taken = limit, room, 0
 
     async def arrive(self, receive: Any) -> None:
+        try:
+            async with asyncio.timeout(ARRIVES_WITHIN):
+                await self._read(receive)
+        except TimeoutError:
+            self.refusal = Refusal("slow_body", "The request took too long to arrive.", Kind.MALFORMED)
+            self._drop()
+
+    async def _read(self, receive: Any) -> None:
         is_whole = False
         while not is_whole:
             message = await receive()

@@ -6,6 +6,7 @@ values in them). structlog carries each record through the list of steps below, 
 """
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import MutableMapping
@@ -22,6 +23,7 @@ FIELDS = frozenset({
     "name_of", "process", "queue", "route", "run", "schema", "signal", "size", "state", "status", "step", "took_ms",
 })  # fmt: skip
 LONGEST = 200
+_BEFORE_VALUES = re.compile(r"[\n(<{'\"]|exception=")
 Line = MutableMapping[str, Any]
 
 
@@ -41,7 +43,7 @@ def _line(logger: Any, method: str, found: Line) -> Line:
         "at": at,
         "level": record.levelname.lower(),
         "logger": record.name,
-        "event": str(record.msg)[:LONGEST],
+        "event": _event(record)[:LONGEST],
     }
     if tenancy.is_anywhere():
         line["business"] = tenancy.here().id.hex
@@ -49,6 +51,14 @@ def _line(logger: Any, method: str, found: Line) -> Line:
     if (error := found.get("exc_info")) and error[1]:
         line["error"] = _error(error[1])
     return line
+
+
+def _event(record: logging.LogRecord) -> str:
+    """What is no text may hold anything: its class. asyncio writes its arguments into its templates, an exception's words among
+    them: what stands before the first of them is told."""
+    if not isinstance(record.msg, str):
+        return type(record.msg).__name__
+    return _BEFORE_VALUES.split(record.msg, maxsplit=1)[0].strip() if record.name == "asyncio" else record.msg
 
 
 def _short(value: object) -> object:

@@ -44,7 +44,13 @@ CLOSE: dict[Kind, int] = {
     Kind.UNAVAILABLE: 1012,
 }
 # What only HTTP itself refuses, and faults of ours; no flow raises these.
-STATUS_OF_CODE = {"method_not_allowed": 405, "not_acceptable": 406, "unsupported_media_type": 415, "fault": 500}
+STATUS_OF_CODE = {
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "unsupported_media_type": 415,
+    "slow_body": 408,
+    "fault": 500,
+}
 RETRY_AFTER = {Kind.UNAVAILABLE: 5, Kind.TOO_MANY: 30}  # seconds, where the refusal names none (`retry_after`)
 CONTENT_TYPE = "application/problem+json"
 _OUR_MEMBERS = frozenset({"type", "title", "status", "code", "detail"})

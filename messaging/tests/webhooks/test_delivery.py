@@ -3,8 +3,10 @@
 import hmac
 import json
 import socket
+import time
 from base64 import b64decode, b64encode
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -167,6 +169,72 @@ def test_a_receiver_that_hangs_costs_a_time_out_and_what_waits_waits_with_it(it,
     it.receiver.be("takes")
     it.wait(made, minutes=7)
     assert {one.state for one in it.log(made)} == {"delivered"}
+
+
+def test_news_bring_one_that_fails_no_try_before_its_time(it):
+    made = it.add("message.received")
+    received(it)
+    it.receiver.be("refuses", 500)
+    it.work(made)
+    it.wait(made, seconds=7)
+    assert len(it.receiver.got) == 2
+    for _ in range(3):
+        received(it)
+        it.wait(made, seconds=10)
+    assert len(it.receiver.got) == 2
+    assert [one.attempts for one in it.log(made)] == [2, 0, 0, 0]
+    it.receiver.be("takes")
+    it.wait(made, minutes=7)
+    assert {one.state for one in it.log(made)} == {"delivered"}
+
+
+def test_one_time_for_the_name_the_connection_and_the_answer(it, monkeypatch):
+    real, spent = socket.getaddrinfo, [0.0]
+
+    def slow(*args, **kwargs):
+        spent.append(58.0)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(spent)))
+    it.receiver.be("drips")
+    began = time.monotonic()
+    with pytest.raises(wire.Unsure):
+        wire.post(it.url, headers={}, body=b"{}", seconds=60)
+    assert time.monotonic() - began < 30
+
+
+def test_whatever_an_answer_says_the_delivery_is_settled(it):
+    made = it.add()
+    it.probe(made)
+    it.receiver.headers["Retry-After"] = "9" * 5000
+    it.receiver.be("refuses", 429)
+    it.work(made)
+    [row] = it.log(made)
+    assert (row.state, row.status) == ("waiting", 429)
+    assert row.due_at == clock.now() + timedelta(hours=1), "the longest wait that is granted"
+
+
+def test_trouble_that_nobody_thought_of_is_no_answer(it, monkeypatch):
+    def break_(*args, **kwargs):
+        raise ZeroDivisionError
+
+    made = it.add()
+    it.probe(made)
+    monkeypatch.setattr(wire, "post", break_)
+    it.work(made)
+    assert [(one.state, one.why) for one in it.log(made)] == [("waiting", "no_answer")]
+
+
+def test_an_address_of_a_family_that_is_not_spoken_here_is_not_reached(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: [(9999, 1, 6, "", ("1.1.1.1", 443))])
+    with pytest.raises(wire.NotReached):
+        wire.post("https://odd.example/", headers={}, body=b"", seconds=1)
+
+
+def test_an_address_without_a_path_is_called_with_its_question(it):
+    wire.post(it.url.replace("/told", "?x=1"), headers={}, body=b"{}", seconds=5)
+    assert it.receiver.got[-1].path == "/?x=1"
 
 
 def test_somebody_elses_certificate_is_told_nothing(it, monkeypatch, tmp_path):

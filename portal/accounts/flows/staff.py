@@ -62,16 +62,20 @@ def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
 
 
 def invite(*, actor: Actor, now: datetime, email: str, name: str, role: str) -> UUID:
-    """Somebody who chooses a password of their own by a link (`queries.invitations.token_for`)."""
+    """Somebody who chooses a password of their own by a link (`queries.invitations.token_for`). Who was let go comes back as who
+    they were: entries name their id."""
     actor.require("staff.manage")
     user = User(id=ids.uuid7(), email=email.strip().lower(), name=name.strip(), role=role, created_at=now)
-    user.is_active, user.invited_at = False, now
-    user.set_unusable_password()
     _check_person(user)
     with unit.work() as u:
-        if User.objects.filter(email=user.email).exists():
+        left = User.objects.select_for_update().filter(email=user.email).first()
+        if left is not None and (left.is_active or left.invited_at is not None):
             raise Refusal("staff_exists", "This e-mail address is staff already.", Kind.CONFLICT, field="email")
-        user.save(force_insert=True)
+        if left is not None:
+            user.id, user.created_at, user.last_login = left.id, left.created_at, left.last_login
+        user.is_active, user.invited_at = False, now
+        user.set_unusable_password()
+        user.save(force_insert=left is None, force_update=left is not None)
         u.entry(_draft("staff.invited", actor, user))
     return user.id
 

@@ -148,6 +148,21 @@ def test_somebody_let_go_loses_sessions_keys_factors_and_an_invitation(cast, own
     assert browser.visitor(cast).post(link, {"password": GOOD}).status_code == 410
 
 
+def test_who_was_let_go_comes_back_as_who_they_were(cast, owner):
+    name = joined(cast, owner, "owner")
+    before = person(cast, name)
+    wanted = {"name": "New Again", "email": cast.emails[name], "role": "author"}
+    assert owner.post(TEAM + "invite", wanted).status_code == 422, "is staff"
+    owner.post(f"{TEAM}{before.id}/remove")
+    link = link_of(owner.post(TEAM + "invite", wanted))
+    assert owner.post(TEAM + "invite", wanted).status_code == 422, "is invited"
+    assert told(cast, "staff.invited")[-1].codes == {"staff": str(before.id), "role": "author"}
+    assert browser.visitor(cast).post(link, {"password": cast.password}).status_code == 302
+    after = person(cast, name)
+    assert (after.id, after.name, after.role, after.created_at) == (before.id, "New Again", "author", before.created_at)
+    assert is_in(browser.staff(cast, name))
+
+
 def test_a_role_changes_while_a_page_stands_open(cast, owner):
     name = joined(cast, owner, "author")
     client = browser.staff(cast, name)

@@ -1,9 +1,11 @@
 """How much of a body is kept before anybody knows whose it is."""
 
+import asyncio
+
 import pytest
 from django.conf import settings
 
-from portal.web import handler
+from portal.web import handler, problems
 
 MIB = 1024 * 1024
 LARGE = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -47,6 +49,21 @@ def test_large_ones_share_a_room_and_give_it_back():
     third.take(b"x" * (2 * MIB))
     third.take(b"x" * (2 * MIB))
     assert (third.refusal, room.left) == (None, MIB)
+
+
+def test_who_drips_is_refused_and_holds_no_room(monkeypatch):
+    monkeypatch.setattr(handler, "ARRIVES_WITHIN", 0)
+    room, pieces = handler.Room(5 * MIB), [b"x" * (2 * MIB)]
+    body = handler.Body(LARGE, room)
+
+    async def receive():
+        if not pieces:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": pieces.pop(), "more_body": True}
+
+    asyncio.run(body.arrive(receive))
+    assert (body.refusal.code, problems.status_of(body.refusal)) == ("slow_body", 408)
+    assert (room.left, body.getbuffer().nbytes) == (5 * MIB, 0)
 
 
 def test_at_the_real_door(running, acme):

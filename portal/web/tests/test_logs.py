@@ -166,3 +166,22 @@ def test_every_process_logs_through_it(settings):
     assert [type(one.formatter) for one in logging.getLogger().handlers if one.__class__ is logging.StreamHandler] in (
         [], [logs.Formatter],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("Task exception was never retrieved\nfuture: <Task exception=ValueError('{}')>", "Task exception was never retrieved"),
+        ("Exception in callback Reader.take('{}')", "Exception in callback Reader.take"),
+        ("Executing <Task exception=ValueError('{}')> took 0.2 seconds", "Executing"),
+    ],
+)  # fmt: skip
+def test_what_asyncio_writes_into_its_templates_is_not_told(written, told, kept):
+    logging.getLogger("asyncio").error(told.format(CANARY))
+    assert [one["event"] for one in lines(written)] == [kept]
+    assert CANARY not in written.getvalue()
+
+
+def test_of_what_is_no_text_the_class_is_told(written):
+    logging.getLogger("elsewhere").error(ValueError(CANARY))
+    assert [one["event"] for one in lines(written)] == ["ValueError"]
