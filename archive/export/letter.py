@@ -6,6 +6,7 @@ messages of one customer refer to one root that is no message; an answer also na
 """
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -55,6 +56,7 @@ def write_letter(
         _code("X-Ebb-Retention-Rule", words_of(leaf.get("class") or "unknown")),
         _code("X-Ebb-Category", words_of(content.get("category"))),
         _code("X-Ebb-Format", words_of(content.get("format") or "text")),
+        _header("X-Ebb-Answers", _offered(content.get("answers"))),
         f"X-Ebb-Commitment: {words_of(leaf.get('commitment'))[:64]}",
         "MIME-Version: 1.0",
     ]
@@ -83,6 +85,12 @@ def describe(side: object) -> str:
     if not isinstance(side, dict):
         return ""
     return ", ".join([words_of(side[name]) for name in _SIDE if side.get(name) not in (None, "")])
+
+
+def _offered(answers: object) -> str:
+    """The answers offered as buttons, as a list in JSON; "" for a record without, which keeps its bytes."""
+    texts = [text for text in answers if isinstance(text, str)] if isinstance(answers, list) else []
+    return json.dumps(texts, ensure_ascii=False) if texts else ""
 
 
 def _thread(leaf: dict[str, Any], content: dict[str, Any], domain: str) -> list[str]:

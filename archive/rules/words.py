@@ -43,15 +43,15 @@ _stemmers = _Stemmers()
 
 
 def segments(content: Mapping[str, object]) -> list[str]:
-    """Subject, body and the names of attachments of a snapshot, folded and cut at punctuation. A campaign's messages share
-    most of their segments, so whoever remembers by segment does little for each."""
+    """What of a snapshot can be searched for, folded and cut at punctuation. A campaign's messages share most of their segments,
+    so whoever remembers by segment does little for each."""
     return _BREAK.split(fold("\n".join(texts(content))))
 
 
 def texts(content: Mapping[str, object]) -> list[str]:
-    """What of a snapshot can be searched for: its subject, its body, the names of its attachments."""
+    """What of a snapshot can be searched for: its subject, its body, the answers it offers, the names of its attachments."""
     found = [text for key in SEARCHED if isinstance(text := content.get(key), str)]
-    return found + _attachment_names(content.get("attachments"))
+    return found + _answers(content.get("answers")) + _attachment_names(content.get("attachments"))
 
 
 def of_segment(folded: str) -> list[str]:
@@ -86,6 +86,10 @@ def stems(word: str) -> set[str]:
     if not word.isalpha():
         return {word}
     return {word, *(stemmer.stemWord(word) for stemmer in _stemmers.all)}
+
+
+def _answers(answers: object) -> list[str]:
+    return [text for text in answers if isinstance(text, str)] if isinstance(answers, list) else []
 
 
 def _attachment_names(attachments: object) -> list[str]:

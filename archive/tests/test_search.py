@@ -49,6 +49,14 @@ def test_a_word_finds_every_record_that_says_it(home: Home, when: Callable[[], N
     assert indexes(ask(home, "invoice", opened(home))) == [first, second]
 
 
+def test_what_was_offered_as_an_answer_is_found_like_the_body(home: Home, when: Callable[[], None]) -> None:
+    [offered] = say("", content={"subject": "Hello", "body": "Can you come?", "answers": ["Yes, on Tuesday", "No"]})
+    say("Yes, I come.")
+    when()
+    assert indexes(ask(home, "tuesdays", opened(home))) == [offered]
+    assert indexes(ask(home, '"on tuesday"', opened(home))) == [offered]
+
+
 def test_some_taken_in_and_some_not(home: Home) -> None:
     first = say("invoice one")
     take_all()

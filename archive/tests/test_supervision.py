@@ -55,6 +55,13 @@ def test_words_are_met_by_stem_and_a_line_of_several_wants_them_all(home, fake):
     assert queue() == {by_stem: [f"{code}:words"], both: [f"{code}:words"]}
 
 
+def test_the_words_of_offered_answers_are_met(home, fake):
+    code = write(home, "guarantee")
+    offered = say("", content={"subject": "Hello", "body": "Shall we?", "answers": ["With the guarantee", "No"]})
+    look()
+    assert queue() == {offered: [f"{code}:words"]}
+
+
 def test_each_rule_that_matched_is_named_by_its_code(home, fake):
     words, everything = write(home, "guarantee"), write(home, share=10_000)
     found = say("We guarantee it.")

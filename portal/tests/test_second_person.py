@@ -145,7 +145,7 @@ def test_the_recovery_key_gives_a_forgetful_officer_a_key(fresh):
 def test_an_author_sees_an_ended_message_once(fresh, at):
     cast = fresh()
     author, officer = browser.staff(cast, "author"), browser.staff(cast, "officer")
-    sent = cast.send(cast.customer(), body="what did we promise", gone_after=60)
+    sent = cast.send(cast.customer(), body="what did we promise", answers=("so it was",), gone_after=60)
     path = f"/console/messages/{sent.id}/"
     assert "Ask to see it once more" not in page(author, path)
     alive = author.post(f"{path}ask", {"reason": "a complaint"}, follow=True)
@@ -165,7 +165,9 @@ def test_an_author_sees_an_ended_message_once(fresh, at):
     assert "See it once" in page(author, path)
     assert "what did we promise" not in page(author, path)
     assert author.get(show).status_code == 405, "a GET never reveals"
-    assert "what did we promise" in author.post(show).content.decode()
+    shown = author.post(show).content.decode()
+    assert "what did we promise" in shown
+    assert "“so it was”" in shown
     assert author.post(show).status_code == 404
     with cast.inside():
         kinds = list(Entry.objects.filter(kind__startswith="record.").order_by("index").values_list("kind", flat=True))

@@ -11,7 +11,8 @@ WORDS = "The refund of the heron fee is refused."
 
 
 def send(api, customer: str, body: str) -> None:
-    api.post("messages", json={"customer": customer, "subject": "About your fee", "body": body}).raise_for_status()
+    asked = {"customer": customer, "subject": "About your fee", "body": body, "answers": ["I disagree"]}
+    api.post("messages", json=asked).raise_for_status()
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def test_a_case_from_its_opening_to_its_end_by_keys(desk, acme, customer):
         assert WORDS not in officer.content()
         _unlock(officer, acme)
         officer.get_by_text(WORDS).wait_for()
+        assert "“I disagree”" in officer.inner_text(".pane-record")
         officer.keyboard.press("t")
         officer.keyboard.type("Fee Complaint")
         officer.keyboard.press("Enter")

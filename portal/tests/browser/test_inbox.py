@@ -27,6 +27,23 @@ COUNT_SHOWN = """window.__most = 0;
 new MutationObserver(() => {
   window.__most = Math.max(window.__most, document.querySelectorAll(".bubble.mine").length);
 }).observe(document, { childList: true, subtree: true });"""
+# The page's own modules, steered by hand: a "Yes" to a under way while one to b comes, then a's; a reveal, then a covered frame.
+MODULES = """async () => {
+  const at = (name) => performance.getEntriesByType("resource").find((one) => one.name.endsWith(`/inbox/${name}.js`)).name;
+  const store = await import(at("store"));
+  const outbox = (await import(at("outbox"))).create({ carry: () => true, changed() {} });
+  const said = { for: "c", body: "Yes", attachments: [], direction: "out", sent_at: new Date(Date.now() + 1000).toISOString() };
+  outbox.add({ for: "c", body: "Yes", in_reply_to: "a", attachments: [] });
+  store.put({ ...said, id: "1", in_reply_to: "b" });
+  const other = outbox.drafts().length;
+  store.put({ ...said, id: "2", in_reply_to: "a" });
+  const own = outbox.drafts().length;
+  outbox.clear();
+  const asked = { id: "q", direction: "in", sent_at: said.sent_at, subject: "", attachments: [] };
+  store.put({ ...asked, body: "At nine?", answers: ["Yes", "No"] });
+  store.put({ ...asked, body: null, answers: [] });
+  return [other, own, store.get("q").answers];
+}"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -113,6 +130,13 @@ def test_what_one_writes_stands_there_once_whatever_comes_first(desk, api, custo
             phone.wait_for_function("() => !document.querySelector('.bubble.sending')")
             assert phone.locator(".bubble.mine").count() == count
             assert phone.evaluate("window.__most") == count
+
+
+def test_the_same_words_to_two_messages_and_a_slower_frame(desk, customer):
+    """What was written is known by what it answers, too; a frame older than a reveal takes no words and no buttons away."""
+    with desk.person("customer", viewport=PHONE) as phone:
+        desk.enrol(phone, customer[1])
+        assert phone.evaluate(MODULES) == [1, 0, ["Yes", "No"]]
 
 
 def _hold_what_was_accepted(phone: Page) -> list[Callable[[], None]]:
@@ -245,3 +269,15 @@ def test_a_quick_answer_is_an_ordinary_reply(desk, api, customer):
         assert [(one["body"], one["in_reply_to"]) for one in told if one["direction"] == "in"] == [
             ("Yes, I can", asked)
         ]
+
+
+def test_a_quick_answer_may_hold_any_sign(desk, api, customer):
+    """A quotation mark is no end of anything: it is sent, and its message leaves the page with its end."""
+    who, link = customer
+    with desk.person("customer", viewport=PHONE) as phone:
+        desk.enrol(phone, link)
+        asked = send(api, who, "Shall we go on?", answers=['Reply "STOP"\\'])
+        phone.get_by_role("button", name='Reply "STOP"').press("Enter")
+        phone.locator(".bubble.mine:not(.sending) .words", has_text='Reply "STOP"').wait_for()
+        api.post(f"messages/{asked}/recall").raise_for_status()
+        expect(phone.locator(".bubble.theirs .words", has_text="Shall we go on?")).to_have_count(0)

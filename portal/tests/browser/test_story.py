@@ -17,6 +17,7 @@ SUBJECT = "Result of the heron scan"
 REASON = "left on the train"
 DRAFT = "half an answer"
 BODY = "The quick brown heron saw nothing that needs treatment."
+ANSWER = "The heron thanks you"
 
 # What the browser does when a page is put away and comes back; read in the same turn, before anything is drawn anew.
 PUT_AWAY = """() => {
@@ -58,6 +59,7 @@ def test_the_five_steps(desk, api, acme, tmp_path):
         assert not _holds_any(phone)
         expect(author.locator("h1 .badge")).to_contain_text("Ended")
         assert BODY not in author.content()
+        assert ANSWER not in author.content()
 
         _wipe(author, phone, desk.running.page(acme, f"/console/customers/{customer}/"))
 
@@ -133,6 +135,7 @@ def _write(author: Page, compose: str, name: str) -> str:
     author.click(f"#to-list li:has-text('{name}')")
     author.fill("#f-subject", SUBJECT)
     author.fill("#f-body", BODY)
+    author.fill("#f-answers", ANSWER)
     author.check("input[name=gone_after][value='60']")
     author.eval_on_selector("input[name=gone_after][value='60']", f"(choice) => {{ choice.value = '{LIFE}'; }}")
     assert BODY in author.inner_text(".phone")
@@ -160,7 +163,7 @@ def _empties_when_put_away(phone: Page) -> None:
 
 def _holds_any(phone: Page) -> bool:
     everything = phone.content() + stored(phone)
-    return BODY in everything or SUBJECT in everything
+    return any(words in everything for words in (BODY, SUBJECT, ANSWER))
 
 
 def _wipe(author: Page, phone: Page, customer: str) -> None:

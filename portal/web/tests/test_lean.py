@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Whitespace
+from pygments.token import Comment, Text, Whitespace
 
 from portal.web import statics
 from portal.web.lean import lean
@@ -17,7 +17,7 @@ def read(text: str, kind: str) -> list[tuple[str, str, str]]:
     the end of a statement."""
     found, before = [], ""
     for token, value in get_lexer_by_name(kind).get_tokens(text):
-        if token in Comment or (token in Whitespace or not value.strip()):
+        if token in Comment or token in Whitespace or (token in Text and not value.strip()):
             blank = "\n" if "\n" in value else " "
             before = max(before, blank, key=("", " ", "\n").index)
         else:
@@ -62,5 +62,6 @@ def test_the_reader_would_tell():
     """Or the first test above would be worth nothing."""
     assert read("a\nb", "js") != read("a b", "js")
     assert read("`a\n  b`", "js") != read("`a\nb`", "js")
+    assert read("`${a}\n  ${b}`", "js") != read("`${a}\n${b}`", "js")
     assert read('"// a"', "js") != read('""', "js")
     assert read("a b {}", "css") != read("ab {}", "css")

@@ -10,7 +10,9 @@ import "./fresh.js";
 document.addEventListener("ebb:gone", (event) => {
   const scope = event.target.closest("[data-life]");
   if (!scope) return;
-  for (const body of scope.querySelectorAll("[data-live-body]")) {
+  const [body, ...rest] = scope.querySelectorAll("[data-live-body]");
+  for (const one of rest) one.remove(); // its answers and its files: the end is said once
+  if (body) {
     body.textContent = "This message has ended. Its text is no longer here; the archive keeps the sealed record.";
     body.classList.add("gone");
   }

@@ -95,8 +95,8 @@ function seal(message, acts, busy) {
 // What the business offers as an answer: an ordinary reply, in one tap.
 function answers(message, acts) {
   if (!message.answers?.length) return null;
-  return el("p", { class: "answers", role: "group", "aria-label": say("answers") }, ...message.answers.map((words) =>
-    el("button", { class: "button", type: "button", dir: "auto", "data-act": `say ${words}`, onclick: () => acts.say(message, words) }, words)));
+  return el("p", { class: "answers", role: "group", "aria-label": say("answers") }, ...message.answers.map((words, at) =>
+    el("button", { class: "button", type: "button", dir: "auto", "data-act": `say ${at}`, onclick: () => acts.say(message, words) }, words)));
 }
 
 function files(message, acts) {

@@ -71,7 +71,8 @@ export function create({ carry, post, changed }) {
   /** The message that a draft became, before anybody said so. */
   function arrived(one) {
     return store.live().find((m) => !fromBusiness(m) && !known.has(m.id) && m.body === one.body && m.for === one.for
-      && ids(m.attachments).join() === ids(one.attachments).join() && Date.parse(m.sent_at) > one.at - 10_000);
+      && (m.in_reply_to ?? null) === (one.in_reply_to ?? null) && ids(m.attachments).join() === ids(one.attachments).join()
+      && Date.parse(m.sent_at) > one.at - 10_000);
   }
 
   return {

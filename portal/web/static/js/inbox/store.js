@@ -79,8 +79,8 @@ export function clear() {
   more = null;
 }
 
-function words({ subject, body, html, attachments }) {
-  return { subject, body, html, attachments };
+function words({ subject, body, html, answers, attachments }) {
+  return { subject, body, html, answers, attachments };
 }
 
 function over(message) {
