@@ -28,6 +28,15 @@ COME_BACK = """() => {
   dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
   return document.documentElement.textContent;
 }"""
+# A copy of a message of the console, told that its time is over: what is left of it before the server is asked.
+OVER = """() => {
+  const page = document.querySelector("[data-life]");
+  const copy = page.cloneNode(true);
+  page.after(copy);
+  copy.querySelector("[data-live-body]").dispatchEvent(new Event("ebb:gone", { bubbles: true }));
+  copy.remove();
+  return copy.textContent;
+}"""
 WRITTEN = (
     "document.documentElement.textContent + [...document.querySelectorAll('textarea')].map((field) => field.value)"
 )
@@ -46,6 +55,7 @@ def test_the_five_steps(desk, api, acme, tmp_path):
 
         message = _write(author, desk.running.page(acme, "/console/compose/"), name)
         sent = time.monotonic()
+        _empties_by_its_own_clock(author)
 
         phone.get_by_text(BODY).wait_for()
         assert SUBJECT in phone.inner_text("main")
@@ -159,6 +169,16 @@ def _empties_when_put_away(phone: Page) -> None:
     phone.goto(phone.url.replace("/inbox/", "/inbox/kept"))
     phone.go_back()
     phone.get_by_text(BODY).wait_for()
+
+
+def _empties_by_its_own_clock(author: Page) -> None:
+    shown = author.inner_text("[data-life]")
+    assert BODY in shown
+    assert ANSWER in shown
+    left = author.evaluate(OVER)
+    assert BODY not in left
+    assert ANSWER not in left
+    assert left.count("This message has ended.") == 1
 
 
 def _holds_any(phone: Page) -> bool:
