@@ -2,6 +2,7 @@
 in a page. Whoever adds a route is graded too: routes come from the resolver."""
 
 import re
+import secrets
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 
 from portal.kernel import roles
 from portal.testing import browser
+from portal.testing import cast as people
 from portal.testing.things import one_of_each
 from portal.tests.test_routes import ROUTES, _ask, _path
 
@@ -19,14 +21,20 @@ YEAR = 365 * 86400
 
 
 @pytest.fixture(scope="module")
-def things(acme):
-    """Of one's own business, so that the pages are full."""
-    return {**one_of_each(acme, "dressed"), "token": "x", "path": "0/000", "language": "en"}
+def cast(house):
+    """Nobody else's: other tests end what they find."""
+    return people.build(f"dressed-{secrets.token_hex(3)}", "Dressed")
 
 
 @pytest.fixture(scope="module")
-def callers(acme):
-    return [browser.visitor(acme), browser.program(acme), *(browser.staff(acme, role) for role in roles.MATRIX)]
+def things(cast):
+    """Of one's own business, so that the pages are full."""
+    return {**one_of_each(cast, "dressed"), "token": "x", "path": "0/000", "language": "en", "name": "index"}
+
+
+@pytest.fixture(scope="module")
+def callers(cast):
+    return [browser.visitor(cast), browser.program(cast), *(browser.staff(cast, role) for role in roles.MATRIX)]
 
 
 @pytest.fixture
