@@ -96,7 +96,9 @@ def test_letters_and_rows_at_full_size(content: dict[str, Any]) -> None:
     check_row(content)
 
 
-@pytest.mark.parametrize("content", [{}, {"from": "x", "to": 7, "subject": None, "body": 5}, {"from": {"name": 1}}, {"answers": "x"}])
+@pytest.mark.parametrize(
+    "content", [{}, {"from": "x", "to": 7, "subject": None, "body": 5}, {"from": {"name": 1}}, {"answers": "x"}]
+)
 def test_a_snapshot_that_is_not_as_expected_is_written_all_the_same(content: dict[str, Any]) -> None:
     assert not email.message_from_bytes(write(content), policy=email.policy.SMTP).defects
     json.dumps(table.write_row(1, LEAF, None, content).decode())
@@ -128,7 +130,9 @@ def test_whole_bundles_of_it_verify_and_unpack(tmp_path_factory: Any, given_cont
     ]
 
 
-@pytest.mark.parametrize("answers", [["Yes"], ['Reply "STOP"', "Ja, später; gerne", "=?utf-8?B?QQ==?="], ["\x7f" * 40] * 4])
+@pytest.mark.parametrize(
+    "answers", [["Yes"], ['Reply "STOP"', "Ja, später; gerne", "=?utf-8?B?QQ==?="], ["\x7f" * 40] * 4]
+)
 def test_answers_offered_are_one_header_and_the_bundle_verifies(answers: list[str]) -> None:
     plain = write({"body": "At nine?"})
     offered = email.message_from_bytes(write({"body": "At nine?", "answers": answers}), policy=email.policy.SMTP)
