@@ -26,7 +26,10 @@ from portal.testing.things import one_of_each
 
 CANARY = "kqzvodd" + secrets.token_hex(12)  # in whatever is refused
 # What a try or the clock may write.
-UNCOUNTED = {"nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate"}
+UNCOUNTED = {
+    "nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate", "disposalrun",
+    "supervisionstate",
+}  # fmt: skip
 KIB = 1024
 DAY = 86400
 

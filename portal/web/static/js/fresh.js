@@ -115,7 +115,10 @@ async function ask() {
 
 if (part) {
   connect();
-  addEventListener("pagehide", () => { over = true; socket?.close(); });
+  addEventListener("pagehide", () => {
+    over = true;
+    if (socket?.readyState === WebSocket.OPEN) socket.close(); // one that is being opened goes with the page, and without a warning
+  });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   // Its end is known to the second: the text left at once, the rest of the page follows.
   document.addEventListener("ebb:gone", (event) => {
