@@ -35,7 +35,7 @@ def set_pin(*, actor: Actor, now: datetime, pin: str) -> str:
     """→ the pass of the page that set it. Every other page of this device is closed."""
     if not PIN.fullmatch(pin) or len(set(pin)) == 1 or pin in _RUN or pin in _RUN[::-1]:
         raise bad_pin()
-    return _set(actor, now, AppLock.Kind.PIN, secret=_digest(_id(actor), pin))
+    return _set(actor, now, AppLock.Kind.PIN, secret=_digest(actor.own_id("device"), pin))
 
 
 def set_passkey(*, actor: Actor, now: datetime, passkey: webauthn.Passkey) -> str:
@@ -89,7 +89,7 @@ def open_with_passkey(
 
 def close(*, actor: Actor, secret: str) -> None:
     """This page rests from now on."""
-    Pass.objects.filter(secret_hash=covers.digest(secret), device_id=_id(actor)).delete()
+    Pass.objects.filter(secret_hash=covers.digest(secret), device_id=actor.own_id("device")).delete()
 
 
 def touch(*, device_id: UUID, now: datetime, secret: str) -> None:
@@ -129,16 +129,10 @@ def _lock_of(actor: Actor, kind: str) -> tuple[Device, AppLock]:
 
 def _locked(actor: Actor) -> Device:
     """The device itself, its row locked: of two guesses at once each is counted."""
-    row = Device.objects.select_for_update().filter(id=_id(actor), state=Device.State.ACTIVE).first()
+    row = Device.objects.select_for_update().filter(id=actor.own_id("device"), state=Device.State.ACTIVE).first()
     if row is None:
         raise not_found("device")
     return row
-
-
-def _id(actor: Actor) -> UUID:
-    if actor.kind != "device" or actor.id is None:
-        raise not_found("device")
-    return actor.id
 
 
 def _digest(device_id: UUID, pin: str) -> bytes:

@@ -5,7 +5,7 @@ from functools import cached_property
 from uuid import UUID
 
 from portal.kernel import roles
-from portal.kernel.errors import Kind, Refusal
+from portal.kernel.errors import Kind, Refusal, not_found
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class Actor:
                 "not_allowed", "Your role does not allow this. Ask an owner of this business.",
                 Kind.FORBIDDEN, permission=permission,
             )  # fmt: skip
+
+    def own_id(self, kind: str) -> UUID:
+        """Its id, for what only an actor of that kind has; all others are told that there is none."""
+        if self.kind != kind or self.id is None:
+            raise not_found("member of staff" if kind == "staff" else kind)
+        return self.id
 
     @property
     def is_customer(self) -> bool:

@@ -52,7 +52,7 @@ def offer_app(*, actor: Actor, now: datetime) -> Offer:
 
 def pending_secret(*, actor: Actor) -> bytes:
     """What was offered and waits for its first code."""
-    row = Factor.objects.filter(user_id=_id(actor), kind=Factor.Kind.APP, confirmed_at__isnull=True).first()
+    row = Factor.objects.filter(user_id=actor.own_id("staff"), kind=Factor.Kind.APP, confirmed_at__isnull=True).first()
     if row is None:
         raise not_found("app")
     return _secret(row)
@@ -60,7 +60,7 @@ def pending_secret(*, actor: Actor) -> bytes:
 
 def confirm_app(*, actor: Actor, now: datetime, code: str) -> list[str]:
     """The app works. → recovery codes, if these are the first."""
-    attempt.take_proof(staff_id=_id(actor), now=now)
+    attempt.take_proof(staff_id=actor.own_id("staff"), now=now)
     with unit.work() as u:
         user = _locked(actor)
         row = Factor.objects.filter(user=user, kind=Factor.Kind.APP, confirmed_at__isnull=True).first()
@@ -99,7 +99,7 @@ def renew_codes(*, actor: Actor, now: datetime) -> list[str]:
     """Ten new recovery codes; the old ones open nothing any more."""
     with unit.work() as u:
         user = _locked(actor)
-        if not _real(user).exists():
+        if not user.factors.in_force().exists():
             raise Refusal("no_factor", "Set up an app or a passkey first.", Kind.CONFLICT)
         return _new_codes(u, actor, user, now)
 
@@ -108,10 +108,10 @@ def remove(*, actor: Actor, now: datetime, factor_id: UUID) -> None:
     """One's own. With the last one the recovery codes go; where the business wants a second factor the last one stays."""
     with unit.work() as u:
         user = _locked(actor)
-        row = _real(user).filter(id=factor_id).first()
+        row = user.factors.in_force().filter(id=factor_id).first()
         if row is None:
             raise not_found("second factor")
-        others = _real(user).exclude(id=row.id).exists()
+        others = user.factors.in_force().exclude(id=row.id).exists()
         if not others and StaffPolicy.objects.filter(second_factor=True).exists():
             raise Refusal(
                 "factor_required", "This business wants a second factor. Set up another one first.", Kind.CONFLICT
@@ -130,7 +130,7 @@ def remove_all(u: unit.Unit, *, actor: Actor, user: User) -> None:
 
 def use_code(*, actor: Actor, now: datetime, code: str) -> str:
     """A code of the app, or a recovery code. → which it was."""
-    staff_id = _id(actor)
+    staff_id = actor.own_id("staff")
     attempt.take_proof(staff_id=staff_id, now=now)
     with unit.work():
         user, given = _locked(actor), ids.normalise_code(code)[:32]
@@ -206,26 +206,16 @@ def _new_codes(u: unit.Unit, actor: Actor, user: User, now: datetime) -> list[st
     return made
 
 
-def _real(user: User):  # type: ignore[no-untyped-def]
-    return Factor.objects.filter(user=user, confirmed_at__isnull=False).exclude(kind=Factor.Kind.RECOVERY)
-
-
 def _draft(kind: str, actor: Actor, user: User, factor: str) -> unit.Draft:
     return unit.Draft(kind, actor.label, codes={"staff": str(user.id), "factor": factor})
 
 
 def _locked(actor: Actor) -> User:
     """The person's row: of two uses at once the second sees what the first took."""
-    user = User.objects.select_for_update().filter(id=_id(actor), is_active=True).first()
+    user = User.objects.select_for_update().filter(id=actor.own_id("staff"), is_active=True).first()
     if user is None:
         raise not_found("member of staff")
     return user
-
-
-def _id(actor: Actor) -> UUID:
-    if actor.kind != "staff" or actor.id is None:
-        raise not_found("member of staff")
-    return actor.id
 
 
 def _secret(row: Factor) -> bytes:

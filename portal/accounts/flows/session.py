@@ -23,7 +23,7 @@ def signed_in(*, actor: Actor, now: datetime, by: str = "password", factor: str 
 
 def begin(*, actor: Actor, now: datetime, key: str, address: str, browser: str) -> None:
     """Where it was signed in from, for the list that its owner looks at. `browser` is a code."""
-    sealed = keys.seal_field(ADDRESS, _id(actor), address.encode())
+    sealed = keys.seal_field(ADDRESS, actor.own_id("staff"), address.encode())
     Session.objects.filter(session_key=key).update(
         sealed_address=sealed, browser=browser, signed_in_at=now, used_at=now
     )
@@ -45,7 +45,7 @@ def renew(*, key: str, renewed_key: str) -> bool:
 
 def check_password(*, actor: Actor, now: datetime, password: str) -> str:
     """Their password once more. A try is counted before it is looked at, as a code's is."""
-    staff_id = _id(actor)
+    staff_id = actor.own_id("staff")
     attempt.take_proof(staff_id=staff_id, now=now)
     user = User.objects.filter(id=staff_id, is_active=True).first()
     if user is None or not user.check_password(password):
@@ -63,19 +63,19 @@ def confirmed(*, actor: Actor, now: datetime, by: str) -> None:
 
 def end(*, actor: Actor, now: datetime, session_id: str, own_key: str) -> None:
     """One of one's own other sessions, named by `name_of`."""
-    for row in Session.objects.filter(user_id=_id(actor)).exclude(session_key=own_key):
+    for row in Session.objects.filter(user_id=actor.own_id("staff")).exclude(session_key=own_key):
         if name_of(row.session_key) == session_id:
             return _end(actor, now, [row])
     raise not_found("session")
 
 
 def end_others(*, actor: Actor, now: datetime, own_key: str) -> None:
-    rows = list(Session.objects.filter(user_id=_id(actor)).exclude(session_key=own_key))
+    rows = list(Session.objects.filter(user_id=actor.own_id("staff")).exclude(session_key=own_key))
     if rows:
         _end(actor, now, rows)
 
 
-def end_all(u: unit.Unit, *, staff_id: UUID) -> int:
+def end_all(*, staff_id: UUID) -> int:
     """Within the caller's unit, whose entry says why."""
     return Session.objects.filter(user_id=staff_id).delete()[0]
 
@@ -114,9 +114,3 @@ def actor_of(user: object) -> Actor:
     if not isinstance(user, User):
         raise not_found("member of staff")
     return actors.staff(user.id, user.role)
-
-
-def _id(actor: Actor) -> UUID:
-    if actor.kind != "staff" or actor.id is None:
-        raise not_found("member of staff")
-    return actor.id

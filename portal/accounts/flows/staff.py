@@ -123,7 +123,7 @@ def _shut(u: unit.Unit, actor: Actor, now: datetime, user: User, *, invited_at: 
     user.is_active, user.invited_at = False, invited_at
     user.set_unusable_password()
     user.save(update_fields=["is_active", "invited_at", "password"])
-    session.end_all(u, staff_id=user.id)
+    session.end_all(staff_id=user.id)
     factor.remove_all(u, actor=actor, user=user)
     key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)
     unlock.close_all(actor=actor, now=now, staff_id=user.id)

@@ -5,6 +5,12 @@ from django.db.models import Q
 from portal.kernel import ids
 
 
+class FactorQuerySet(models.QuerySet["Factor"]):
+    def in_force(self) -> "FactorQuerySet":
+        """What is asked for beside a password: confirmed, and no recovery code."""
+        return self.filter(confirmed_at__isnull=False).exclude(kind=Factor.Kind.RECOVERY)
+
+
 class Factor(models.Model):
     """What a member of staff signs in with besides the password: an app that makes codes, a passkey, a recovery code.
 
@@ -26,6 +32,8 @@ class Factor(models.Model):
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True)
+
+    objects = FactorQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -19,11 +19,11 @@ class Shown:
 
 
 def has_any(user_id: object) -> bool:
-    return _real().filter(user_id=user_id).exists()
+    return Factor.objects.in_force().filter(user_id=user_id).exists()
 
 
 def has_app(user_id: object) -> bool:
-    return _real().filter(user_id=user_id, kind=Factor.Kind.APP).exists()
+    return Factor.objects.in_force().filter(user_id=user_id, kind=Factor.Kind.APP).exists()
 
 
 def are_required() -> bool:
@@ -31,7 +31,7 @@ def are_required() -> bool:
 
 
 def get_own_for(actor: Actor) -> list[Shown]:
-    rows = _real().filter(user_id=actor.id).order_by("created_at")
+    rows = Factor.objects.in_force().filter(user_id=actor.id).order_by("created_at")
     return [Shown(row.id, row.kind, factor.name_of(row), row.created_at, row.used_at) for row in rows]
 
 
@@ -45,8 +45,4 @@ def get_passkey_ids(user_id: object) -> list[bytes]:
 
 
 def who_has_one() -> frozenset[UUID]:
-    return frozenset(_real().values_list("user_id", flat=True))
-
-
-def _real():  # type: ignore[no-untyped-def]
-    return Factor.objects.filter(confirmed_at__isnull=False).exclude(kind=Factor.Kind.RECOVERY)
+    return frozenset(Factor.objects.in_force().values_list("user_id", flat=True))
