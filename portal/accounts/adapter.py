@@ -36,7 +36,7 @@ class StaffAdapter(DefaultAccountAdapter):
             self.authentication_failed(request, **credentials)
             return None
         if user is not None:
-            attempt.forgive(email=credentials.get("email", ""))
+            attempt.forgive(email=credentials.get("email", ""), address=_address(request))
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:

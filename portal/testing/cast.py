@@ -139,7 +139,8 @@ def globex(house: None) -> Cast:
 
 @pytest.fixture(autouse=True)
 def nobody_guessed_yet(request: pytest.FixtureRequest) -> None:
-    """Enrolments and guesses are counted by address, and a whole suite comes from one: each test begins at zero.
+    """Enrolments, guesses and failed sign-ins are counted by address, and a whole suite comes from one: each test
+    begins at zero.
 
     Through a connection of its own: where a browser is open, Django refuses queries in this thread."""
     named = [request.getfixturevalue(name) for name in ("acme", "globex") if name in request.fixturenames]
@@ -152,7 +153,8 @@ def nobody_guessed_yet(request: pytest.FixtureRequest) -> None:
         dbname=given["NAME"], autocommit=True,
     ) as base:  # fmt: skip
         for one in shared:
-            base.execute(f'DELETE FROM "{one.place.schema}".messaging_attempt')  # noqa: S608 - of a schema's own name
+            for table in ("messaging_attempt", "accounts_attempt"):
+                base.execute(f'DELETE FROM "{one.place.schema}"."{table}"')  # noqa: S608 - of a schema's own name
 
 
 @pytest.fixture

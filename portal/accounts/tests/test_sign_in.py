@@ -78,6 +78,19 @@ def test_parallel_guesses_count_each(fresh):
         assert sum(pool.map(guess, range(40))) == attempt.AT_ONE_PERSON
 
 
+def test_a_clinic_behind_one_address_comes_to_work_and_its_guesser_is_stopped(fresh):
+    cast, there = fresh(), "192.0.2.7"
+    with cast.inside():
+        for number in range(attempt.FROM_ONE_ADDRESS):
+            attempt.take(email=f"wrong{number}@b.example", address=there, now=clock.now())
+            if number % 2:  # each second one knows the password
+                attempt.forgive(email=f"wrong{number}@b.example", address=there)
+        for number in range(attempt.FROM_ONE_ADDRESS // 2):
+            attempt.take(email=f"guessed{number}@b.example", address=there, now=clock.now())
+        with pytest.raises(Refusal, match="too_many_tries"):
+            attempt.take(email="one.more@b.example", address=there, now=clock.now())
+
+
 def test_a_window_ends(fresh, at):
     cast = fresh()
     with cast.inside():
