@@ -19,6 +19,9 @@ SERVER = {
     "synchronous_commit": "on",
     "wal_level": "replica",
     "max_wal_size": "2GB",
+    # A burst needs new files of the log. Who fills one with zeros makes every other commit wait, 40 to 100 ms (measured: a
+    # neighbour's p99 beside a campaign 81 ms, without it 33; a send beside a disposal 15 ms, without it 9).
+    "wal_init_zero": "off",
     "jit": "off",  # short statements only: compiling them costs more than it saves
     "timezone": "UTC",
     "log_timezone": "UTC",

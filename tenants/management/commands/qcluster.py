@@ -6,9 +6,11 @@ its memory) takes the lock with it; the others wait for it for ever, and a new o
 about stands in rows, which the clock looks at.
 """
 
+import errno
 import logging
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,8 +32,19 @@ def _let_the_server_give_way(connection: Any, **_: Any) -> None:
         server = psutil.Process(info.backend_pid)
         if server.name().startswith("postgres"):
             server.nice(GIVES_WAY)
+            _let_the_group_give_way(info.backend_pid)
     except psutil.Error:
         return  # behind a wall of this machine, or another user's
+
+
+def _let_the_group_give_way(leader: int) -> None:
+    """Where Linux shares the processor out among sessions first (sched(7), the autogroup feature), a nice value counts only within
+    one. PostgreSQL's processes are sessions of their own, and so are those that our supervisor starts; others are left alone."""
+    try:
+        if os.getsid(leader) == leader:
+            Path(f"/proc/{leader}/autogroup").write_text(str(GIVES_WAY))
+    except OSError as error:
+        log.info("no group to give way: %s", errno.errorcode.get(error.errno or 0, "unknown"))
 
 
 class Sentinel(cluster.Sentinel):  # type: ignore[misc]
@@ -60,5 +73,6 @@ class Command(Own):  # type: ignore[misc]
         cluster.Sentinel = Sentinel
         if os.environ.get("Q_CLUSTER_NAME") == "bulk":
             os.nice(GIVES_WAY)
+            _let_the_group_give_way(os.getpid())
             connection_created.connect(_let_the_server_give_way)
         super().handle(*args, **options)
