@@ -5,6 +5,7 @@ import hmac
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+from django.db.models import F
 
 from messaging.models import Attempt
 from messaging.rules import secrets
@@ -31,15 +32,25 @@ def count(*, now: datetime, use: str, source: str, limit: int, window: timedelta
 
 def add(*, now: datetime, use: str, source: str, window: timedelta) -> int:
     """Count one try. → how many there were in this window, this one too."""
+    name, expires_at = _row(now, use, source, window)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [name, expires_at])
+        return int(cursor.fetchone()[0])
+
+
+def take_back(*, now: datetime, use: str, source: str, window: timedelta) -> None:
+    """The try that was counted with this `now` was no guess. What failed there stays counted."""
+    name, _ = _row(now, use, source, window)
+    Attempt.objects.filter(digest=name, count__gt=0).update(count=F("count") - 1)
+
+
+def _row(now: datetime, use: str, source: str, window: timedelta) -> tuple[bytes, datetime]:
+    """Its name, and when its window is over."""
     seconds = int(window.total_seconds())
     begins = int(now.timestamp()) // seconds * seconds
     # Keyed: a source may be an address of a person, and those can be guessed from a bare hash.
     counted = secrets.digest(tenancy.here().id, secrets.ATTEMPT, f"{use}|{source}|{begins}")
-    name = hmac.digest(keys.business_key(), counted, "sha256")
-    expires_at = datetime.fromtimestamp(begins + seconds, UTC)
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [name, expires_at])
-        return int(cursor.fetchone()[0])
+    return hmac.digest(keys.business_key(), counted, "sha256"), datetime.fromtimestamp(begins + seconds, UTC)
 
 
 def sweep(*, now: datetime) -> int:

@@ -22,6 +22,7 @@ from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
 CODE_LIVES_FOR = timedelta(minutes=15)
+ENROLMENTS = 300  # of one source, in the same window: a carrier puts many customers behind one address
 GUESSES_OF_ALL = 2_000  # codes, of everyone: 2^50 codes make that harmless, and a storm of guesses is stopped
 DEVICE_NEWS_FOR = timedelta(days=2)
 NAME_LIMIT = 60
@@ -179,6 +180,7 @@ def redeem(
     """Bind a key. `secret` is the token or code exactly as it was signed. A known device (same cookie, same key) gets
     one more customer; any other key is a new device."""
     attempt.count(now=now, use="enrol", source=source, limit=GUESSES, window=WINDOW)
+    attempt.count(now=now, use="enrol.any", source=source, limit=ENROLMENTS, window=WINDOW)
     if len(ids.normalise_code(secret)) <= ids.CODE_LENGTH:  # nobody guesses a link: a storm must not keep its owner out
         attempt.count(now=now, use="enrol", source="*", limit=GUESSES_OF_ALL, window=WINDOW)
     public = proof.point(public_key)
@@ -195,6 +197,7 @@ def redeem(
         if over.code == refusal.SPENT:
             refusal.of_enrolment(now=now, secret=secret)
         raise
+    attempt.take_back(now=now, use="enrol", source=source, window=WINDOW)  # who holds a link that works guesses nothing
     if refused is not None or device_id is None:
         raise refused or spent()
     customers = served.customers(actors.device(device_id, _served(device_id)))

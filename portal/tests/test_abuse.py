@@ -4,6 +4,7 @@ Bombs among uploads: `messaging/tests/test_attachments.py`; flooding the ledger:
 """
 
 import itertools
+import json
 import secrets
 import time
 from bisect import bisect_right
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from archive.models import Entry
 from messaging.flows import attempt
 from portal.kernel import clock
 from portal.testing import browser
@@ -35,37 +37,96 @@ def _window() -> int:
     return int(clock.now().timestamp()) // int(attempt.WINDOW.total_seconds())
 
 
-@pytest.mark.parametrize("door", ["enrol", "recover", "lost"])
-def test_a_thousand_parallel_calls_pass_a_limit_by_none(running, acme, door):
-    """As they come through a proxy: it adds the address it sees, the rest of the header is the caller's own invention."""
-    source = f"2001:db8::{secrets.token_hex(2)}"
-    bodies = {
-        "enrol": lambda: Handset(acme.host).enrolment(secrets.token_urlsafe(48)[:64]),
-        "recover": lambda: {"to": f"{uuid4().hex}@example.org"}, "lost": lambda: {"to": f"{uuid4().hex}@example.org"},
+def _forged(source: str) -> dict[str, str]:
+    """As it comes through a proxy: that adds the address it sees, the rest of the header is the caller's own invention."""
+    invented = [f"10.{secrets.randbelow(256)}.0.{secrets.randbelow(256)}" for _ in range(secrets.randbelow(3))]
+    return {
+        "X-Forwarded-For": ", ".join([*invented, source]), "Forwarded": f"for={secrets.token_hex(4)}",
+        "X-Real-IP": "10.0.0.1", "True-Client-IP": secrets.token_hex(4)
     }  # fmt: skip
 
-    def ask(client):
-        invented = ", ".join(
-            f"10.{secrets.randbelow(256)}.0.{secrets.randbelow(256)}" for _ in range(secrets.randbelow(3))
-        )
-        forged = {
-            "X-Forwarded-For": f"{invented}, {source}".lstrip(", "), "Forwarded": f"for={secrets.token_hex(4)}",
-            "X-Real-IP": "10.0.0.1", "True-Client-IP": secrets.token_hex(4)
-        }  # fmt: skip
-        return client.post(f"/inbox/{door}", json=bodies[door](), headers=forged).status_code
 
-    def hand(_):
-        with running.client(acme) as client:
-            return [ask(client) for _ in range(CALLS // HANDS)]
+def _in_parallel(running, cast, ask, calls=CALLS):
+    """So many answers to `ask(client, n)`, which twenty-five ask for at once."""
 
-    def all_of_them():
-        with ThreadPoolExecutor(HANDS) as pool:
-            return [one for told in pool.map(hand, range(HANDS)) for one in told]
+    def hand(first):
+        with running.client(cast) as client:
+            return [ask(client, n) for n in range(first, calls, HANDS)]
 
-    told = _in_one_window(all_of_them)
+    with ThreadPoolExecutor(HANDS) as pool:
+        return [one for told in pool.map(hand, range(HANDS)) for one in told]
+
+
+@pytest.mark.parametrize("door", ["recover", "lost"])
+def test_a_thousand_parallel_calls_pass_a_limit_by_none(running, acme, door):
+    source = f"2001:db8::{secrets.token_hex(2)}"
+
+    def ask(client, n):
+        to = {"to": f"{uuid4().hex}@example.org"}
+        return client.post(f"/inbox/{door}", json=to, headers=_forged(source)).status_code
+
+    told = _in_one_window(lambda: _in_parallel(running, acme, ask))
     assert {one for one in told if one >= 500} == set()
     assert 403 not in told, "an answer that comes before the count says nothing of it"
     assert 1 <= sum(one != 429 for one in told) <= attempt.GUESSES + 1
+
+
+def _link(running, cast) -> tuple[str, str]:
+    """→ a new customer, and the secret of their link."""
+    with running.api(cast) as api:
+        who = api.post("customers", json={"name": "Wilhelmina Ork"}).raise_for_status().json()["id"]
+        made = api.post(f"customers/{who}/enrolments", json={"send_by": "show"}).raise_for_status().json()
+    return who, made["url"].rsplit("/", 1)[-1]
+
+
+def _refusals(cast, whom) -> list[tuple[str, int]]:
+    with cast.inside():
+        rows = Entry.objects.filter(kind="device.refused", customer_id=whom).order_by("index")
+        codes = [json.loads(bytes(row.leaf))["codes"] for row in rows]
+    return [(one["reason"], one["count"]) for one in codes]
+
+
+def test_a_thousand_enrolments_from_one_address(running, acme):
+    """With a link that was used: the right code, a handful of entries, not a word of whose it was; and whoever comes from
+    elsewhere meanwhile gets in."""
+
+    def storm():
+        source, elsewhere = f"2001:db8::{secrets.token_hex(2)}", f"2001:db8:4::{secrets.token_hex(2)}"
+        (whose, spent), (_, good) = _link(running, acme), _link(running, acme)
+        body = Handset(acme.host).enrolment(spent)
+
+        def ask(client, n):
+            honest = n == CALLS // 2
+            from_where, asked = (elsewhere, Handset(acme.host).enrolment(good)) if honest else (source, body)
+            answer = client.post("/inbox/enrol", json=asked, headers=_forged(from_where))
+            return honest, answer.status_code, answer.json().get("code"), answer.text + str(answer.headers)
+
+        with running.client(acme) as client:
+            assert client.post("/inbox/enrol", json=body, headers=_forged(source)).status_code == 201
+        return whose, spent, _in_parallel(running, acme, ask)
+
+    whose, spent, told = _in_one_window(storm)
+    assert [status for honest, status, _, _ in told if honest] == [201]
+    told = [rest for honest, *rest in told if not honest]
+    assert {(status, code) for status, code, _ in told} == {(401, "enrolment_spent"), (429, "too_many")}
+    assert sum(status == 401 for status, *_ in told) == attempt.GUESSES
+    assert not any(word in text for *_, text in told for word in (whose, "Wilhelmina", spent))
+    assert _refusals(acme, whose) == [("enrolment_spent", 1), ("enrolment_spent", 10)]
+
+
+def test_one_link_from_a_hundred_addresses_at_once_is_three_entries(running, acme):
+    def storm():
+        whose, secret = _link(running, acme)
+        body, base = Handset(acme.host).enrolment(secret), secrets.token_hex(2)
+
+        def ask(client, n):
+            return client.post("/inbox/enrol", json=body, headers=_forged(f"2001:db8:5:{base}::{n:x}")).status_code
+
+        return whose, _in_parallel(running, acme, ask, 130)
+
+    whose, told = _in_one_window(storm)
+    assert (told.count(201), told.count(401)) == (1, 129)
+    assert sorted(_refusals(acme, whose)) == [("enrolment_spent", count) for count in (1, 10, 100)]
 
 
 def test_another_source_is_not_kept_out_by_it(running, acme):

@@ -107,6 +107,35 @@ def test_guessing_is_counted_and_stops(cast) -> None:
         assert phone.enrol(ids.code(), "code").status_code == 401
 
 
+def test_many_customers_behind_one_address_come_in_and_pay_for_nobodys_guess(cast, inside) -> None:
+    def behind_it(secret: str) -> int:
+        phone = Phone()
+        phone.client = Client(HTTP_HOST=phone.host, REMOTE_ADDR="10.9.9.8")
+        return phone.enrol(secret).status_code
+
+    links = iter([cast.invite(cast.customer())[0] for _ in range(enrolment.GUESSES + 4)])
+    with clock.use(clock.Fake(clock.now())):
+        assert [behind_it(next(links)) for _ in range(enrolment.GUESSES + 2)] == [201] * (enrolment.GUESSES + 2)
+        told = [behind_it(ids.token()) for _ in range(enrolment.GUESSES - 1)] + [
+            behind_it(next(links)),
+            behind_it(ids.token()),
+        ]
+        assert told == [401] * (enrolment.GUESSES - 1) + [201, 401]
+        assert behind_it(next(links)) == 429, "a link that works pardons no guess"
+
+
+def test_a_thousand_links_from_one_address_are_more_than_a_waiting_room(cast, inside) -> None:
+    now, counted = clock.now(), {"use": "enrol.any", "source": "10.9.9.7", "window": enrolment.WINDOW}
+    phone = Phone()
+    phone.client = Client(HTTP_HOST=phone.host, REMOTE_ADDR="10.9.9.7")
+    token, _ = cast.invite(cast.customer())
+    inside(lambda: [attempt.add(now=now, **counted) for _ in range(enrolment.ENROLMENTS)])
+    with clock.use(clock.Fake(now)):
+        assert phone.enrol(token).json()["code"] == "too_many"
+    with clock.use(clock.Fake(now + enrolment.WINDOW)):
+        assert phone.enrol(token).status_code == 201
+
+
 def test_used_up_counts_are_swept(cast, inside) -> None:
     inside(attempt.add, now=clock.now(), use="x", source="y", window=enrolment.WINDOW)
     with clock.use(clock.Fake(clock.now() + enrolment.WINDOW * 2)):
