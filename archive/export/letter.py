@@ -56,7 +56,7 @@ def write_letter(
         _code("X-Ebb-Retention-Rule", words_of(leaf.get("class") or "unknown")),
         _code("X-Ebb-Category", words_of(content.get("category"))),
         _code("X-Ebb-Format", words_of(content.get("format") or "text")),
-        _header("X-Ebb-Answers", _offered(content.get("answers"))),
+        _header("X-Ebb-Answers", _offered(content)),
         f"X-Ebb-Commitment: {words_of(leaf.get('commitment'))[:64]}",
         "MIME-Version: 1.0",
     ]
@@ -87,10 +87,16 @@ def describe(side: object) -> str:
     return ", ".join([words_of(side[name]) for name in _SIDE if side.get(name) not in (None, "")])
 
 
-def _offered(answers: object) -> str:
-    """The answers offered as buttons, as a list in JSON; "" for a record without, which keeps its bytes."""
-    texts = [text for text in answers if isinstance(text, str)] if isinstance(answers, list) else []
-    return json.dumps(texts, ensure_ascii=False) if texts else ""
+def _offered(content: dict[str, Any]) -> str:
+    """As a list in JSON; "" for a record without, which keeps its bytes."""
+    answers = offered_by(content)
+    return json.dumps(answers, ensure_ascii=False) if answers else ""
+
+
+def offered_by(content: dict[str, Any]) -> list[str]:
+    """The answers that a message offered as buttons."""
+    answers = content.get("answers")
+    return [text for text in answers if isinstance(text, str)] if isinstance(answers, list) else []
 
 
 def _thread(leaf: dict[str, Any], content: dict[str, Any], domain: str) -> list[str]:

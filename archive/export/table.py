@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from archive.export.letter import describe, words_of
+from archive.export.letter import describe, offered_by, words_of
 from archive.export.signed import NotVerified, parse_json, unbase64
 
 COLUMNS = (
     "index", "time", "kind", "message", "from", "to", "category", "subject", "body", "gone_at", "archived_until", "rule",
+    "answers",
 )  # fmt: skip
 _DANGEROUS = re.compile("[\\s\u200b-\u200f\u2060\ufeff\x00-\x1f]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n']")
 _LINE = re.compile(
@@ -72,7 +73,7 @@ def write_row(index: int, leaf: dict[str, Any], until: str | None, content: dict
             str(index), words_of(leaf.get("time")), words_of(leaf.get("kind")), words_of(leaf.get("message")),
             describe(known.get("from")), describe(known.get("to")), words_of(known.get("category")),
             words_of(known.get("subject")), words_of(known.get("body")), words_of(leaf.get("gone_at")), until or "",
-            words_of(leaf.get("class")),
+            words_of(leaf.get("class")), "\n".join(offered_by(known)),
         )
     )  # fmt: skip
 

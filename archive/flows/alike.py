@@ -49,8 +49,7 @@ class Words:
         self.month = retention.month_of(now)
         self._business, self._key = tenancy.here().id, monthkey.index(self.month)
 
-    def of(self, subject: str, body: str, files: Sequence[Mapping[str, object]] = ()) -> bytes:
-        content = {"subject": subject, "body": body, "attachments": list(files)}
+    def of(self, content: Mapping[str, object]) -> bytes:
         hashes = wordindex.hash_content(content, business=self._business, month=self.month, key=self._key)
         return rows.field("bigint[]", hashes)
 

@@ -202,6 +202,7 @@ class Category(s.Serializer):  # type: ignore[type-arg]
 class TemplateText(s.Serializer):  # type: ignore[type-arg]
     subject = s.CharField()
     body = s.CharField()
+    answers = s.ListField(child=s.CharField())
 
 
 class TemplateVersion(s.Serializer):  # type: ignore[type-arg]
@@ -310,6 +311,7 @@ class Sample(s.Serializer):  # type: ignore[type-arg]
     name = s.CharField()
     subject = s.CharField()
     body = s.CharField()
+    answers = s.ListField(child=s.CharField())
     problem = s.CharField(allow_null=True)
 
 

@@ -44,12 +44,11 @@ def shown_run(row: Run, found: campaigns.Progress) -> dict[str, object]:
 
 def wanted_of(data: dict[str, Any], before: campaign.Wanted | None = None) -> campaign.Wanted:
     """A checked body as the flow takes it, over the draft as it was."""
-    if data.get("body") is not None and data.get("template") is not None:
-        raise Refusal("body_or_template", "A campaign has a text of its own or a template, not both.", field="template")
     if before and data.get("body") is not None:
         data.setdefault("template", None)
-    if "attachments" in data:
-        data["attachments"] = tuple(data["attachments"])
+    if before and data.get("template") is not None:
+        data.setdefault("body", "")
+    data |= {name: tuple(data[name]) for name in ("attachments", "answers") if name in data}
     if "audience" in data:
         data |= _audience(data.pop("audience"))
     return replace(before, **data) if before else campaign.Wanted(**data)
@@ -169,6 +168,7 @@ class Simulate(View):
                 "name": one.name,
                 "subject": one.subject,
                 "body": one.body,
+                "answers": list(one.answers),
                 "problem": one.problem or None,
             }
             for one in found.samples

@@ -197,6 +197,7 @@ class CampaignInput(Strict):
     repeat = Text(required=False)
     missed = Choice(["", "send", "skip", "ask"], required=False, allow_blank=True)
     attachments = serializers.ListField(child=serializers.UUIDField(), required=False)
+    answers = serializers.ListField(child=Text(), required=False)
 
 
 class CampaignChange(CampaignInput):
@@ -222,14 +223,16 @@ class AssignInput(Strict):
 class TextInput(Strict):
     subject = Text(required=False, default="")
     body = Text()
+    answers = serializers.ListField(child=Text(), required=False, default=list)
 
 
 class TemplateInput(Strict):
-    """`body` and `subject` are one text, in `language`; `texts` are several."""
+    """`body`, `subject` and `answers` are one text, in `language`; `texts` are several."""
 
     name = Text()
     body = Text(required=False)
     subject = Text(required=False)
+    answers = serializers.ListField(child=Text(), required=False)
     language = Text(required=False)
     texts = serializers.DictField(child=TextInput(), required=False)
     format = serializers.CharField(required=False)

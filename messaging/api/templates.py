@@ -29,16 +29,21 @@ def shown(one: templates.Shown) -> dict[str, object]:
 
 def wording_of(data: dict[str, Any], before: wording.Wording | None = None) -> wording.Wording:
     """The text that a body describes; what it leaves out is as before."""
-    texts = {tag: wording.Text(one["subject"], one["body"]) for tag, one in data.get("texts", {}).items()}
+    texts = {
+        tag: wording.Text(one["subject"], one["body"], tuple(one["answers"]))
+        for tag, one in data.get("texts", {}).items()
+    }
     known = before or wording.Wording({})
     language = data.get("language", known.default)
-    if "body" in data or "subject" in data:
+    if {"body", "subject", "answers"} & set(data):
         if texts:
             raise Refusal(
                 "body_or_texts", "A template has one text in one language, or texts by language.", field="texts"
             )
         was = known.texts.get(language, wording.Text("", ""))
-        one = wording.Text(data.get("subject", was.subject), data.get("body", was.body))
+        one = wording.Text(
+            data.get("subject", was.subject), data.get("body", was.body), tuple(data.get("answers", was.answers))
+        )
         texts = {**known.texts, language: one}
     variables = tuple(data.get("variables", known.variables))
     return wording.Wording(texts or known.texts, language, data.get("format", known.format), variables)

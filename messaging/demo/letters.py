@@ -13,12 +13,14 @@ LETTERS: dict[str, list[dict[str, Any]]] = {
             "texts": {
                 "en": ("Your appointment on {{day:date}}", ("Dear {{name|patient}},\n\nyour appointment is on **{{day:date}}** at "
                        "**{{time}}**. Please bring:\n\n- your insurance card\n- the list of your medicines\n\nYou cannot come? "
-                       "Answer here, or call [our desk](tel:+31205550100).")),
+                       "Answer here, or call [our desk](tel:+31205550100)."), ("I will come", "I need another time")),
                 "de": ("Ihr Termin am {{day:date}}", ("Guten Tag {{name|}},\n\nIhr Termin ist am **{{day:date}}** um "
                        "**{{time}}**. Bitte bringen Sie mit:\n\n- Ihre Versichertenkarte\n- die Liste Ihrer Medikamente\n\n"
-                       "Sie können nicht kommen? Antworten Sie hier oder rufen Sie [unsere Anmeldung](tel:+31205550100) an.")),
+                       "Sie können nicht kommen? Antworten Sie hier oder rufen Sie [unsere Anmeldung](tel:+31205550100) an."),
+                       ("Ich komme", "Ich brauche einen anderen Termin")),
                 "nl": ("Uw afspraak op {{day:date}}", ("Beste {{name|patiënt}},\n\nuw afspraak is op **{{day:date}}** om "
-                       "**{{time}}**. Neem mee:\n\n- uw zorgpas\n- uw medicijnlijst\n\nKunt u niet komen? Antwoord hier.")),
+                       "**{{time}}**. Neem mee:\n\n- uw zorgpas\n- uw medicijnlijst\n\nKunt u niet komen? Antwoord hier."),
+                       ("Ik kom", "Ik wil een andere tijd")),
             },
         },
         {"name": "We call you back", "quick": True, "texts": {
@@ -45,7 +47,7 @@ LETTERS: dict[str, list[dict[str, Any]]] = {
 
 def seed(author: actors.Actor, slug: str) -> None:
     for one in LETTERS[slug]:
-        texts = {tag: wording.Text(subject, body) for tag, (subject, body) in one["texts"].items()}
+        texts = {tag: wording.Text(*parts) for tag, parts in one["texts"].items()}
         text = wording.Wording(texts, format=one.get("format", "text"), variables=tuple(one.get("variables", ())))
         template.create(
             actor=author, now=clock.now(), name=one["name"], text=text, is_quick_answer=one.get("quick", False)

@@ -50,6 +50,7 @@ class Wanted:
     repeat: str = ""
     missed: str = ""
     attachments: tuple[UUID, ...] = ()  # uploads of who saves it, and files that it has already
+    answers: tuple[str, ...] = ()  # offered as buttons, to everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
         if is_live:
             with unit.work() as u:
                 u.entry(draft("live.read", actor, row))
-    named = ids.parse_uuid(content["template"])
+    named, answers = ids.parse_uuid(content["template"]), cast("list[str]", content.get("answers", []))
     text = wording.from_json(cast("dict[str, Any]", content["text"])).texts[wording.DEFAULT] if not named else None
     own_filter = campaigns.filter_of(row) if row.sealed_filter is not None else None
     return Wanted(
@@ -106,7 +107,7 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
         template=named, subject=text.subject if text else str(content["subject"]), format=row.format,
         gone_after=row.gone_after, gone_after_read=row.gone_after_read, tap_to_reveal=row.tap_to_reveal,
         category=row.category, send_at=row.send_at, send_at_local=row.send_at_local, repeat=row.repeat, missed=row.missed,
-        attachments=tuple(UUID(one["id"]) for one in campaigntext.files(row, now)),
+        attachments=tuple(UUID(one["id"]) for one in campaigntext.files(row, now)), answers=tuple(answers),
     )  # fmt: skip
 
 
@@ -264,6 +265,7 @@ def _fill(row: Campaign, wanted: Wanted, text: wording.Wording, files: attachmen
         "text": wording.to_json(text),
         "template": named,
         "subject": wanted.subject,
+        "answers": list(wanted.answers),
         "files": files,
     }
     campaigntext.put(row, content, now)
@@ -292,16 +294,22 @@ def _checked(wanted: Wanted, now: datetime) -> wording.Wording:
 
 
 def _wording(wanted: Wanted) -> wording.Wording:
-    """The text in all its languages. A subject that was given stands over the template's."""
+    """The text in all its languages. A subject and answers that were given stand over the template's."""
+    if wanted.template is not None and wanted.body:
+        raise Refusal("body_or_template", "A campaign has a text of its own or a template, not both.", field="template")
     compose.check_subject(wanted.subject)
+    compose.check_answers(wanted.answers)
     compose.check_format(wanted.format)
     if wanted.template is not None:
         text = templates.compiled(wanted.template).wording
-        if wanted.subject:
-            texts = {tag: wording.Text(wanted.subject, one.body) for tag, one in text.texts.items()}
-            text = wording.Wording(texts, text.default, text.format, text.variables)
+        texts = {
+            tag: wording.Text(wanted.subject or one.subject, one.body, wanted.answers or one.answers)
+            for tag, one in text.texts.items()
+        }
+        text = wording.Wording(texts, text.default, text.format, text.variables)
     else:
-        text = wording.Wording({wording.DEFAULT: wording.Text(wanted.subject, wanted.body)}, format=wanted.format)
+        own = wording.Text(wanted.subject, wanted.body, wanted.answers)
+        text = wording.Wording({wording.DEFAULT: own}, format=wanted.format)
     if wanted.template is not None or wanted.body:
         wording.check(text, () if set(wording.asked(text)) <= set(template.OF_CUSTOMER) else templates.known_fields())
     return text

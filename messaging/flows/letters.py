@@ -45,9 +45,9 @@ class Writer:
         self, campaign: Campaign, text: wording.Compiled, now: datetime, files: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         self._text, self._files = text, list(files)
-        self._listed = record.encode({"attachments": self._files})[:-1].decode()
         self._is_personal = bool(wording.asked(text.wording))
         self._of_language: dict[str, _Text] = {}
+        self._lists: dict[tuple[str, ...], str] = {}
         self._hashed = alike.Words(now)
         self.month = self._hashed.month
         firm = f'{{"by":{_quote(campaign.author)},"name":{_quote(tenancy.here().name)}}}'
@@ -70,19 +70,28 @@ class Writer:
 
     def _shared(self, language: str) -> _Text:
         made = self._text.render({}, language)
-        text = self._of_language[language] = self._encoded(made.subject, made.body)
+        text = self._of_language[language] = self._encoded(made)
         return text
 
     def _personal(self, profile: Mapping[str, object], language: str) -> _Text:
         values = templates.values_of(profiles.Profile(**profile), {})  # type: ignore[arg-type]
-        made = self._text.render(values, language)
-        return self._encoded(made.subject, made.body)
+        return self._encoded(self._text.render(values, language))
 
-    def _encoded(self, subject: str, text: str) -> _Text:
-        said = _quote(text)
+    def _encoded(self, made: wording.Rendered) -> _Text:
+        content: body.Content = {"subject": made.subject, "body": made.body, "attachments": self._files}
+        if made.answers:
+            content["answers"] = list(made.answers)
         return _Text(
-            body.encode({"subject": subject, "body": text, "attachments": self._files}),
-            f'{self._listed},"body":{said}{self._about}',
-            f'{self._sent_at}{_quote(subject)},"to":{{"customer":"',
-            self._hashed.of(subject, text, self._files),
+            body.encode(content),
+            f'{self._listed(made.answers)},"body":{_quote(made.body)}{self._about}',
+            f'{self._sent_at}{_quote(made.subject)},"to":{{"customer":"',
+            self._hashed.of(content),
         )
+
+    def _listed(self, answers: tuple[str, ...]) -> str:
+        """How a record begins: what stands before its body, the same for all of a language."""
+        known = self._lists.get(answers)
+        if known is None:
+            lists: dict[str, object] = {"answers": list(answers)} if answers else {}
+            known = self._lists[answers] = record.encode({**lists, "attachments": self._files})[:-1].decode()
+        return known

@@ -14,7 +14,7 @@ class Writer:
         self._known: dict[UUID, wording.Compiled] = {}
 
     def write(self, asked: compose.Compose, to: customers.Recipient) -> compose.Compose:
-        """With the words of its template, if it has one; a subject that was given stays. Refuses `unknown_template`,
+        """With the words of its template, if it has one; a subject and answers that were given stay. Refuses `unknown_template`,
         `missing_value`, `wrong_value`, and what the text then may not be."""
         if asked.template is None:
             return asked
@@ -22,4 +22,7 @@ class Writer:
         if text is None:
             text = self._known[asked.template] = templates.compiled(asked.template)
         made = text.render(templates.values_of(to.profile, asked.variables), to.language)
-        return replace(asked, body=made.body, subject=asked.subject or made.subject, format=text.wording.format)
+        return replace(
+            asked, body=made.body, subject=asked.subject or made.subject, format=text.wording.format,
+            answers=asked.answers or made.answers,
+        )  # fmt: skip

@@ -21,6 +21,7 @@ class Preview:
     subject: str = ""
     body: str = ""
     html: str | None = None
+    answers: tuple[str, ...] = ()
     problem: str = ""
     field: str = ""
 
@@ -75,11 +76,11 @@ def _one(text: wording.Wording, tag: str, reader: Reader | None, now: datetime |
         made = wording.Compiled(alone).render(values, reader.language if reader else tag)
     except Refusal as refusal:
         return Preview(tag, problem=said(refusal), field=str(refusal.fields.get("field", "body")))
-    return shown(tag, made.subject, made.body, text.format)
+    return shown(tag, made.subject, made.body, text.format, made.answers)
 
 
-def shown(language: str, subject: str, body: str, form: str) -> Preview:
-    return Preview(language, subject, body, markdown.to_html(body) if form == "markdown" else None)
+def shown(language: str, subject: str, body: str, form: str, answers: tuple[str, ...] = ()) -> Preview:
+    return Preview(language, subject, body, markdown.to_html(body) if form == "markdown" else None, answers)
 
 
 def literal(subject: str, body: str, form: str) -> Preview:

@@ -59,6 +59,7 @@ class Sample:
     name: str
     subject: str
     body: str
+    answers: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -137,8 +138,8 @@ def _sample(customer: UUID, profile: profiles.Profile, language: str, text: word
     try:
         made = text.render(templates.values_of(profile, {}), language)
     except Refusal as refusal:
-        return Sample(customer, profile.name, "", "", refusal.code)
-    return Sample(customer, profile.name, made.subject, made.body)
+        return Sample(customer, profile.name, "", "", problem=refusal.code)
+    return Sample(customer, profile.name, made.subject, made.body, made.answers)
 
 
 def _reason(row: Campaign) -> audiences.Condition:

@@ -17,10 +17,11 @@ DEFAULT = "en"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Subject and body in one language, variables and all."""
+    """Subject and body in one language, variables and all; `answers` are offered as buttons, and literal."""
 
     subject: str
     body: str
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Rendered:
     subject: str
     body: str
     language: str
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,9 +67,8 @@ class Compiled:
         """Dates and numbers are those of the recipient's language if the text is in it, else of the text's. Refuses
         `missing_value`, `wrong_value`, and what the rendered text may not be."""
         tag = self.wording.language_for(language)
-        parsed = self._parsed.get(tag)
+        text, parsed = self.wording.texts[tag], self._parsed.get(tag)
         if parsed is None:
-            text = self.wording.texts[tag]
             parsed = self._parsed[tag] = (template.parse(text.subject, "subject"), template.parse(text.body))
         same = language.partition("-")[0].casefold() == tag.partition("-")[0].casefold()
         spoken = language if same else tag
@@ -75,7 +76,7 @@ class Compiled:
         body = template.render(parsed[1], values, spoken, self.wording.format)
         compose.check_subject(subject)
         compose.check_text(body, "body")
-        return Rendered(subject, body, tag)
+        return Rendered(subject, body, tag, text.answers)
 
 
 def check(wording: Wording, known: Collection[str]) -> None:
@@ -91,7 +92,7 @@ def check(wording: Wording, known: Collection[str]) -> None:
     for tag, text in wording.texts.items():
         _check_language(tag)
         _check_text(tag, text, filled)
-    size = sum(len(text.subject.encode()) + len(text.body.encode()) for text in wording.texts.values())
+    size = sum(len(part.encode()) for one in wording.texts.values() for part in (one.subject, one.body, *one.answers))
     if size > MOST_BYTES:
         raise Refusal("template_too_large", "The template is longer than 128 KiB.", Kind.TOO_LARGE, limit=MOST_BYTES)
 
@@ -107,14 +108,19 @@ def asked(wording: Wording) -> dict[str, str]:
 
 
 def to_json(wording: Wording) -> dict[str, Any]:
-    texts = {tag: {"subject": text.subject, "body": text.body} for tag, text in wording.texts.items()}
+    texts = {
+        tag: {"subject": text.subject, "body": text.body, "answers": list(text.answers)}
+        for tag, text in wording.texts.items()
+    }
     return {
         "default": wording.default, "format": wording.format, "variables": list(wording.variables), "texts": texts,
     }  # fmt: skip
 
 
 def from_json(stored: Mapping[str, Any]) -> Wording:
-    texts = {tag: Text(one["subject"], one["body"]) for tag, one in stored["texts"].items()}
+    texts = {
+        tag: Text(one["subject"], one["body"], tuple(one.get("answers", ()))) for tag, one in stored["texts"].items()
+    }
     return Wording(texts, stored["default"], stored["format"], tuple(stored["variables"]))
 
 
@@ -131,9 +137,17 @@ def _check_text(tag: str, text: Text, filled: Collection[str]) -> None:
             compose.check_subject(text.subject)
         for part, name in ((text.subject, "subject"), (text.body, "body")):
             template.check_known(template.parse(part, name), filled, name)
+        _check_answers(text.answers)
     except Refusal as refusal:
         refusal.fields["language"] = tag
         raise
+
+
+def _check_answers(answers: tuple[str, ...]) -> None:
+    """A variable in one would be said as it stands, braces and all, by whoever taps it."""
+    compose.check_answers(answers)
+    if any(template.parse(one, "answers").places for one in answers):
+        raise Refusal("bad_answer", "An answer has no variables: write it as every customer says it.", field="answers")
 
 
 def _check_declared(names: tuple[str, ...]) -> None:

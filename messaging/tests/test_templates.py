@@ -16,9 +16,12 @@ from portal.kernel.errors import Refusal
 from portal.testing import browser
 
 TEXTS = {
-    "en": {"subject": "Your {{what}}", "body": "Dear {{name|customer}}, {{sum:number}} is due on {{due:date}}."},
-    "de": {"subject": "", "body": "Guten Tag {{name|}}, {{sum:number}} EUR bis {{due:date}}."},
-}
+    "en": {
+        "subject": "Your {{what}}", "body": "Dear {{name|customer}}, {{sum:number}} is due on {{due:date}}.",
+        "answers": ["Thank you", "I have a question"],
+    },
+    "de": {"subject": "", "body": "Guten Tag {{name|}}, {{sum:number}} EUR bis {{due:date}}.", "answers": []},
+}  # fmt: skip
 GIVEN = {"what": "invoice", "sum": "1234.50", "due": "2026-08-03"}
 
 
@@ -70,6 +73,35 @@ def test_each_is_written_to_in_their_own_language(acme):
         form, content = words_of(acme, sent.json()["id"])
         assert (form, content["body"]) == ("text", said)
         assert content["subject"] == ("" if language == "de-AT" else "Your invoice")
+        assert content.get("answers", []) == ([] if language == "de-AT" else ["Thank you", "I have a question"])
+
+
+def test_answers_are_of_one_language_or_of_the_call(acme):
+    answer = ask(acme, "post", "templates", {"name": "Visit", "body": "Come in.", "answers": ["Yes", "No"]})
+    one = answer.json()
+    assert one["texts"]["en"]["answers"] == ["Yes", "No"]
+    customer = str(acme.customer())
+    for more, said in (({}, ["Yes", "No"]), ({"answers": ["At noon"]}, ["At noon"])):
+        sent = ask(acme, "post", "messages", {"customer": customer, "template": one["id"], **more})
+        assert words_of(acme, sent.json()["id"])[1]["answers"] == said
+    changed = ask(acme, "patch", f"templates/{one['id']}", {"answers": ["Yes"]}).json()
+    assert (changed["version"], changed["texts"]["en"]["body"]) == (2, "Come in.")
+    assert ask(acme, "patch", f"templates/{one['id']}", {"body": "Go."}).json()["texts"]["en"]["answers"] == ["Yes"]
+
+
+@pytest.mark.parametrize(("answers", "code"), [
+    (["a", "b", "c", "d", "e"], "too_many_answers"), (["x" * 41], "bad_answer"), (["Yes", " Yes"], "bad_answer"),
+    (["two\nlines"], "bad_answer"), (["I am {{name}}"], "bad_answer"), (["{{"], "unclosed_variable"), ([" "], "bad_answer"),
+])  # fmt: skip
+def test_answers_that_no_button_could_say_are_refused_with_their_language(acme, answers, code):
+    answer = ask(
+        acme,
+        "post",
+        "templates",
+        {"name": "Visit", "texts": {"de": {"body": "x", "answers": answers}}, "language": "de"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert (answer.json()["field"], answer.json()["language"]) == ("answers", "de")
 
 
 def test_own_fields_fill_variables_and_the_call_wins(acme):

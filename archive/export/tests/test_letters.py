@@ -142,7 +142,11 @@ def test_answers_offered_are_one_header_and_the_bundle_verifies(answers: list[st
     assert write({"body": "At nine?", "answers": []}) == write({"body": "At nine?", "answers": [7]}) == plain
     log = Log()
     log.say(answers=answers)
-    verify(log.draw(), log.vkey)
+    data = log.draw()
+    verify(data, log.vkey)
+    with zipfile.ZipFile(io.BytesIO(data)) as read:
+        [row] = csv.DictReader(io.StringIO(read.read("records.csv").decode(), newline=""))
+    assert row["answers"].split("\n") == answers
 
 
 def test_one_customers_messages_are_one_thread() -> None:

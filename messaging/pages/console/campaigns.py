@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from messaging.flows import campaign as flow
 from messaging.flows import launch
 from messaging.models import Campaign, Run
-from messaging.pages.console import attachments, shared
+from messaging.pages.console import attachments, shared, templates
 from messaging.queries import audiences, campaigns, desk, following, policy, simulation
 from messaging.rules import campaign as rules
 from messaging.rules import compose as compose_rule
@@ -182,6 +182,7 @@ def _wanted(values: dict[str, Any]) -> flow.Wanted:
     time, at = values.get("time", "now"), values.get("at", "")
     return flow.Wanted(
         name=values.get("name", ""), audience=audience, filter=None if audience else {}, body=values.get("body", ""),
+        template=ids.parse_uuid(values.get("template") or ""), answers=shared.lines(values.get("answers", "")),
         subject=values.get("subject", ""), format=values.get("format", "text"), category=values.get("category", ""),
         gone_after=shared.number(values.get("gone_after", "")), gone_after_read=shared.number(values.get("gone_after_read", "")),
         tap_to_reveal=bool(values.get("tap_to_reveal")), send_at=_instant(at) if time == "at" else None,
@@ -204,6 +205,7 @@ def _values_of(wanted: flow.Wanted, row: Campaign) -> dict[str, Any]:
     known = {value for value, _ in REPEATS}
     return {
         "name": wanted.name, "audience": str(wanted.audience or ""), "subject": wanted.subject, "body": wanted.body,
+        "template": str(wanted.template or ""), "answers": "\n".join(wanted.answers),
         "format": wanted.format, "category": wanted.category, "gone_after": str(wanted.gone_after or ""),
         "gone_after_read": str(wanted.gone_after_read or ""), "tap_to_reveal": wanted.tap_to_reveal, "time": time,
         "at": at[:16], "repeat": wanted.repeat if wanted.repeat in known else "",
@@ -220,7 +222,8 @@ def _form(
     context = {
         "values": values, "campaign_id": row.id if row else None, "title": title,
         "audiences": [{"id": str(one.id), "name": one.name} for one in audiences.get_audiences_for(request.actor)],
-        "categories": desk.categories(), "presets": shared.lives(current.limits.maximum_gone_after),
+        "templates": templates.named(request), "categories": desk.categories(),
+        "presets": shared.lives(current.limits.maximum_gone_after),
         "read_presets": shared.read_lives(), "repeats": REPEATS, "missed": MISSED, "limit": compose_rule.BODY_LIMIT,
         "time_zone": current.time_zone,
         "attached": _attached(request, values.get("attachments", ()), row),
@@ -326,6 +329,8 @@ def _page(request: HttpRequest, campaign_id: UUID, extra: dict[str, Any], status
         "can": {verb: request.actor.may("message.send") and rules.may(verb, row.state) for verb in rules.VERBS}
         | shared.may(request, words="message.send", archive="archive.list"), **extra,
     }  # fmt: skip
+    if context["words"] and context["words"].template:
+        context["template"] = templates.name_for(request, context["words"].template)
     return shared.draw(request, "campaign", "compose", context, trail=(*TRAIL, (name, "")), status=status)
 
 

@@ -107,7 +107,7 @@ def _asked(values: dict[str, Any]) -> rule.Compose:
         format=values.get("format", "text"), body=values.get("body", ""), subject=values.get("subject", ""),
         category=values.get("category", ""),
         gone_after=_life(values), gone_after_read=shared.number(values.get("gone_after_read", "")),
-        answers=tuple(line.strip() for line in values.get("answers", "").splitlines() if line.strip()),
+        answers=shared.lines(values.get("answers", "")),
         tap_to_reveal=bool(values.get("tap_to_reveal")), send_at=_send_at(values), **_recipient(values),
     )  # fmt: skip
 
@@ -176,19 +176,13 @@ def _page(
     current = policy.get_policy()
     context = {
         "values": values, "presets": _presets(current.limits), "read_presets": shared.read_lives(),
-        "templates": _templates(request), "asks": _asked_for(request, values), "categories": _categories(now),
+        "templates": templates.named(request), "asks": _asked_for(request, values), "categories": _categories(now),
         "max_life": shared.words_for(current.limits.maximum_gone_after),
         "limit": rule.BODY_LIMIT,
         "attached": attachments.waiting(request, now, values.get("attachments", ())),
         "has_quiet_hours": current.notices.quiet.is_set, "undo_seconds": UNDO_FOR, "time_zone": current.time_zone, **extra,
     }  # fmt: skip
     return shared.draw(request, "compose", "compose", context, status=status)
-
-
-def _templates(request: HttpRequest) -> list[dict[str, str]]:
-    rows = template_queries.get_templates_for(request.actor)
-    named = [{"id": str(row.id), "name": template_queries.name_of(row)} for row in rows]
-    return sorted(named, key=lambda one: one["name"].casefold())
 
 
 def _presets(limits: rule.Limits) -> list[dict[str, Any]]:

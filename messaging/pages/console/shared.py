@@ -77,3 +77,8 @@ def words_for(seconds: int | None) -> str:
 
 def number(raw: str) -> int | None:
     return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 12 else None
+
+
+def lines(typed: str) -> tuple[str, ...]:
+    """A field that takes one thing a line."""
+    return tuple(line.strip() for line in typed.splitlines() if line.strip())

@@ -42,6 +42,19 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     return shared.draw(request, "templates", "compose", context, trail=TRAIL[:1])
 
 
+def named(request: HttpRequest) -> list[dict[str, str]]:
+    """To choose one from, by name."""
+    rows = templates.get_templates_for(request.actor)
+    found = [{"id": str(row.id), "name": templates.name_of(row)} for row in rows]
+    return sorted(found, key=lambda one: one["name"].casefold())
+
+
+def name_for(request: HttpRequest, template_id: UUID) -> str:
+    """ "" where it was deleted."""
+    row = templates.get_templates_for(request.actor).filter(id=template_id).first()
+    return templates.name_of(row) if row else ""
+
+
 def _line(one: templates.Shown) -> dict[str, Any]:
     return {
         "id": one.id, "name": one.name, "quick_answer": one.is_quick_answer, "format": one.text.format,
@@ -54,7 +67,7 @@ def _line(one: templates.Shown) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "GET":
-        first = {"name": "", "format": "text", "variables": "", "texts": [_text("en", "", "")], "default": "0"}
+        first = {"name": "", "format": "text", "variables": "", "texts": [_text("en")], "default": "0"}
         return _form(request, first, {})
     values = _values(request)
     if _reshape(request, values):
@@ -118,6 +131,7 @@ def _changes(before: wording.Wording, after: wording.Wording) -> list[dict[str, 
         found.append({
             "language": tag, "is_new": tag not in before.texts, "is_gone": tag not in after.texts, "is_same": old == new,
             "subject": difference.between(old.subject, new.subject), "body": difference.between(old.body, new.body),
+            "answers": difference.between("\n".join(old.answers), "\n".join(new.answers)),
         })  # fmt: skip
     return found
 
@@ -141,10 +155,10 @@ def show(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"texts": [vars_of(one) for one in seen]})
 
 
-def vars_of(one: preview.Preview) -> dict[str, str | None]:
+def vars_of(one: preview.Preview) -> dict[str, str | list[str] | None]:
     return {
-        "language": one.language, "subject": one.subject, "body": one.body, "html": one.html, "problem": one.problem,
-        "field": one.field,
+        "language": one.language, "subject": one.subject, "body": one.body, "html": one.html,
+        "answers": list(one.answers), "problem": one.problem, "field": one.field,
     }  # fmt: skip
 
 
@@ -163,7 +177,7 @@ def _values(request: HttpRequest) -> dict[str, Any]:
     texts = [
         _text(
             posted.get(f"language-{n}", "").strip(), posted.get(f"subject-{n}", ""),
-            posted.get(f"body-{n}", "").replace("\r\n", "\n"),
+            posted.get(f"body-{n}", "").replace("\r\n", "\n"), posted.get(f"answers-{n}", ""),
         )
         for n in range(count)
     ]  # fmt: skip
@@ -174,12 +188,12 @@ def _values(request: HttpRequest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(language: str, subject: str, body: str) -> dict[str, str]:
-    return {"language": language, "subject": subject, "body": body}
+def _text(language: str, subject: str = "", body: str = "", answers: str = "") -> dict[str, str]:
+    return {"language": language, "subject": subject, "body": body, "answers": answers}
 
 
 def _stored(one: templates.Shown) -> dict[str, Any]:
-    texts = [_text(tag, text.subject, text.body) for tag, text in one.text.texts.items()]
+    texts = [_text(tag, text.subject, text.body, "\n".join(text.answers)) for tag, text in one.text.texts.items()]
     return {
         "name": one.name, "format": one.text.format, "texts": texts, "variables": ", ".join(one.text.variables),
         "quick_answer": one.is_quick_answer, "default": str(list(one.text.texts).index(one.text.default)),
@@ -197,12 +211,15 @@ def _reshape(request: HttpRequest, values: dict[str, Any]) -> bool:
     elif act == "add" and len(values["texts"]) < wording.MOST_LANGUAGES:
         taken = {text["language"] for text in values["texts"]}
         fresh = next((code for code, _ in LANGUAGES if code not in taken), "")
-        values["texts"].append(_text(fresh, "", ""))
+        values["texts"].append(_text(fresh))
     return gone is not None or act == "add"
 
 
 def _wording(values: dict[str, Any]) -> wording.Wording:
-    texts = {one["language"]: wording.Text(one["subject"], one["body"]) for one in values["texts"]}
+    texts = {
+        one["language"]: wording.Text(one["subject"], one["body"], shared.lines(one["answers"]))
+        for one in values["texts"]
+    }
     if len(texts) < len(values["texts"]):
         raise Refusal("bad_languages", "Two texts are in the same language. Change one of them.", field="texts")
     listed = (name.strip() for name in values["variables"].replace("\n", ",").split(","))

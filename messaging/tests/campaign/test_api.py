@@ -96,6 +96,22 @@ def test_where_a_second_person_agrees_the_answer_says_so(desk, program):
     assert answer.json()["approval"]
 
 
+def test_a_draft_goes_from_its_own_words_to_a_templates_and_back(program):
+    asked = {"name": "Visit", "body": "Come on Tuesday.", "answers": ["Yes"]}
+    template = post(program, "templates", asked).json()["id"]
+    made = written(program, answers=["At noon"])
+    for revision, (given, said) in enumerate((
+        ({"template": template}, ("Come on Tuesday.", ["At noon"])), ({"answers": []}, ("Come on Tuesday.", ["Yes"])),
+        ({"body": "My own"}, ("My own", [])),
+    ), 1):  # fmt: skip
+        answer = program.patch(
+            f"/api/v1/campaigns/{made['id']}", {**given, "revision": revision}, content_type="application/json"
+        )
+        assert answer.status_code == 200, answer.content
+        sample = post(program, f"campaigns/{made['id']}/simulate", {}).json()["samples"][0]
+        assert (sample["body"], sample["answers"]) == said
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -111,6 +127,7 @@ def test_where_a_second_person_agrees_the_answer_says_so(desk, program):
             422,
             "body_or_template",
         ),
+        ({"name": "x", "audience": {}, "body": "x", "answers": ["a", "a"]}, 422, "bad_answer"),
         ({"name": "x", "audience": {}, "body": "x", "send_at": "2020-01-01T00:00:00Z"}, 422, "send_at_past"),
         ({"name": "x", "audience": {}, "body": "x", "send_at": "soon"}, 422, "invalid"),
         ({"name": "x", "audience": {}, "body": "x", "surprise": 1}, 422, "unknown_field"),

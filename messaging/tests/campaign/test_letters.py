@@ -26,13 +26,15 @@ FILE = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("answers", [(), ('Ja \\ "gerne" 🙂', "{0} %s </script>")])
 @pytest.mark.parametrize("files", [[], [FILE, FILE]])
 @pytest.mark.parametrize("text", ["Come in.", ODD, "Dear {{name}}, {{reference}}: " + ODD, "{{name|you}} and {{name}}"])
-def test_the_bytes_are_those_of_a_single_send(desk, text, files):
+def test_the_bytes_are_those_of_a_single_send(desk, text, files, answers):
     pk = desk.cast.customer(name=ODD.replace("\n", " ").replace("\t", " "), email="ö@example.org")
     made = desk.write(
-        body=text, subject="About {{name}}" if "{{" in text else ODD.replace("\n", " ").replace("\t", " ")
-    )
+        body=text, subject="About {{name}}" if "{{" in text else ODD.replace("\n", " ").replace("\t", " "),
+        answers=answers,
+    )  # fmt: skip
     with desk.cast.inside():
         row, now, message = Campaign.objects.get(id=made), clock.now(), ids.uuid7()
         to = customers.get_recipients([pk])[pk]
@@ -42,6 +44,8 @@ def test_the_bytes_are_those_of_a_single_send(desk, text, files):
         letter = writer.write(message=message.bytes, customer=pk.bytes, profile=profile, language="de")
         said = compiled.render({**to.profile.fields, "name": to.profile.name, "reference": to.profile.reference}, "de")
         content = {"subject": said.subject, "body": said.body, "attachments": files}
+        if answers:
+            content["answers"] = list(answers)
         keep = record_rule(now)
         taken = snapshot.take("message.sent", desk.cast.author, to, message, "out", "", "text", now, now, keep, content)
         assert letter.live == body.encode(content)
@@ -116,7 +120,8 @@ def test_a_template_is_sent_in_each_ones_language_as_it_was_when_saved(desk):
     from messaging.flows import words
 
     spanish = desk.cast.customer(language="es-MX")
-    text = wording.Wording({"en": wording.Text("Hello", "Come in."), "es": wording.Text("Hola", "Pase.")})
+    texts = {"en": wording.Text("Hello", "Come in.", ("Yes", "No")), "es": wording.Text("Hola", "Pase.", ("Vale",))}
+    text = wording.Wording(texts)
     with desk.cast.inside():
         made = template.create(actor=desk.cast.author, now=clock.now(), name="Visit", text=text)
     written = desk.write(body="", template=made)
@@ -129,11 +134,28 @@ def test_a_template_is_sent_in_each_ones_language_as_it_was_when_saved(desk):
     desk.work()
     with desk.cast.inside():
         said = {
-            one.customer_id: words.read(actor=desk.cast.author, now=clock.now(), message_id=one.id).body
+            one.customer_id: words.read(actor=desk.cast.author, now=clock.now(), message_id=one.id)
             for one in desk.messages(written)
         }
-    assert said[spanish] == "Pase."
-    assert {said[pk] for pk in desk.customers} == {"Come in."}
+        said = {pk: (one.body, one.answers) for pk, one in said.items()}
+    assert said[spanish] == ("Pase.", ("Vale",))
+    assert {said[pk] for pk in desk.customers} == {("Come in.", ("Yes", "No"))}
+
+
+def test_answers_of_a_campaign_stand_over_its_templates_and_are_found_in_the_record(desk):
+    from messaging.flows import words
+
+    text = wording.Wording({"en": wording.Text("", "Come in.", ("Yes", "No")), "es": wording.Text("", "Pase.")})
+    with desk.cast.inside():
+        made = template.create(actor=desk.cast.author, now=clock.now(), name="Visit", text=text)
+    written = desk.send(body="", template=made, answers=("With a gasket",))
+    with desk.cast.inside():
+        assert campaign.read(actor=desk.cast.author, now=clock.now(), campaign_id=written).answers == ("With a gasket",)
+        row = desk.messages(written)[0]
+        assert words.read(actor=desk.cast.author, now=clock.now(), message_id=row.id).answers == ("With a gasket",)
+        record = Record.objects.get(message_id=row.id)
+        [hashes] = wordindex.hash_query("gasket", key=monthkey.index(record.index_month))
+        assert set(hashes) & set(record.words)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from messaging.flows import campaigntext
+from messaging.flows import campaigntext, template
 from messaging.models import Campaign, Message, Run
+from messaging.rules import wording
 from messaging.tests.campaign.conftest import Desk
 from portal.kernel import clock
 from portal.testing import browser
@@ -85,6 +86,27 @@ def test_a_draft_keeps_its_files_while_it_is_saved_again_and_again(desk: Desk, a
         assert [one["id"] for one in campaigntext.files(newest(desk), clock.now())] == [up]
     assert author.post(f"{path}save", form(revision="3")).status_code == 200
     assert "plan.pdf" not in page(author, f"{path}edit")
+
+
+def test_a_draft_by_template_keeps_it_and_its_own_answers(desk: Desk, author) -> None:
+    text = wording.Wording({"en": wording.Text("Visit", "Come on Tuesday.", ("Yes", "No"))})
+    with desk.cast.inside():
+        made = template.create(actor=desk.cast.author, now=clock.now(), name="Visits", text=text)
+    path = author.post(f"{LIST}new", form(body="", template=str(made)))["Location"]
+    assert f'value="{made}" selected' in page(author, f"{path}edit")
+    assert "Visits</a>, as it was" in page(author, path)
+    simulated = author.post(f"{path}simulate").content.decode()
+    assert "Come on Tuesday." in simulated
+    assert "<bdi>“Yes”</bdi>, <bdi>“No”</bdi>" in simulated
+    changed = form(body="", template=str(made), answers="At noon\r\n", revision="1")
+    assert author.post(f"{path}edit", changed).status_code == 302
+    assert "<bdi>“At noon”</bdi>" in page(author, path)
+    both = author.post(f"{path}edit", form(template=str(made), revision="2"))
+    assert both.status_code == 422
+    assert "not both" in both.content.decode()
+    assert "Come in." in both.content.decode()
+    many = author.post(f"{path}edit", form(answers="a\nb\nc\nd\ne", revision="2"))
+    assert "at most four answers" in many.content.decode()
 
 
 def test_undo_takes_it_back_unsent(desk: Desk, author) -> None:

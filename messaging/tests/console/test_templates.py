@@ -37,6 +37,25 @@ def test_it_is_written_listed_found_and_exported(author, reminder):
     assert b"Reminder,False,markdown" in author.get("/console/templates/?format=csv").content
 
 
+def test_answers_are_written_shown_and_told_at_their_text(author):
+    written = {**FORM, "answers-0": " I will come \r\n\r\nAnother <day>"}
+    assert "A line each" in text_of(author.get("/console/templates/new"))
+    seen = author.post("/console/templates/preview", written).json()["texts"]
+    assert [one["answers"] for one in seen] == [["I will come", "Another <day>"], []]
+    path = author.post("/console/templates/new", written)["Location"]
+    page = text_of(author.get(path))
+    assert "I will come Another &lt;day&gt;</textarea>" in page
+    assert '<span class="badge" dir="auto">Another &lt;day&gt;</span>' in page
+    author.post(path, {**written, "version": "1", "answers-0": "I will come\nNo"})
+    assert "Another &lt;day&gt;</del>" in text_of(author.get(f"{path}versions/2/"))
+    refused = author.post("/console/templates/new", {**written, "answers-1": "Hallo {{name}}"})
+    assert refused.status_code == 422
+    assert (
+        'name="answers-1" rows="2" aria-describedby="f-answers-1-about" aria-invalid="true">Hallo {{name}}<'
+        in text_of(refused)
+    )
+
+
 def test_a_language_comes_and_goes_without_a_script_and_nothing_typed_is_lost(author):
     more = text_of(author.post("/console/templates/new", {**FORM, "act": "add"}))
     assert 'name="language-2" value="es"' in more

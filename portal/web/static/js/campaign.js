@@ -26,6 +26,9 @@ function couple() {
   const timed = form.elements.namedItem("time").value !== "now";
   for (const part of form.querySelectorAll("[data-timed]")) part.hidden = !timed;
   form.elements.namedItem("at").required = timed;
+  const own = !form.elements.namedItem("template").value;
+  for (const part of form.querySelectorAll("[data-own]")) part.hidden = !own;
+  form.elements.namedItem("body").disabled = !own; // what was typed stays, and is not sent beside a template
 }
 
 function tell(words, problem = false) {

@@ -69,7 +69,8 @@ function preview() {
 }
 
 function offer() {
-  const lines = value("answers").split("\n").map((line) => line.trim()).filter(Boolean);
+  const typed = value("answers").split("\n").map((line) => line.trim()).filter(Boolean);
+  const lines = typed.length || !value("template") ? typed : seen.answers;
   for (const node of stage.querySelectorAll("[data-answers]")) {
     node.hidden = !lines.length;
     node.replaceChildren(...lines.map((line) => Object.assign(document.createElement("span"), { className: "badge", dir: "auto", textContent: line })));
@@ -88,7 +89,7 @@ function show(text) {
 
 /* ---- a text that the server makes: by template, or of Markdown ---- */
 const PAUSE = 300; // ms without a key, then it is asked
-const NOTHING = { subject: "", body: "", asks: [] };
+const NOTHING = { subject: "", body: "", answers: [], asks: [] };
 const served = () => Boolean(value("template")) || value("format") === "markdown";
 let seen = NOTHING;
 let asking = null;
@@ -152,6 +153,7 @@ form.querySelector("[data-unfold]").addEventListener("click", () => {
   field("subject").value = seen.subject;
   field("body").value = seen.body;
   field("format").value = seen.html ? "markdown" : "text";
+  field("answers").value ||= seen.answers.join("\n");
   follow();
   field("body").focus();
 });

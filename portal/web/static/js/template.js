@@ -2,7 +2,7 @@
  * The template editor: what customers would see follows what is written, in every language, with samples or as one customer.
  *
  * Markup it reads: form[data-template] with data-preview-url (takes the form, answers {"texts": [{"language", "subject", "body",
- * "html", "problem"}]}), [data-previews], [data-picker] as picker.js has it.
+ * "html", "answers", "problem"}]}), [data-previews], [data-picker] as picker.js has it.
  */
 import { pick } from "./picker.js";
 import { rich } from "./rich.js";
@@ -48,6 +48,11 @@ function bubble(text) {
   body.dir = "auto";
   if (text.html) body.append(rich(text.html));
   node.append(body);
+  if (text.answers.length) {
+    const offered = made("p", "phone-answers", "");
+    offered.append(...text.answers.map((words) => Object.assign(made("span", "badge", words), { dir: "auto" })));
+    node.append(offered);
+  }
   return node;
 }
 
