@@ -9,7 +9,7 @@ from django.db.models import F
 
 from messaging.models import Attempt
 from messaging.rules import secrets
-from portal.kernel import keys, tenancy
+from portal.kernel import keys, networks, tenancy
 from portal.kernel.errors import Kind, Refusal
 
 GUESSES, WINDOW = 20, timedelta(minutes=15)  # of one source, at each public door
@@ -49,7 +49,7 @@ def _row(now: datetime, use: str, source: str, window: timedelta) -> tuple[bytes
     seconds = int(window.total_seconds())
     begins = int(now.timestamp()) // seconds * seconds
     # Keyed: a source may be an address of a person, and those can be guessed from a bare hash.
-    counted = secrets.digest(tenancy.here().id, secrets.ATTEMPT, f"{use}|{source}|{begins}")
+    counted = secrets.digest(tenancy.here().id, secrets.ATTEMPT, f"{use}|{networks.of(source)}|{begins}")
     return hmac.digest(keys.business_key(), counted, "sha256"), datetime.fromtimestamp(begins + seconds, UTC)
 
 

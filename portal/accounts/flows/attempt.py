@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 
 from portal.accounts.models import Attempt
-from portal.kernel import keys
+from portal.kernel import keys, networks
 from portal.kernel.errors import Kind, Refusal
 from portal.sealing import blind
 
@@ -30,7 +30,7 @@ def take(*, email: str, address: str, now: datetime) -> None:
     """Count a try, or refuse it: too many at this person or from this address of the network."""
     Attempt.objects.filter(started_at__lte=now - WINDOW).delete()
     over = [
-        _count("sign-in/network", address, now) > FROM_ONE_ADDRESS,
+        _count("sign-in/network", networks.of(address), now) > FROM_ONE_ADDRESS,
         _count("sign-in/person", email, now) > AT_ONE_PERSON,
     ]
     if any(over):
@@ -65,7 +65,9 @@ def forgive(*, email: str, address: str) -> None:
     """They knew the password: the tries before it were theirs, and this one is nothing against their network. A clinic whose
     hundred people come to work behind one address is no guesser; who guesses there as well keeps the count of what failed."""
     Attempt.objects.filter(digest=_digest("sign-in/person", email)).delete()
-    Attempt.objects.filter(digest=_digest("sign-in/network", address), count__gt=0).update(count=F("count") - 1)
+    Attempt.objects.filter(digest=_digest("sign-in/network", networks.of(address)), count__gt=0).update(
+        count=F("count") - 1
+    )
 
 
 def _count(label: str, value: str, now: datetime) -> int:
