@@ -329,6 +329,43 @@ class Simulation(s.Serializer):  # type: ignore[type-arg]
     samples = Sample(many=True)
 
 
+class Told(s.Serializer):  # type: ignore[type-arg]
+    purpose = s.CharField()
+    channel = s.CharField()
+    state = s.CharField()
+    reason = s.CharField(allow_null=True)
+    at = s.DateTimeField(allow_null=True)
+
+
+class FollowUp(s.Serializer):  # type: ignore[type-arg]
+    by = s.CharField()
+    author = s.CharField()
+    at = s.DateTimeField()
+
+
+class UnreachedMessage(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    customer = s.UUIDField()
+    outcome = s.CharField()
+    why = s.CharField()
+    words = s.CharField()
+    sent_at = s.DateTimeField(allow_null=True)
+    outcome_at = s.DateTimeField()
+    told = Told(many=True)
+    followed_up = FollowUp(many=True)
+
+
+class UnreachedList(s.Serializer):  # type: ignore[type-arg]
+    results = UnreachedMessage(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class FollowedUp(s.Serializer):  # type: ignore[type-arg]
+    id = s.UUIDField()
+    message = s.UUIDField()
+    by = s.CharField()
+
+
 def enrolment(issued: enrolments.Issued, request: Request) -> dict[str, object]:
     """`url` and `code` only where they were to be shown."""
     shown = {"id": str(issued.id), "expires_at": iso(issued.expires_at)}

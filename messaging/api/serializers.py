@@ -246,6 +246,11 @@ class TemplateChange(TemplateInput):
     version = serializers.IntegerField(required=False)
 
 
+class FollowUpInput(Strict):
+    by = Choice(["phone", "letter", "in_person"])
+    note = Text(required=False, default="")
+
+
 class PassphraseInput(Strict):
     passphrase = Text()
 

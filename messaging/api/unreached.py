@@ -4,63 +4,20 @@ from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers as s
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from messaging.api import paging, serializers
+from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
 from messaging.flows import followup
-from messaging.models import FollowUp, Message, Notice
+from messaging.models import Message, Notice
 from messaging.queries import messages, unreached
 from messaging.rules import unreached as rules
 
 
-class FollowUpInput(serializers.Strict):
-    by = serializers.Choice(list(FollowUp.By.values))
-    note = serializers.Text(required=False, default="")
-
-
-class Told(s.Serializer):  # type: ignore[type-arg]
-    purpose = s.CharField()
-    channel = s.CharField()
-    state = s.CharField()
-    reason = s.CharField(allow_null=True)
-    at = s.DateTimeField(allow_null=True)
-
-
-class Done(s.Serializer):  # type: ignore[type-arg]
-    by = s.CharField()
-    author = s.CharField()
-    at = s.DateTimeField()
-
-
-class UnreachedMessage(s.Serializer):  # type: ignore[type-arg]
-    id = s.UUIDField()
-    customer = s.UUIDField()
-    outcome = s.CharField()
-    why = s.CharField()
-    words = s.CharField()
-    sent_at = s.DateTimeField(allow_null=True)
-    outcome_at = s.DateTimeField()
-    told = Told(many=True)
-    followed_up = Done(many=True)
-
-
-class UnreachedList(s.Serializer):  # type: ignore[type-arg]
-    results = UnreachedMessage(many=True)
-    next = s.CharField(allow_null=True)
-
-
-class FollowUpAnswer(s.Serializer):  # type: ignore[type-arg]
-    id = s.UUIDField()
-    message = s.UUIDField()
-    by = s.CharField()
-
-
 class Unreached(View):
     @extend_schema(
-        responses=UnreachedList, tags=["messages"],
+        responses=answers.UnreachedList, tags=["messages"],
         parameters=[
             OpenApiParameter(name, str) for name in ("customer", "why", "followed", "after", "before", "limit", "cursor")
         ],
@@ -75,12 +32,12 @@ class Unreached(View):
 
 
 class FollowUps(View):
-    @extend_schema(request=FollowUpInput, responses={201: FollowUpAnswer}, tags=["messages"])
+    @extend_schema(request=serializers.FollowUpInput, responses={201: answers.FollowedUp}, tags=["messages"])
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
     def act(self, request: Request, now: Any, *args: Any, **kwargs: Any) -> Response:
-        pk, data = kwargs["message_id"], given(FollowUpInput, request)
+        pk, data = kwargs["message_id"], given(serializers.FollowUpInput, request)
         made = followup.note(actor=self.actor(), now=now, message_id=pk, by=data["by"], words=data["note"])
         return Response({"id": str(made), "message": str(pk), "by": data["by"]}, status=201)
 
