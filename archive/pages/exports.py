@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from archive.export.main import REASON_WORDS
 from archive.flows import export as flow
+from archive.flows import unlock
 from archive.models import Export
 from archive.pages import acting, shared
 from archive.queries import exports, proofs
@@ -29,6 +30,7 @@ COLUMNS = (
     "id", "state", "is_sealed", "by", "asked_by", "asked_at", "ready_at", "ends_at", "entries", "records", "missing", "bytes",
     "sha256",
 )  # fmt: skip
+LOCKED = "The archive is locked: an open export needs your passphrase. A sealed one does not."
 FIELDS = ("after", "until", "query", "first", "last", "reason", "form")
 PLACES = {"before": "until", "date": "until", "to": "last"}
 WHY = {
@@ -53,19 +55,23 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     return shared.draw(request, "exports", context, here="Exports")
 
 
-@sensitive_post_parameters("query", "reason")
+@sensitive_post_parameters("query", "reason", "passphrase")
 @guards.staff("archive.export", fresh=True)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponseBase:
-    """A sealed one is drawn by a job. An open one is the answer to this very request: only it has the key."""
+    """A sealed one is drawn by a job. An open one is the answer to this very request: only it has the key, which the form takes
+    with what was typed, so that nothing of that is typed twice."""
     if request.method == "GET":
         return _form(request, {"query": shared.brought(request), "form": "sealed"}, {})
     values = {name: request.POST.get(name, "").strip() for name in FIELDS}
+    opened = ""
     try:
-        return _ask(request, values)
+        opened = _opened(request, values)
+        answer = _ask(request, values, opened or request.COOKIES.get(shared.COOKIE, ""))
     except Refusal as refusal:
-        told = {"locked": True} if refusal.code == "archive_locked" else _told(refusal)
-        return _form(request, values, told, status=422)
+        told = {"errors": {"passphrase": LOCKED}} if refusal.code == "archive_locked" else _told(refusal)
+        answer = _form(request, values, told, status=422)
+    return shared.hand_over(answer, opened) if opened else answer
 
 
 @guards.staff("archive.export")
@@ -88,14 +94,25 @@ def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     return streams.download(request, streams.read(file.path), name=file.name, size=file.size)
 
 
-def _ask(request: HttpRequest, values: dict[str, str]) -> HttpResponseBase:
+def _opened(request: HttpRequest, values: dict[str, str]) -> str:
+    """The browser's half of the key, where the form brought the passphrase for an open export; else ""."""
+    passphrase = request.POST.get("passphrase", "")
+    if values["form"] != "open" or not passphrase:
+        return ""
+    return unlock.open_(
+        actor=request.actor, now=clock.now(), passphrase=passphrase, session_key=request.session.session_key or "",
+        reason=values["reason"][:200],
+    ).half  # fmt: skip
+
+
+def _ask(request: HttpRequest, values: dict[str, str], half: str) -> HttpResponseBase:
     asked, now = _selection(values), clock.now()
     if values["form"] != "open":
         found = flow.ask(actor=request.actor, now=now, selection=asked, reason=values["reason"])
         return HttpResponseRedirect(reverse("console:archive_export", args=[found]))
     found, parts = flow.stream(
         actor=request.actor, now=now, selection=asked, reason=values["reason"],
-        session_key=request.session.session_key or "", half=request.COOKIES.get(shared.COOKIE, ""),
+        session_key=request.session.session_key or "", half=half,
     )  # fmt: skip
     name = flow.file_name(exports.get_export_for(request.actor, found))
     return streams.download(request, parts, name=name)
@@ -143,5 +160,8 @@ def _shown(rows: list[Export]) -> list[dict[str, Any]]:
 
 
 def _form(request: HttpRequest, values: dict[str, str], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
-    context = {"values": values, "errors": {}, "unlock": shared.lock_of(request, clock.now()), **extra}
+    context = {
+        "values": values, "errors": {}, "unlock": shared.lock_of(request, clock.now()),
+        "officer": request.actor.may("archive.open"), **extra,
+    }  # fmt: skip
     return shared.draw(request, "export_new", context, here="New export", status=status)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -45,6 +45,12 @@ def lock_of(request: HttpRequest, now: datetime) -> dict[str, datetime] | None:
         return None
     until = unlock.is_open(actor=request.actor, now=now, session_key=request.session.session_key)
     return {"since": until - unlock.IDLE_FOR, "until": until} if until else None
+
+
+def hand_over(response: HttpResponseBase, half: str) -> HttpResponseBase:
+    """Give this browser its half of the key."""
+    response.set_cookie(COOKIE, half, secure=True, httponly=True, samesite="Strict", path="/")
+    return response
 
 
 def browser_of(request: HttpRequest) -> search.Browser | None:

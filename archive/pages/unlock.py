@@ -30,9 +30,7 @@ def unlock(request: HttpRequest) -> HttpResponseBase:
         if refusal.kind in {Kind.FORBIDDEN, Kind.UNAVAILABLE}:
             raise
         return _page(request, back, _told(refusal), status=422)
-    response = HttpResponseRedirect(back)
-    response.set_cookie(shared.COOKIE, opened.half, secure=True, httponly=True, samesite="Strict", path="/")
-    return response
+    return shared.hand_over(HttpResponseRedirect(back), opened.half)
 
 
 @guards.staff("archive.list")

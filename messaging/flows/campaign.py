@@ -112,10 +112,11 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
 
 
 def files_of(*, actor: Actor, now: datetime, campaign_id: UUID) -> list[dict[str, object]]:
-    """The files of a draft, as a page names them: never with a key."""
+    """The files of a draft, or of one's own campaign, as a page names them: never with a key."""
     row = campaigns.get_campaign_for(actor, campaign_id)
     actor.require("message.send")
-    return files.shown(campaigntext.files(row, now)) if row.state == Campaign.State.DRAFT else []
+    is_open = row.state == Campaign.State.DRAFT or row.author == actor.label
+    return files.shown(campaigntext.files(row, now)) if is_open else []
 
 
 # ── stopping and going on ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -114,6 +114,26 @@ def test_an_open_one_is_the_answer_to_the_officers_own_request(filled):
     assert officer.post("/console/archive/exports/new", {"form": "open", "reason": ""}).status_code == 422
 
 
+def test_the_passphrase_is_taken_with_what_was_typed(filled):
+    officer, path = browser.staff(filled, "officer"), "/console/archive/exports/new"
+    asked = {"form": "open", "reason": "a complaint", "after": "2026-01-01"}
+    assert b'type="password"' in officer.get(path).content
+    wrong = officer.post(path, {**asked, "passphrase": "not the right words"})
+    assert wrong.status_code == 422
+    assert b'value="a complaint"' in wrong.content
+    assert b"not the right words" not in wrong.content
+    assert "__Host-ebb-archive" not in officer.cookies
+    answer = officer.post(path, {**asked, "after": "", "passphrase": filled.passphrase})
+    assert verified(b"".join(answer.streaming_content), filled)["counts"]["records"] == 3
+    assert answer.cookies["__Host-ebb-archive"]["httponly"]
+    assert answer.cookies["__Host-ebb-archive"]["secure"]
+    assert b"The archive is open in this browser" in officer.get(path).content
+    nothing = browser.staff(filled, "officer").post(
+        path, {"form": "sealed", "reason": "x", "passphrase": filled.passphrase}
+    )
+    assert "__Host-ebb-archive" not in nothing.cookies
+
+
 @pytest.mark.parametrize(("values", "words"), [
     ({"after": "2026-05-02", "until": "2026-05-01"}, "ends before it begins"), ({"first": "x"}, "whole number"),
     ({"first": "1", "query": "kind:message.sent"}, "in one way"), ({"query": "words"}, "not by words"),

@@ -329,8 +329,8 @@ def _page(request: HttpRequest, campaign_id: UUID, extra: dict[str, Any], status
         "can": {verb: request.actor.may("message.send") and rules.may(verb, row.state) for verb in rules.VERBS}
         | shared.may(request, words="message.send", archive="archive.list"), **extra,
     }  # fmt: skip
-    if context["words"] and context["words"].template:
-        context["template"] = templates.name_for(request, context["words"].template)
+    if context["words"]:
+        context |= _beside(request, row.id, context["words"], now)
     return shared.draw(request, "campaign", "compose", context, trail=(*TRAIL, (name, "")), status=status)
 
 
@@ -358,6 +358,12 @@ def _own_words(request: HttpRequest, row: Campaign, now: datetime) -> flow.Wante
         if refusal.kind is not Kind.GONE:
             raise
         return None
+
+
+def _beside(request: HttpRequest, campaign_id: UUID, words: flow.Wanted, now: datetime) -> dict[str, Any]:
+    """What its words are by and come with, by name."""
+    files = flow.files_of(actor=request.actor, now=now, campaign_id=campaign_id) if words.attachments else []
+    return {"template": templates.name_for(request, words.template) if words.template else "", "files": files}
 
 
 def _next_days(row: Campaign) -> list[datetime]:

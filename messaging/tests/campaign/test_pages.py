@@ -79,6 +79,7 @@ def test_a_draft_keeps_its_files_while_it_is_saved_again_and_again(desk: Desk, a
     shown = page(author, f"{path}edit")
     assert f'name="attachments" value="{up}"' in shown
     assert "plan.pdf" in shown
+    assert "With it: plan.pdf" in page(author, path)
     for revision in ("1", "2"):
         saved = author.post(f"{path}save", form(attachments=up, revision=revision, body=f"Come in {revision}."))
         assert saved.json()["revision"] == int(revision) + 1
