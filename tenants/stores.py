@@ -29,5 +29,6 @@ CODES: Columns = {
 }
 BARE = {
     "tenants/flows/provision.py": "functions that take part in a birth",
+    "tenants/management/commands/qcluster.py": "a number, told to the system: how far PostgreSQL gives way to others",
     "tenants/queries/businesses.py": "hosts and schemas of ready businesses, for two seconds",
 }

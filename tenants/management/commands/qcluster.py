@@ -44,7 +44,7 @@ def _let_the_group_give_way(leader: int) -> None:
         if os.getsid(leader) == leader:
             Path(f"/proc/{leader}/autogroup").write_text(str(GIVES_WAY))
     except OSError as error:
-        log.info("no group to give way: %s", errno.errorcode.get(error.errno or 0, "unknown"))
+        log.info("no group to give way", extra={"code": errno.errorcode.get(error.errno or 0, "unknown")})
 
 
 class Sentinel(cluster.Sentinel):  # type: ignore[misc]
