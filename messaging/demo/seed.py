@@ -143,8 +143,10 @@ def _link(customer_id: UUID) -> dict[str, str]:
 
     row = Customer.objects.get(id=customer_id)
     issued = enrolment.issue(actor=actors.SYSTEM, now=clock.now(), customer_id=customer_id, send_by="show")
-    reference = profiles.open_(row.id, row.sealed_profile).reference
-    return {"id": str(customer_id), "reference": reference, "enrolment_url": str(issued.url)}
+    person = profiles.open_(row.id, row.sealed_profile)
+    return {
+        "id": str(customer_id), "reference": person.reference, "name": person.name, "enrolment_url": str(issued.url),
+    }  # fmt: skip
 
 
 def _write(file: Path, content: dict[str, object]) -> None:

@@ -88,7 +88,7 @@ def test_the_children_inherit_no_database_and_no_key_of_the_shell(tmp_path, monk
 def test_the_first_screen_names_three_links_and_says_that_it_is_a_demo(tmp_path):
     business = {
         "archive_passphrase": "four quiet words",
-        "customers": [{"enrolment_url": "http://acme.localhost:8000/c"}],
+        "customers": [{"name": "Ada Abel", "enrolment_url": "http://acme.localhost:8000/c"}],
         "staff": [
             {"role": "admin", "link": "http://acme.localhost:8000/admin"},
             {"role": "author", "link": "http://acme.localhost:8000/a"},
@@ -96,7 +96,15 @@ def test_the_first_screen_names_three_links_and_says_that_it_is_a_demo(tmp_path)
         ],
     }
     screen = welcome.screen(Place(tmp_path, 8000), {"businesses": [business]})
-    for part in ("DEMO", "Firefox", "localhost:8000/c", "localhost:8000/a\n", "localhost:8000/o", "four quiet words"):
+    for part in (
+        "DEMO",
+        "Firefox",
+        "localhost:8000/c",
+        "localhost:8000/a\n",
+        "localhost:8000/o",
+        "four quiet words",
+        "(Ada Abel",
+    ):
         assert part in screen
 
 

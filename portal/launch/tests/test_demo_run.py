@@ -23,7 +23,7 @@ WEB = "import http.server, sys\\n" \
       "class Ready(http.server.BaseHTTPRequestHandler):\\n" \
       "    def do_GET(self): self.send_response(200); self.end_headers()\\n" \
       "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Ready).serve_forever()"
-DEMO = {"businesses": [{"archive_passphrase": "p", "customers": [{"enrolment_url": "c"}], "staff": []}]}
+DEMO = {"businesses": [{"archive_passphrase": "p", "customers": [{"name": "n", "enrolment_url": "c"}], "staff": []}]}
 
 def manage(env, *args):
     print("manage", args[0], flush=True)
