@@ -115,7 +115,7 @@ class SimulationAnswer(s.Serializer):
 class Rules(acts.View):
     @extend_schema(responses=RuleList, tags=["retention-rules"])
     def get(self, request: Request) -> Response:
-        self.actor().require("retention.manage")
+        rules.check_may_see(self.actor())
         return Response(acts.page(request, Rule.objects.all(), shown))
 
     @extend_schema(request=RuleInput, responses={201: RuleAnswer}, tags=["retention-rules"])

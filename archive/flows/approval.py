@@ -59,13 +59,12 @@ def ask(*, actor: Actor, now: datetime, kind: str, target: UUID, codes: acts.Cod
     act = _known(kind)
     actor.require(act.permission)
     words = _checked(reason)
-    person = colleagues.people.behind(actor)
-    alone = not colleagues.people.deciders(act.permission) - {person}
     row = Approval(
-        id=ids.uuid7(), kind=kind, target_id=target, codes=dict(codes or {}), asked_by=actor.label, person_id=person,
-        asked_at=now, expires_at=now + LIVES_FOR, state=State.COOLING if alone else State.OPEN,
-        acts_at=now + COOL_OFF if alone else None,
+        id=ids.uuid7(), kind=kind, target_id=target, codes=dict(codes or {}), asked_by=actor.label,
+        person_id=colleagues.people.behind(actor), asked_at=now, expires_at=now + LIVES_FOR, state=State.OPEN,
     )  # fmt: skip
+    if not colleagues.people.deciders(act.deciding) - acts.involved(row):
+        row.state, row.acts_at = State.COOLING, now + COOL_OFF
     row.reason = keys.seal_field(approvals.REASON, row.id, words.encode())
     with unit.work() as u:
         _insert(row)
@@ -182,7 +181,7 @@ def _open_row(actor: Actor, now: datetime, approval_id: UUID) -> Approval:
     if actor.kind != "staff":
         raise Refusal("not_allowed", "Only a person can decide this, in the console.", Kind.FORBIDDEN)
     actor.require(acts.DECIDE)
-    actor.require(_known(row.kind).permission)
+    actor.require(_known(row.kind).deciding)
     if not acts.may_decide(actor, row):
         raise Refusal("own_request", "You asked for this yourself: somebody else decides it.", Kind.FORBIDDEN)
     _must_wait(row)

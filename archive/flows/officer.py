@@ -105,7 +105,7 @@ def recover(*, actor: Actor, now: datetime, recovery_text: str, passphrase: str)
 
 def remove(*, actor: Actor, now: datetime, staff_id: UUID) -> None:
     """Take an officer's key away; they stay staff. The last one is not taken: nobody could open the archive any more."""
-    if actor.id != staff_id and not actor.may("staff.manage"):
+    if actor.id != staff_id and not actor.may("business.govern"):
         raise not_found("officer")  # as if there were none: whose key there is, is not theirs to ask
     with unit.work():
         rows = list(OfficerKey.objects.select_for_update().order_by("id"))
@@ -139,7 +139,7 @@ def dismiss(*, actor: Actor, now: datetime, staff_id: UUID) -> bool:
 def rotate(*, actor: Actor, now: datetime) -> int:
     """A new generation of the officers' key; its number. Everyone who has a key keeps their passphrase."""
     if not actor.may("archive.open"):
-        actor.require("staff.manage")
+        actor.require("business.govern")
     with unit.work() as u:
         return _rotate(u, actor, now).generation
 

@@ -80,6 +80,7 @@ def change(*, actor: Actor, now: datetime, rule_id: UUID, wanted: Wanted) -> Rul
 
 def simulate(*, actor: Actor, now: datetime, rule_id: UUID) -> simulation.Result:
     """Try it on the real records. Changes nothing but that it was tried, which is an entry."""
+    actor.require(MANAGE)
     row = rules.get_rule_for(actor, rule_id)
     found = simulation.run(rules.terms_of(row), _code_of(row.follows_id), now)
     with unit.work() as u:

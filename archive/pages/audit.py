@@ -14,6 +14,7 @@ from archive.queries import audit as query
 from archive.queries import entries
 from archive.rules import deeds
 from portal.kernel import clock, ids
+from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 from portal.web import guards, names, pages
 from portal.web import listing as lists
@@ -36,7 +37,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
     found = query.list_for(
         request.actor, _asked(filters), limit=lists.MOST_IN_CSV if wants_csv else lists.SIZE, cursor=_cursor(request)
     )
-    rows = _shown(found.results)
+    rows = _shown(request.actor, found.results)
     if wants_csv:
         more = (
             [{"index": "There are more entries than this list holds. Narrow the dates."}]
@@ -64,7 +65,7 @@ def _filter(request: HttpRequest) -> HttpResponseBase:
 def _customer(request: HttpRequest, typed: str) -> str:
     if not typed or ids.parse_uuid(typed):
         return typed
-    found = names.identify_customer(request.actor, typed)
+    found = names.identify_customer(request.actor, typed) if request.actor.may("customer.view") else set()
     if not found:
         raise Refusal("unknown_customer", "No customer has this reference, e-mail or phone.", field="customer")
     if len(found) > 1:
@@ -81,13 +82,13 @@ def _asked(filters: dict[str, str]) -> query.Filter:
     )  # fmt: skip
 
 
-def _shown(found: list[entries.Header]) -> list[dict[str, Any]]:
-    rows = shared.shown(found)
+def _shown(actor: Actor, found: list[entries.Header]) -> list[dict[str, Any]]:
+    rows = shared.shown(actor, found)
     return [{**row, "sentence": deeds.sentence(row["kind"], row["actor"])} for row in rows]
 
 
 def _page(request: HttpRequest, filters: dict[str, str], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
-    customer = ids.parse_uuid(filters["customer"])
+    customer = ids.parse_uuid(filters["customer"]) if request.actor.may("customer.view") else None
     people = names.staff()
     context = {
         "filters": filters, "groups": [(code, name) for code, (name, _) in deeds.GROUPS.items()],

@@ -33,7 +33,7 @@ FIELDS = {"reason": "limits_reason"}  # as the dialog names it
 GROUP_COLUMNS = ("rule", "month", "count", "waiting_since", "oldest_sent", "newest_sent")
 
 
-@guards.staff("disposal.manage")
+@guards.staff("retention.view")
 @require_safe
 def overview(request: HttpRequest) -> HttpResponseBase:
     return _overview(request, {})
@@ -71,7 +71,7 @@ def limits(request: HttpRequest) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("console:archive_approvals"))
 
 
-@guards.staff("disposal.manage")
+@guards.staff("retention.view")
 @require_safe
 def runs(request: HttpRequest) -> HttpResponseBase:
     rows = queries.get_runs_for(request.actor)
@@ -80,7 +80,7 @@ def runs(request: HttpRequest) -> HttpResponseBase:
     return shared.draw(request, "disposal_runs", {"page": lists.page(request, rows, _runs)}, here="Runs")
 
 
-@guards.staff("disposal.manage")
+@guards.staff("retention.view")
 @require_safe
 def run(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     row = queries.get_run_for(request.actor, run_id)
@@ -101,7 +101,7 @@ def stop(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("console:archive_run", args=[run_id]))
 
 
-@guards.staff("disposal.manage")
+@guards.staff("retention.view")
 @require_safe
 def review(request: HttpRequest) -> HttpResponseBase:
     groups = queries.get_groups_for(request.actor)
@@ -128,7 +128,7 @@ def decide(request: HttpRequest) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("console:archive_disposal_review"))
 
 
-@guards.staff("disposal.manage")
+@guards.staff("retention.view")
 @require_safe
 def certificate_list(request: HttpRequest) -> HttpResponseBase:
     rows = certificates.get_certificates_for(request.actor)
@@ -138,7 +138,7 @@ def certificate_list(request: HttpRequest) -> HttpResponseBase:
     return shared.draw(request, "certificates", {"page": lists.page(request, rows, _certificates)}, here="Certificates")
 
 
-@guards.staff("disposal.manage")
+@guards.staff("retention.view")
 @require_safe
 def certificate(request: HttpRequest, certificate_id: UUID) -> HttpResponseBase:
     row = certificates.get_certificate_for(request.actor, certificate_id)

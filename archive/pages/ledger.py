@@ -29,7 +29,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         actor=request.actor, now=now, asked=_asked(request, filters), newest_first=True,
         limit=entries.MOST if wants_csv else lists.SIZE, cursor=int(cursor) if _is_index(cursor) else None,
     )  # fmt: skip
-    rows = shared.shown(found.results)
+    rows = shared.shown(request.actor, found.results)
     if wants_csv:
         return lists.as_csv("archive", COLUMNS, rows)
     context = {
@@ -47,7 +47,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponseBase:
     header = entries.get_entry_for(request.actor, index)
     flow.tell(actor=request.actor, now=now, kind="archive.listed", what="entry")
     context: dict[str, Any] = {
-        "entry": shared.shown([header])[0], "proof": shared.proof_of(request.actor, header),
+        "entry": shared.shown(request.actor, [header])[0], "proof": shared.proof_of(request.actor, header),
         "before": index - 1 if index > 0 else None, "after": index + 1 if index + 1 < summary.get_summary()["size"] else None,
         "unlock": shared.lock_of(request, now),
     }  # fmt: skip
@@ -68,7 +68,8 @@ def _searched(request: HttpRequest, asked: entries.Filter, q: str) -> entries.Fi
         return replace(asked, start=int(q), end=int(q))
     if (message := ids.parse_uuid(q)) is not None:
         return replace(asked, message=message)
-    return replace(asked, customer=names.find_customer(request.actor, q) or ids.uuid4())
+    found = names.find_customer(request.actor, q) if request.actor.may("customer.view") else None
+    return replace(asked, customer=found or ids.uuid4())
 
 
 def _is_index(raw: str) -> bool:

@@ -120,7 +120,7 @@ def _listing(request: HttpRequest, extra: dict[str, Any]) -> HttpResponseBase:
     listed = officers.get_list_for(request.actor)
     who = names.actors({one.given_by for one in listed if one.given_by not in {"", "system"}})
     holding = sum(one.state == "has" for one in listed)
-    may_take = request.actor.may("staff.manage")
+    may_take = request.actor.may("business.govern")
     context = {
         "officers": [
             {"id": one.staff_id, "name": one.name, "state": one.state, "since": one.since, "changed_at": one.changed_at,

@@ -32,7 +32,7 @@ def record(request: HttpRequest, index: int) -> HttpResponseBase:
     if opened is None:
         listing.tell(actor=request.actor, now=now, kind="archive.listed", what="record")
     context = {
-        "record": shown(opened) if opened else None, "entry": shared.shown([header])[0], "unlock": lock,
+        "record": shown(opened) if opened else None, "entry": shared.shown(request.actor, [header])[0], "unlock": lock,
         "is_mirrored": is_mirrored, "entries": _others(request, header), "proof": shared.proof_of(request.actor, header),
         "holds": _holds(request, header),
     }  # fmt: skip

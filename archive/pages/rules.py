@@ -28,7 +28,7 @@ MANAGE = flow.MANAGE
 OF_NO_FORM = frozenset({Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND})
 
 
-@guards.staff(MANAGE)
+@guards.staff("retention.view")
 @require_safe
 def listing(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
@@ -72,7 +72,7 @@ def edit(request: HttpRequest, rule_id: UUID) -> HttpResponseBase:
     return _to(rule_id)
 
 
-@guards.staff(MANAGE)
+@guards.staff("retention.view")
 @require_safe
 def rule(request: HttpRequest, rule_id: UUID) -> HttpResponseBase:
     return _page(request, rules.get_rule_for(request.actor, rule_id))

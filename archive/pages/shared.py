@@ -70,10 +70,10 @@ def brought(request: HttpRequest) -> str:
     return searchform.narrowed(language.parse(line), lists.chosen(request, *searchform.NARROWING)).to_text()
 
 
-def shown(found: Iterable[entries.Header]) -> list[dict[str, Any]]:
-    """Headers as the templates show them."""
+def shown(actor: Actor, found: Iterable[entries.Header]) -> list[dict[str, Any]]:
+    """Headers as the templates show them; customers by name for who may see customers."""
     listed = list(found)
-    customers = names.customers(one.customer for one in listed)
+    customers = names.customers(one.customer for one in listed) if actor.may("customer.view") else {}
     actors = names.actors(one.actor for one in listed)
     signed = proofs.published_size()
     gone = sealed.disposed_at(one.message for one in listed if one.kind in WITH_RECORD)

@@ -16,7 +16,7 @@ CHUNK = 2000
 
 
 def get_certificates_for(actor: Actor) -> "QuerySet[Certificate]":
-    actor.require("disposal.manage")
+    actor.require("retention.view")
     return Certificate.objects.all()
 
 

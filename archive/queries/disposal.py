@@ -38,7 +38,7 @@ class Month:
 
 
 def get_due_for(actor: Actor, now: datetime) -> Due:
-    actor.require("disposal.manage")
+    actor.require("retention.view")
     ended = Record.objects.filter(archived_until__lte=now)
     sums = ended.aggregate(n=Count("pk"), oldest=Min("sent_at"))
     waiting = Review.objects.filter(is_approved=False).count()
@@ -46,7 +46,7 @@ def get_due_for(actor: Actor, now: datetime) -> Due:
 
 
 def get_runs_for(actor: Actor) -> "QuerySet[DisposalRun]":
-    actor.require("disposal.manage")
+    actor.require("retention.view")
     return DisposalRun.objects.all()
 
 
@@ -65,7 +65,7 @@ def rate_of(run: DisposalRun) -> int:
 
 def get_months_for(actor: Actor, now: datetime) -> list[Month]:
     """Every month that holds a record or held one, oldest first; `keep`, if anything is in it, last."""
-    actor.require("disposal.manage")
+    actor.require("retention.view")
     counts = dict(Record.objects.values_list("disposal_bucket").annotate(n=Count("pk")).order_by("disposal_bucket"))
     rows = {row.month: row for row in Bucket.objects.all()}
     return [_month(month, counts.get(month, 0), rows.get(month), now) for month in sorted(counts.keys() | rows.keys())]
@@ -83,7 +83,7 @@ def last_backup() -> datetime | None:
 
 def get_groups_for(actor: Actor) -> list[dict[str, Any]]:
     """What waits for people, by rule and month: {rule, rule_name, month, count, waiting_since, oldest_sent, newest_sent}."""
-    actor.require("disposal.manage")
+    actor.require("retention.view")
     names = dict(Rule.objects.values_list("code", "name"))
     rows = Review.objects.filter(is_approved=False).values("rule", "month")
     groups = rows.annotate(count=Count("pk"), waiting_since=Min("since")).order_by("month", "rule")

@@ -74,8 +74,14 @@ def in_force() -> list[Rule]:
     return in_order(Rule.objects.filter(state=Rule.State.ACTIVE))
 
 
+def check_may_see(actor: Actor) -> None:
+    """A program that writes rules need not be given both scopes."""
+    if not actor.may("retention.manage"):
+        actor.require("retention.view")
+
+
 def get_rule_for(actor: Actor, rule_id: UUID) -> Rule:
-    actor.require("retention.manage")
+    check_may_see(actor)
     row = Rule.objects.filter(id=rule_id).first()
     if row is None:
         raise not_found("rule")

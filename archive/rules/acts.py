@@ -21,9 +21,10 @@ class CarryOut(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What can be asked for. `permission`: of who asks and who approves. `title`: "Release a hold". `describe` says all of it
-    to a person, "Release the hold X" (it may open sealed names); `page` is where the target is shown: "console:archive_hold".
-    `let_go` is told of a target that is not to be: refused, taken back, run out, failed. In the approval's unit."""
+    """What can be asked for. `permission`: of who asks, and of who approves where `decided_by` names no other. `title`:
+    "Release a hold". `describe` says all of it to a person, "Release the hold X" (it may open sealed names); `page` is where the
+    target is shown: "console:archive_hold". `let_go` is told of a target that is not to be: refused, taken back, run out, failed.
+    In the approval's unit."""
 
     permission: str
     title: str
@@ -31,14 +32,21 @@ class Act:
     describe: Callable[[UUID, Codes], str] | None = None
     page: str = ""
     let_go: CarryOut | None = None
+    decided_by: str = ""
+
+    @property
+    def deciding(self) -> str:
+        return self.decided_by or self.permission
 
 
 class Request(Protocol):
-    """What is looked at of a request: the act's code, the label of who asked and the person behind it."""
+    """What is looked at of a request: the act's code, the label of who asked and the person behind it; in its codes, as `made_by`,
+    the person whose work it is about, where that is another."""
 
     kind: str
     asked_by: str
     person_id: UUID | None
+    codes: Codes
 
 
 _acts: dict[str, Act] = {}
@@ -54,15 +62,21 @@ def get(kind: str) -> Act | None:
 
 
 def kinds_for(actor: Actor) -> list[str]:
-    """The acts that this person could do."""
-    return [kind for kind, act in _acts.items() if actor.may(act.permission)]
+    """The acts that this person could do, or decide."""
+    return [kind for kind, act in _acts.items() if actor.may(act.permission) or actor.may(act.deciding)]
 
 
 def may_decide(actor: Actor, asked: Request) -> bool:
-    """Another person with the act's permission, who may decide for others. Never who asked, nor who made the asking key."""
+    """Another person with the act's permission, who may decide for others. Never who asked, nor who made the asking key, nor whose
+    work it is: whatever role they have got since, they are who they were."""
     act = _acts.get(asked.kind)
-    other = actor.kind == "staff" and actor.id != asked.person_id and actor.label != asked.asked_by
-    return bool(other and act and actor.may(DECIDE) and actor.may(act.permission))
+    other = actor.kind == "staff" and actor.id not in involved(asked) and actor.label != asked.asked_by
+    return bool(other and act and actor.may(DECIDE) and actor.may(act.deciding))
+
+
+def involved(asked: Request) -> frozenset[UUID | None]:
+    made_by = str(asked.codes.get("made_by", ""))
+    return frozenset({asked.person_id, UUID(made_by) if made_by else None}) - {None}
 
 
 def may_withdraw(actor: Actor, asked: Request) -> bool:

@@ -124,7 +124,8 @@ class Recipients(View):
         parameters=[OpenApiParameter(name, str) for name in ("run", "state", "limit", "cursor")],
     )  # fmt: skip
     def get(self, request: Request, campaign_id: UUID) -> Response:
-        """The ledger of a run: one row a customer."""
+        """The ledger of a run: one row a customer, which says what became of their message."""
+        self.actor().require("message.view")
         limit, cursor = paging.limit_of(request), request.query_params.get("cursor")
         found = campaigns.get_run_for(self.actor(), campaign_id, paging.uuid_of(request, "run"))
         if found is None:

@@ -94,11 +94,12 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
     row = campaigns.get_campaign_for(actor, campaign_id)
     content = campaigntext.read(row, now)
     is_live = Run.objects.filter(campaign=row, started_at__isnull=False).exists()
-    if actor.label != row.author:
-        actor.require("message.read_live" if is_live else "message.send")
-        if is_live:
-            with unit.work() as u:
-                u.entry(draft("live.read", actor, row))
+    if actor.label != row.author and not is_live:
+        check_may_read(actor, row)
+    elif actor.label != row.author:
+        actor.require("message.read_live")
+        with unit.work() as u:
+            u.entry(draft("live.read", actor, row))
     named, answers = ids.parse_uuid(content["template"]), cast("list[str]", content.get("answers", []))
     text = wording.from_json(cast("dict[str, Any]", content["text"])).texts[wording.DEFAULT] if not named else None
     own_filter = campaigns.filter_of(row) if row.sealed_filter is not None else None
@@ -109,6 +110,17 @@ def read(*, actor: Actor, now: datetime, campaign_id: UUID) -> Wanted:
         category=row.category, send_at=row.send_at, send_at_local=row.send_at_local, repeat=row.repeat, missed=row.missed,
         attachments=tuple(UUID(one["id"]) for one in campaigntext.files(row, now)), answers=tuple(answers),
     )  # fmt: skip
+
+
+def may_read(actor: Actor, row: Campaign) -> bool:
+    """Who writes campaigns; and who is asked to agree to this one, while they are asked."""
+    asked = actor.may("campaign.approve") and row.state == Campaign.State.APPROVING
+    return asked or actor.may("message.send")
+
+
+def check_may_read(actor: Actor, row: Campaign) -> None:
+    if not may_read(actor, row):
+        actor.require("message.send")
 
 
 def files_of(*, actor: Actor, now: datetime, campaign_id: UUID) -> list[dict[str, object]]:

@@ -92,6 +92,8 @@ def issue(
     _check_grant(grant, now)
     if send_by is not None and send_by not in Enrolment.SendBy.values:
         raise Refusal("unknown_channel", "A link goes by email, by sms, or is shown.", field="send_by")
+    if send_by == Enrolment.SendBy.SHOW:  # whoever sees a link can use it, and read what only the customer should
+        actor.require("customer.show_link")
     with unit.work() as u:
         customer = _locked_customer(customer_id)
         is_shown = send_by == Enrolment.SendBy.SHOW

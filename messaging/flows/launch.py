@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from archive.flows import approval
+from archive.queries import colleagues
 from archive.rules import acts
 from messaging.flows import campaign, campaigntext, run
 from messaging.models import Campaign, Run
@@ -17,7 +18,7 @@ from messaging.queries import campaigns, policy, simulation
 from messaging.rules import campaign as rules
 from messaging.rules import compose, recurrence, wording
 from messaging.rules import schedule as times
-from portal.kernel import unit
+from portal.kernel import actors, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 
@@ -61,8 +62,8 @@ def _start(actor: Actor, now: datetime, campaign_id: UUID, verb: str, undo_for: 
 
 def simulate(*, actor: Actor, now: datetime, campaign_id: UUID) -> Simulated:
     """Who would get it, who would not and why, and how it would read. Nothing changes."""
-    actor.require("message.send")
     row = campaigns.get_campaign_for(actor, campaign_id)
+    campaign.check_may_read(actor, row)
     text = _text(row, now)
     return Simulated(simulation.count(row, now), simulation.samples(row, text), simulation.problems(row, text))
 
@@ -90,7 +91,15 @@ def describe(target_id: UUID, codes: acts.Codes) -> str:
 
 
 def register() -> None:
-    act = approval.Act("message.send", "Send a campaign", carry_out, describe, "console:campaign", let_go)
+    act = approval.Act(
+        "message.send",
+        "Send a campaign",
+        carry_out,
+        describe,
+        "console:campaign",
+        let_go,
+        decided_by="campaign.approve",
+    )
     approval.register(rules.SEND, act)
 
 
@@ -103,6 +112,8 @@ def _ask(actor: Actor, now: datetime, row: Campaign, verb: str, recipients: int,
     row.state = Campaign.State.APPROVING
     row.save(update_fields=["state"])
     codes: dict[str, str | int | bool] = {"revision": row.revision, "verb": verb, "recipients": recipients}
+    if wrote := colleagues.people.behind(actors.named(row.author)):
+        codes["made_by"] = str(wrote)  # whose own work it is does not agree to it either
     words = reason or f"To {recipients:,} customers."
     asked = approval.ask(actor=actor, now=now, kind=rules.SEND, target=row.id, codes=codes, reason=words)
     return Started(row.state, approval=asked.id)

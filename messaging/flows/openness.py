@@ -9,8 +9,9 @@ from portal.kernel.actors import Actor
 
 
 def change(*, actor: Actor, now: datetime, tells_holds: bool) -> None:
-    """May a customer see that a hold keeps copies of their messages longer? A hold may be secret: from birth the answer is no."""
-    actor.require("settings.manage")
+    """May a customer see that a hold keeps copies of their messages longer? A hold may be secret: from birth the answer is no,
+    and only who answers for the business says yes."""
+    actor.require("business.govern")
     with unit.work() as u:
         row = Policy.objects.select_for_update().get(id=1)
         if row.tells_holds == tells_holds:

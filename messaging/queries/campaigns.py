@@ -22,7 +22,7 @@ FILTER = "campaign.filter"
 
 
 def get_campaign_for(actor: Actor, campaign_id: UUID) -> Campaign:
-    actor.require("message.view")
+    actor.require("campaign.view")
     found = Campaign.objects.filter(id=campaign_id).first()
     if found is None:
         raise not_found("campaign")
@@ -30,7 +30,7 @@ def get_campaign_for(actor: Actor, campaign_id: UUID) -> Campaign:
 
 
 def get_campaigns_for(actor: Actor, *, state: str = "") -> QuerySet[Campaign]:
-    actor.require("message.view")
+    actor.require("campaign.view")
     rows = Campaign.objects.all()
     if state:
         if state not in list(rules.State):
@@ -54,7 +54,7 @@ def get_run_for(actor: Actor, campaign_id: UUID, run_id: UUID | None) -> Run | N
 
 def get_any_run_for(actor: Actor, run_id: UUID) -> Run:
     """By its own id, of whatever campaign."""
-    actor.require("message.view")
+    actor.require("campaign.view")
     found = Run.objects.filter(id=run_id).first()
     if found is None:
         raise not_found("run")
@@ -101,10 +101,16 @@ def filter_of(row: Campaign) -> dict[str, Any]:
     """Whom it is for: the filter of its audience as it is now, or its own."""
     if row.sealed_filter is not None:
         return dict(json.loads(keys.open_field(FILTER, row.id, row.sealed_filter)))
-    saved = Audience.objects.filter(id=row.audience_id).first()
+    saved = audience_named(row)
     if saved is None:
         raise no_audience()
-    return audiences.open_(saved).filter
+    return saved.filter
+
+
+def audience_named(row: Campaign) -> audiences.Opened | None:
+    """The saved audience it is for, by name; None where it has a filter of its own, or it was deleted."""
+    saved = Audience.objects.filter(id=row.audience_id).first()
+    return audiences.open_(saved) if saved else None
 
 
 def audience_of(row: Campaign) -> audiences.Condition:

@@ -30,7 +30,7 @@ class Coming:
 
 def get_runs_for(actor: Actor, *, now: datetime, until: datetime) -> list[Coming]:
     """Planned runs and the further occurrences of those that repeat, in order of time."""
-    actor.require("message.view")
+    actor.require("campaign.view")
     rows = Run.objects.filter(state__in=[Run.State.WAITING, Run.State.PAUSED], started_at=None, due_at__lt=until)
     found = []
     for run in rows.select_related("campaign").order_by("due_at")[:MOST]:

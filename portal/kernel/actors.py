@@ -46,6 +46,12 @@ class Actor:
         return f"{self.kind}:{self.id}" if self.id else self.kind
 
 
+def named(label: str) -> Actor:
+    """Whom a label names, with no rights: to ask who is behind it."""
+    kind, _, raw = label.partition(":")
+    return Actor(kind, UUID(raw) if raw else None)
+
+
 CLOCK = Actor("clock", permissions=frozenset(roles.PERMISSIONS) - {"archive.open"})
 SYSTEM = Actor("system", permissions=frozenset(roles.PERMISSIONS) - {"archive.open"})
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.test import Client
 
+from portal.kernel import roles
 from portal.testing.cast import Cast
 
 
@@ -13,7 +14,9 @@ def visitor(cast: Cast) -> Client:
 
 
 def staff(cast: Cast, role: str) -> Client:
-    """Signed in through the sign-in page."""
+    """Signed in through the sign-in page. A role that is not in the cast joins it."""
+    if role in roles.MATRIX:
+        cast.join(role)
     client = visitor(cast)
     answer = client.post("/console/sign-in/", {"login": cast.emails[role], "password": cast.password})
     assert answer.status_code == 302, answer.content

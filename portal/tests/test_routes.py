@@ -13,6 +13,7 @@ from portal.accounts.api import authentication
 from portal.accounts.flows import key
 from portal.kernel import actors, clock, roles
 from portal.testing import browser
+from portal.testing.cast import ROLES
 from portal.testing.things import one_of_each
 from portal.web import guards
 
@@ -22,9 +23,9 @@ ANY = "any role"
 # What a page of the console asks of whom; "open" pages are for anybody.
 CONSOLE = {
     "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
-    "settings/staff/": "settings.view",
+    "settings/staff/": "settings.view", "settings/staff/policy": "business.govern",
     **{f"settings/staff/{act}": "staff.manage" for act in
-       ("invite", "policy", *(f"<uuid:staff_id>/{act}" for act in ("role", "remove", "invite")))},
+       ("invite", *(f"<uuid:staff_id>/{act}" for act in ("role", "remove", "invite")))},
     "invited/<str:token>": "open", "sign-in/second-factor": "open", "confirm/": ANY, "you/": ANY,
     **{f"you/{act}": ANY for act in ("app", "passkey", "codes", "factors/<uuid:factor_id>/remove", "password",
                                      "sessions/end-others", "sessions/<str:session_id>/end")},
@@ -33,17 +34,17 @@ CONSOLE = {
     "templates/": "message.send", "templates/new": "template.manage", "templates/preview": "message.send",
     "templates/<uuid:template_id>/": "message.send", "templates/<uuid:template_id>/delete": "template.manage",
     "templates/<uuid:template_id>/versions/<int:number>/": "message.send",
-    "campaigns/": "message.view", "campaigns/coming": "message.view", "campaigns/new": "message.send",
-    "campaigns/<uuid:campaign_id>/": "message.view", "campaigns/<uuid:campaign_id>/runs/<int:number>/": "message.view",
+    "campaigns/": "campaign.view", "campaigns/coming": "campaign.view", "campaigns/new": "message.send",
+    **{f"campaigns/<uuid:campaign_id>/{act}": "campaign.view" for act in ("", "read", "simulate", "runs/<int:number>/")},
     **{f"campaigns/<uuid:campaign_id>/{act}": "message.send" for act in
-       ("edit", "save", "read", "simulate", "start", "pause", "resume", "cancel", "resend")},
+       ("edit", "save", "start", "pause", "resume", "cancel", "resend")},
     "messages/": "message.view", "messages/<uuid:message_id>/": "message.view",
     "messages/<uuid:message_id>/read": "message.view", "messages/<uuid:message_id>/recall": "message.recall",
     "messages/<uuid:message_id>/extend": "message.extend", "messages/<uuid:message_id>/follow-up": "message.send",
     "messages/unreached/": "message.view",
     "customers/": "customer.view", "customers/new": "customer.manage", "customers/<uuid:customer_id>/": "customer.view",
     "customers/<uuid:customer_id>/passphrase": "customer.manage",
-    "customers/<uuid:customer_id>/erasure": "customer.manage", "settings/openness": "settings.manage",
+    "customers/<uuid:customer_id>/erasure": "customer.manage", "settings/openness": "business.govern",
     "customers/<uuid:customer_id>/invite": "customer.invite", "customers/<uuid:customer_id>/erase": "customer.manage",
     "customers/tag": "customer.manage", "customers/audiences/": "customer.view",
     "customers/audiences/new": "customer.manage", "customers/audiences/count": "customer.manage",
@@ -71,9 +72,10 @@ CONSOLE = {
     "archive/search/": "archive.search", "archive/search/<uuid:search_id>/": "archive.search",
     "archive/search/<uuid:search_id>/keep": "archive.search", "archive/search/<uuid:search_id>/delete": "archive.search",
     "archive/audit/": "archive.list",
-    "archive/rules/": "retention.manage", "archive/rules/new": "retention.manage",
+    "archive/rules/": "retention.view", "archive/rules/new": "retention.manage",
+    "archive/rules/<uuid:rule_id>/": "retention.view",
     **{f"archive/rules/<uuid:rule_id>/{act}": "retention.manage" for act in
-       ("", "edit", "simulate", "activate", "lock", "retire")},
+       ("edit", "simulate", "activate", "lock", "retire")},
     "archive/holds/": "hold.manage", "archive/holds/new": "hold.manage", "archive/holds/<uuid:hold_id>/": "hold.manage",
     "archive/holds/<uuid:hold_id>/release": "hold.manage", "archive/holds/<uuid:hold_id>/keep": "hold.manage",
     "archive/cases/": "archive.review", "archive/cases/new": "case.manage", "archive/cases/<uuid:case_id>/": "archive.review",
@@ -82,12 +84,10 @@ CONSOLE = {
     **{f"archive/cases/<uuid:case_id>/<int:number>/{act}": "archive.review"
        for act in ("claim", "release", "decide", "note", "tag", "untag")},
     "archive/supervision/": "case.manage", "archive/supervision/<uuid:supervision_id>/retire": "case.manage",
-    "archive/disposal/": "disposal.manage", "archive/disposal/begin": "disposal.manage",
-    "archive/disposal/limits": "disposal.manage", "archive/disposal/runs/": "disposal.manage",
-    "archive/disposal/runs/<uuid:run_id>/": "disposal.manage", "archive/disposal/runs/<uuid:run_id>/stop": "disposal.manage",
-    "archive/disposal/review/": "disposal.manage", "archive/disposal/review/decide": "disposal.manage",
-    "archive/disposal/certificates/": "disposal.manage",
-    "archive/disposal/certificates/<uuid:certificate_id>/": "disposal.manage",
+    **{f"archive/disposal/{page}": "retention.view" for page in
+       ("", "runs/", "runs/<uuid:run_id>/", "review/", "certificates/", "certificates/<uuid:certificate_id>/")},
+    **{f"archive/disposal/{act}": "disposal.manage" for act in
+       ("begin", "limits", "runs/<uuid:run_id>/stop", "review/decide")},
     "archive/approvals/": ANY, "archive/approvals/<uuid:approval_id>/approve": "approval.decide",
     "archive/approvals/<uuid:approval_id>/refuse": "approval.decide", "archive/approvals/<uuid:approval_id>/withdraw": ANY,
     "archive/viewings/<uuid:viewing_id>/grant": "archive.open", "archive/viewings/<uuid:viewing_id>/decline": ANY,
@@ -244,7 +244,7 @@ def test_a_page_is_absent_for_roles_without_its_permission(people, things, route
     """And for roles that have it, the other business's things are absent."""
     wanted = GUARDED[route]
     allowed = wanted == ANY or wanted in roles.MATRIX[role]
-    for method in METHODS:
+    for method in METHODS if role in ROLES else ("get", "post"):  # a guard asks for the role before the method
         answer = _ask(people[role], method, _path(route, things))
         _has_no_canary(answer)
         if not allowed or (route.count("<") and answer.status_code not in {405, 302}):

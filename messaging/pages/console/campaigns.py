@@ -39,7 +39,7 @@ REPEATS = (
 MISSED = (("", "As the business decided"), ("send", "Send it then"), ("skip", "Leave it out"), ("ask", "Ask me"))
 
 
-@guards.staff("message.view")
+@guards.staff("campaign.view")
 @require_safe
 def listing(request: HttpRequest) -> HttpResponseBase:
     filters = lists.chosen(request, "q", "state")
@@ -246,13 +246,13 @@ def _about_time(errors: dict[str, str]) -> list[str]:
 
 
 # ── one campaign ──────────────────────────────────────────────────────────────────────────────────────────────────────
-@guards.staff("message.view")
+@guards.staff("campaign.view")
 @require_safe
 def campaign(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     return _page(request, campaign_id, {})
 
 
-@guards.staff("message.send")
+@guards.staff("campaign.view")
 @require_POST
 def read(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     """The words of somebody else's campaign: an entry says so before the page does."""
@@ -260,7 +260,7 @@ def read(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     return _page(request, campaign_id, {"words": words})
 
 
-@guards.staff("message.send")
+@guards.staff("campaign.view")
 @require_POST
 def simulate(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     try:
@@ -320,24 +320,25 @@ def _page(request: HttpRequest, campaign_id: UUID, extra: dict[str, Any], status
     context = {
         "campaign": {
             "id": row.id, "name": name, "state": row.state, "live": live, "when": when_in_words(row), "category": row.category,
-            "audience": _audience(request, row), "author": staff.get_names([row.author])[row.author],
+            "audience": _audience(row), "author": staff.get_names([row.author])[row.author],
             "life": shared.words_for(row.gone_after), "read_life": shared.words_for(row.gone_after_read),
             "tap_to_reveal": row.tap_to_reveal, "next": _next_days(row), "is_own": row.author == request.actor.label,
         },
         "runs": runs, "run": runs[0] if runs else None, "undo": _undo(row, listed, now),
         "untold": _untold(row, now) if row.state == rules.State.DRAFT else "", "words": _own_words(request, row, now),
         "can": {verb: request.actor.may("message.send") and rules.may(verb, row.state) for verb in rules.VERBS}
-        | shared.may(request, words="message.send", archive="archive.list"), **extra,
+        | shared.may(request, archive="archive.list", ledger="message.view", decide="campaign.approve")
+        | {"words": flow.may_read(request.actor, row)}, **extra,
     }  # fmt: skip
     if context["words"]:
         context |= _beside(request, row.id, context["words"], now)
     return shared.draw(request, "campaign", "compose", context, trail=(*TRAIL, (name, "")), status=status)
 
 
-def _audience(request: HttpRequest, row: Campaign) -> dict[str, Any]:
+def _audience(row: Campaign) -> dict[str, Any]:
     if row.audience_id is None:
         return {"name": "Everyone" if not campaigns.filter_of(row) else "A filter of its own"}
-    found = next((one for one in audiences.get_audiences_for(request.actor) if one.id == row.audience_id), None)
+    found = campaigns.audience_named(row)
     return {"name": found.name if found else "An audience that was deleted", "id": found.id if found else None}
 
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from archive.flows import birth, logstate
 from archive.queries import approvals, summary, viewings, waiting
+from archive.rules import acts
 from messaging.pages.console import shared, views
 from messaging.queries import account, desk, devices
 from messaging.rules import account as rules
@@ -20,15 +21,17 @@ from portal.web import guards
 @require_safe
 def overview(request: HttpRequest) -> HttpResponseBase:
     now, is_complete = clock.now(), birth.is_complete()
-    totals = desk.totals(request.actor, now)
+    sees_messages = request.actor.may("message.view")
+    totals = desk.totals(request.actor, now) if sees_messages else {}
     context = {
         "checklist": _checklist(request, totals, is_complete=is_complete),
-        "figures": _figures(request, totals),
+        "figures": _figures(request, totals) if sees_messages else [],
         "waiting": _waiting(request),
-        "ending": _ending(request, now),
+        "ending": _ending(request, now) if sees_messages else [],
         "devices_attention": _attention(request),
         "archive": {**summary.get_summary(), "officer_needed": not is_complete, **_archive(request)},
         "can": shared.may(request, send="message.send"),
+        "decides_only": request.actor.may(acts.DECIDE) and not request.actor.may("archive.list"),
     }
     return shared.draw(request, "overview", "overview", context)
 
@@ -36,7 +39,7 @@ def overview(request: HttpRequest) -> HttpResponseBase:
 def counts(request: HttpRequest) -> dict[str, Any]:
     """For the rail."""
     found: dict[str, Any] = dict(desk.rail(with_conversations=request.actor.may("conversation.view")))
-    if request.actor.may("archive.list"):
+    if request.actor.may("archive.list") or request.actor.may(acts.DECIDE):
         found["approvals"] = approvals.count_to_decide(request.actor) + viewings.count_to_decide(request.actor)
     return found
 

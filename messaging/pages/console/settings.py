@@ -23,7 +23,9 @@ FACTORS = [
     ("passphrase", "A passphrase that you agreed on with each customer"),
 ]
 LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
-MAY = {"manage_keys": "key.manage", "webhooks": "webhook.manage", "manage": "settings.manage"}
+MAY = {
+    "manage_keys": "key.manage", "webhooks": "webhook.manage", "manage": "settings.manage", "govern": "business.govern",
+}  # fmt: skip
 KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 TABS = ("keys", "roles", "lifetimes", "devices")
 
@@ -41,7 +43,7 @@ def page(
     tab = request.GET.get("tab", "") if request.method == "GET" else "keys"
     context = {
         "tab": tab if tab in TABS else "keys", "can": shared.may(request, **MAY),
-        "scopes": _scopes(), "key_lives": KEY_LIVES, **_TABS.get(tab, _keys)(request), **(extra or {}),
+        "scopes": _scopes(request), "key_lives": KEY_LIVES, **_TABS.get(tab, _keys)(request), **(extra or {}),
     }  # fmt: skip
     if made is not None:
         context["new_key"] = {"name": request.POST.get("name", ""), "secret": made.secret}
@@ -71,10 +73,16 @@ def _midnight(day: date | None) -> datetime | None:
 
 def _roles(request: HttpRequest) -> dict[str, Any]:
     matrix = [
-        {"permission": name, "words": words, "cells": [name in allowed for allowed in roles.MATRIX.values()]}
+        {"permission": name, "words": words, "cells": [name in allowed for allowed in roles.MATRIX.values()],
+         "is_scope": name in roles.SCOPES}
         for name, words in roles.PERMISSIONS.items()
-    ]
-    return {"roles": [role.capitalize() for role in roles.MATRIX], "matrix": matrix}
+    ]  # fmt: skip
+    told = [
+        {"label": role.capitalize(), "about": roles.ABOUT[role], "is_own": role == request.actor.role,
+         "gives": [name for name in roles.MATRIX if name in roles.given_by(allowed)]}
+        for role, allowed in roles.MATRIX.items()
+    ]  # fmt: skip
+    return {"roles": told, "matrix": matrix}
 
 
 def _lifetimes(request: HttpRequest) -> dict[str, Any]:
@@ -91,7 +99,7 @@ def _lifetimes(request: HttpRequest) -> dict[str, Any]:
     return {"categories": shown, "tells_holds": policy.get_policy().tells_holds}
 
 
-@guards.staff("settings.manage", fresh=True)
+@guards.staff("business.govern", fresh=True)
 @require_POST
 def tell(request: HttpRequest) -> HttpResponseBase:
     return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=lifetimes"), "Saved.", lambda: (
@@ -99,8 +107,10 @@ def tell(request: HttpRequest) -> HttpResponseBase:
     ))  # fmt: skip
 
 
-def _scopes() -> list[tuple[str, str, str]]:
-    return [(name, name, words) for name, words in roles.PERMISSIONS.items() if name in roles.SCOPES]
+def _scopes(request: HttpRequest) -> list[tuple[str, str, str]]:
+    """Those that a key of theirs could have."""
+    allowed = roles.SCOPES & request.actor.permissions
+    return [(name, name, words) for name, words in roles.PERMISSIONS.items() if name in allowed]
 
 
 def _devices(request: HttpRequest) -> dict[str, Any]:

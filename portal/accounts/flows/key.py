@@ -35,9 +35,11 @@ def create(
     *, actor: Actor, now: datetime, name: str, scopes: list[str], expires_at: datetime | None = None,
     networks: Sequence[str] = (),
 ) -> Created:  # fmt: skip
-    """A key for a program. It can do what its scopes say and never what only people may."""
+    """A key for a program. It can do what its scopes say: never what only people may, nor more than whoever makes it."""
     actor.require("key.manage")
     _check(name, scopes)
+    if beyond := sorted(set(scopes) - actor.permissions):
+        raise Refusal("scope_beyond_you", "A key cannot do what you may not.", field="scopes", scopes=beyond)
     if expires_at is not None and expires_at <= now:
         raise already_over()
     secret = MARK + ids.token()
@@ -60,9 +62,14 @@ def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
         u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(key_id)}))
 
 
-def revoke_all_of(u: unit.Unit, *, actor: Actor, now: datetime, staff_id: UUID) -> None:
-    """Within the caller's unit: whoever made them left or may make none any more, and may have kept the secrets."""
+def revoke_all_of(
+    u: unit.Unit, *, actor: Actor, now: datetime, staff_id: UUID, but_within: frozenset[str] = frozenset()
+) -> None:  # fmt: skip
+    """Within the caller's unit: whoever made them left, may make none any more, or may do less than they can (`but_within` is
+    what their maker may do now), and may have kept the secrets."""
     for row in ApiKey.objects.select_for_update().filter(created_by=staff_id, revoked_at__isnull=True).order_by("id"):
+        if set(row.scopes) <= but_within:
+            continue
         ApiKey.objects.filter(id=row.id).update(revoked_at=now)
         u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(row.id)}))
 

@@ -1,4 +1,8 @@
-"""Staff: added, given another role, let go. An account is never deleted, since entries name its id."""
+"""Staff: added, given another role, let go. An account is never deleted, since entries name its id.
+
+Nobody reaches above themself: a role is given, taken away and let in again only by who may give it (`roles.given_by`), and each
+act looks at the role the person has *under their row's lock* as well as at the one they are to get.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +15,7 @@ from django.db.models import Q
 from archive.flows import officer, unlock
 from portal.accounts.flows import attempt, factor, key, session
 from portal.accounts.models import User
-from portal.kernel import ids, unit
+from portal.kernel import ids, roles, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal, not_found
 
@@ -23,6 +27,7 @@ def add(*, actor: Actor, now: datetime, email: str, name: str, role: str, passwo
     actor.require("staff.manage")
     user = User(id=ids.uuid7(), email=email.strip().lower(), name=name.strip(), role=role, created_at=now)
     _check(user, password)
+    _may_give(actor, role)
     user.set_password(password)
     with unit.work() as u:
         if User.objects.filter(email=user.email).exists():
@@ -35,16 +40,18 @@ def add(*, actor: Actor, now: datetime, email: str, name: str, role: str, passwo
 def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> None:
     actor.require("staff.manage")
     _check_role(role)
+    _may_give(actor, role)
     with unit.work() as u:
         user = _locked(user_id)
+        _may_give(actor, user.role)
         if role != User.Role.OWNER:
             _keep_an_owner(user)
         user.role = role
         user.save(update_fields=["role"])
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
-        if not user.actor.may("key.manage"):
-            key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)
+        may = user.actor.permissions if user.actor.may("key.manage") else frozenset()
+        key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id, but_within=may)
         if not user.actor.may("archive.open"):
             officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
@@ -55,6 +62,7 @@ def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
     actor.require("staff.manage")
     with unit.work() as u:
         user = _locked(user_id, invited=True)
+        _may_give(actor, user.role)
         _keep_an_owner(user)
         _shut(u, actor, now, user, invited_at=None)
         u.entry(_draft("staff.removed", actor, user))
@@ -67,11 +75,13 @@ def invite(*, actor: Actor, now: datetime, email: str, name: str, role: str) -> 
     actor.require("staff.manage")
     user = User(id=ids.uuid7(), email=email.strip().lower(), name=name.strip(), role=role, created_at=now)
     _check_person(user)
+    _may_give(actor, role)
     with unit.work() as u:
         left = User.objects.select_for_update().filter(email=user.email).first()
         if left is not None and (left.is_active or left.invited_at is not None):
             raise Refusal("staff_exists", "This e-mail address is staff already.", Kind.CONFLICT, field="email")
         if left is not None:
+            _may_give(actor, left.role)  # what they wrote is theirs to read: who comes back is who they were
             user.id, user.created_at, user.last_login = left.id, left.created_at, left.last_login
         user.is_active, user.invited_at = False, now
         user.set_unusable_password()
@@ -88,6 +98,7 @@ def invite_again(*, actor: Actor, now: datetime, user_id: UUID) -> None:
         raise Refusal("not_yourself", "Somebody else lets you in again.", Kind.CONFLICT)
     with unit.work() as u:
         user = _locked(user_id, invited=True)
+        _may_give(actor, user.role)
         _keep_an_owner(user)
         _shut(u, actor, now, user, invited_at=now)
         u.entry(_draft("staff.invited", actor, user))
@@ -135,11 +146,24 @@ def set_password(*, actor: Actor, now: datetime, user_id: UUID, password: str) -
         actor.require("staff.manage")
     with unit.work() as u:
         user = _locked(user_id)
+        if actor.id != user_id:
+            _may_give(actor, user.role)
         _check_password(password, user)
         user.set_password(password)
         user.save(update_fields=["password"])
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
+
+
+def beyond_you() -> Refusal:
+    return Refusal(
+        "role_beyond_you", "Your role does not decide about this one. Ask an owner of this business.", Kind.FORBIDDEN, field="role"
+    )  # fmt: skip
+
+
+def _may_give(actor: Actor, role: str) -> None:
+    if role not in roles.given_by(actor.permissions):
+        raise beyond_you()
 
 
 def _draft(kind: str, actor: Actor, user: User) -> unit.Draft:

@@ -91,9 +91,13 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("owner", "Owner"),
+                            ("admin", "Admin"),
                             ("author", "Author"),
+                            ("approver", "Approver"),
                             ("officer", "Officer"),
                             ("reviewer", "Reviewer"),
+                            ("auditor", "Auditor"),
+                            ("support", "Support"),
                         ],
                         max_length=16,
                     ),
@@ -105,7 +109,12 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("role__in", ["owner", "author", "officer", "reviewer"])),
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                ["admin", "approver", "auditor", "author", "officer", "owner", "reviewer", "support"],
+                            )
+                        ),
                         name="a_member_of_staff_has_a_known_role",
                     )
                 ],

@@ -1,7 +1,7 @@
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 
-from portal.kernel import actors, ids
+from portal.kernel import actors, ids, roles
 
 
 class Users(BaseUserManager["User"]):
@@ -16,9 +16,13 @@ class User(AbstractBaseUser):
 
     class Role(models.TextChoices):
         OWNER = "owner"
+        ADMIN = "admin"
         AUTHOR = "author"
+        APPROVER = "approver"
         OFFICER = "officer"
         REVIEWER = "reviewer"
+        AUDITOR = "auditor"
+        SUPPORT = "support"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     email = models.EmailField(unique=True)
@@ -36,7 +40,7 @@ class User(AbstractBaseUser):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(role__in=["owner", "author", "officer", "reviewer"]),
+                condition=models.Q(role__in=sorted(roles.MATRIX)),
                 name="a_member_of_staff_has_a_known_role",
             )
         ]

@@ -68,7 +68,7 @@ def remove(request: HttpRequest, staff_id: UUID) -> HttpResponseBase:
     ))  # fmt: skip
 
 
-@guards.staff("staff.manage", fresh=True)
+@guards.staff("business.govern", fresh=True)
 @require_POST
 def policy(request: HttpRequest) -> HttpResponseBase:
     wanted = bool(request.POST.get("second_factor"))
@@ -99,19 +99,21 @@ def _link(request: HttpRequest, user_id: UUID) -> str:
 
 def _draw(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponseBase:
     """context of console/staff.html: see there"""
-    guarded = factors.who_has_one()
+    guarded, given = factors.who_has_one(), roles.given_by(request.actor.permissions)
     people = [
         {
             "id": person.id, "name": person.name, "email": person.email, "role": person.role,
             "role_label": person.get_role_display(), "last_sign_in_at": person.last_login, "is_active": person.is_active,
             "is_invited": person.invited_at is not None, "second_factor": person.id in guarded,
             "is_self": person.id == request.actor.id,
+            "can_change": person.role in given and (person.is_active or person.invited_at is not None),
         }
         for person in staff.get_list_for(request.actor)
     ]  # fmt: skip
     shown = {
         "section": "settings", "crumbs": [{"title": "Settings", "url": "/console/settings/"}, {"title": "Staff", "url": ""}],
         "people": people, "can_manage": request.actor.may("staff.manage"), "is_required": factors.are_required(),
-        "roles": [(role, User.Role(role).label, roles.ABOUT[role]) for role in User.Role.values],
+        "can_govern": request.actor.may("business.govern"),
+        "roles": [(role, User.Role(role).label, roles.ABOUT[role]) for role in User.Role.values if role in given],
     }  # fmt: skip
     return render(request, "console/staff.html", {**shown, **context}, status=status)
