@@ -156,6 +156,8 @@ KINDS = {
     "staff.factor_removed": "A second factor was removed.",
     "staff.proof_failed": "A wrong code, passkey or password was given by somebody who got past the first door.",
     "staff.confirmed": "A member of staff gave a second factor or the password once more.",
+    "staff.way_back_asked": "The operator made a link that lets an only owner in again, from the time its codes say.",
+    "staff.way_back_stopped": "A way back was stopped, or its owner signed in and needs none.",
     "staff.policy_changed": "What the business asks of its staff changed.",
     "staff.sessions_ended": "A member of staff signed out of other browsers.",
     "key.created": "An API key was made.",

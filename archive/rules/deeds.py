@@ -154,6 +154,8 @@ DEEDS = {
     "staff.factor_removed": "removed a second factor",
     "staff.proof_failed": "gave a wrong code, passkey or password",
     "staff.confirmed": "gave their password or second factor once more",
+    "staff.way_back_asked": "made a way back for an owner",
+    "staff.way_back_stopped": "stopped an owner's way back",
     "staff.policy_changed": "changed what the business asks of its staff",
     "staff.sessions_ended": "signed out of other browsers",
     "staff.signed_out": "signed out",

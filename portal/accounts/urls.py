@@ -22,6 +22,7 @@ urlpatterns = [
     path("settings/staff/policy", team.policy, name="account_policy"),
     path("settings/staff/<uuid:staff_id>/role", team.change_role, name="account_role"),
     path("settings/staff/<uuid:staff_id>/remove", team.remove, name="account_remove"),
+    path("settings/staff/<uuid:staff_id>/stop", team.stop, name="account_way_back_stop"),
     path("settings/staff/<uuid:staff_id>/invite", team.invite_again, name="account_invite_again"),
     path("invited/<str:token>", invited.page, name="account_invited"),
     path("demo/<str:token>", sign_in.demo, name="account_demo"),

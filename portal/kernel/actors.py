@@ -55,6 +55,9 @@ def named(label: str) -> Actor:
 CLOCK = Actor("clock", permissions=frozenset(roles.PERMISSIONS) - {"archive.open"})
 SYSTEM = Actor("system", permissions=frozenset(roles.PERMISSIONS) - {"archive.open"})
 
+# Whoever runs the installation, at its command line. None of the rights by which anything of a business is read.
+OPERATOR = Actor("operator", permissions=frozenset({"business.govern"}))
+
 
 def staff(user_id: UUID, role: str) -> Actor:
     return Actor("staff", user_id, role, roles.MATRIX.get(role, frozenset()))

@@ -24,6 +24,7 @@ ANY = "any role"
 CONSOLE = {
     "": ANY, "_styles/": ANY, "accent.css": "open", "sign-in/": "open", "sign-out/": "open", "demo/<str:token>": "open",
     "settings/staff/": "settings.view", "settings/staff/policy": "business.govern",
+    "settings/staff/<uuid:staff_id>/stop": "settings.view",
     **{f"settings/staff/{act}": "staff.manage" for act in
        ("invite", *(f"<uuid:staff_id>/{act}" for act in ("role", "remove", "invite")))},
     "invited/<str:token>": "open", "sign-in/second-factor": "open", "confirm/": ANY, "you/": ANY,

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from archive.flows import officer
 from portal.kernel import clock, tenancy
-from portal.kernel.actors import SYSTEM
+from portal.kernel.actors import OPERATOR
 from portal.kernel.errors import Refusal
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         for place in _places(options["slug"], bool(options["all"])):
             with tenancy.tenant_scope(place):
                 try:
-                    number = officer.rotate(actor=SYSTEM, now=clock.now())
+                    number = officer.rotate(actor=OPERATOR, now=clock.now())
                 except Refusal as refusal:
                     raise CommandError(f"{place.slug}: {refusal.message} ({refusal.code})") from refusal
             self.stdout.write(f"{place.slug}: generation {number} of the officers' key is in force.")

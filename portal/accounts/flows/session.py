@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from archive.flows import unlock
-from portal.accounts.flows import attempt, factor
+from portal.accounts.flows import attempt, factor, wayback
 from portal.accounts.models import Session, User
 from portal.kernel import actors, keys, unit
 from portal.kernel.actors import Actor
@@ -19,6 +19,7 @@ def signed_in(*, actor: Actor, now: datetime, by: str = "password", factor: str 
     """Written before the session exists: nobody is signed in without an entry that says so."""
     with unit.work() as u:
         u.entry(unit.Draft("staff.signed_in", actor.label, codes={"by": by, "factor": factor or "none"}))
+        wayback.void(actor=actor, user_id=actor.own_id("staff"))
 
 
 def begin(*, actor: Actor, now: datetime, key: str, address: str, browser: str) -> None:

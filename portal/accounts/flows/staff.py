@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.db.models import Q
 
 from archive.flows import officer, unlock
-from portal.accounts.flows import attempt, factor, key, session
+from portal.accounts.flows import attempt, factor, key, session, wayback
 from portal.accounts.models import User
 from portal.kernel import ids, roles, unit
 from portal.kernel.actors import Actor
@@ -48,6 +48,7 @@ def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> Non
             _keep_an_owner(user)
         user.role = role
         user.save(update_fields=["role"])
+        wayback.void(actor=actor, user_id=user.id)
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
         may = user.actor.permissions if user.actor.may("key.manage") else frozenset()
@@ -109,18 +110,28 @@ def join(*, now: datetime, user_id: UUID, invited_at: datetime, password: str) -
     attempt.take_invitation(staff_id=user_id, invited_at=invited_at, now=now)
     actor = Actor("staff", user_id)
     with unit.work() as u:
-        user = User.objects.select_for_update().filter(id=user_id, is_active=False, invited_at=invited_at).first()
-        is_good = user is not None and now < invited_at + INVITED_FOR
+        user = User.objects.select_for_update().filter(id=user_id, invited_at=invited_at).first()
+        is_good = user is not None and _opens(user, invited_at, now)
         if user is None or not is_good:
             u.entry(unit.Draft("staff.invitation_refused", actor.label, codes={"staff": str(user_id)}))
         else:
             _check_password(password, user)
+            if user.is_active:  # a way back: what opened before opens nothing now
+                _shut(u, actor, now, user, invited_at=None)
             user.is_active, user.invited_at = True, None
             user.set_password(password)
             user.save(update_fields=["is_active", "invited_at", "password"])
             u.entry(_draft("staff.joined", actor, user))
+    if user is not None and now < invited_at:
+        raise Refusal("invitation_waits", f"This link opens {invited_at:%-d %B %Y, %H:%M} UTC.", Kind.CONFLICT)
     if not is_good:  # after the commit, so that the entry stays
         raise invitation_over()
+
+
+def _opens(user: User, invited_at: datetime, now: datetime) -> bool:
+    """A way back (`wayback`) lies ahead at first, and is looked at once more; an invitation is for who is not in."""
+    in_time = invited_at <= now < invited_at + INVITED_FOR
+    return in_time and (not user.is_active or wayback.is_still_wanted(user))
 
 
 def invitation_over() -> Refusal:
@@ -151,6 +162,7 @@ def set_password(*, actor: Actor, now: datetime, user_id: UUID, password: str) -
         _check_password(password, user)
         user.set_password(password)
         user.save(update_fields=["password"])
+        wayback.void(actor=actor, user_id=user.id)
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
         u.entry(_draft("staff.changed", actor, user))
 

@@ -30,7 +30,8 @@ class User(AbstractBaseUser):
     role = models.CharField(max_length=16, choices=Role.choices)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
-    invited_at = models.DateTimeField(null=True)  # by the one link that still opens; empty once it was used
+    # By the one link that still opens; empty once it was used. Of who is in: when a way back opens (`flows.wayback`).
+    invited_at = models.DateTimeField(null=True)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.flows import staff as flow
-from portal.accounts.flows import staffpolicy
+from portal.accounts.flows import staffpolicy, wayback
 from portal.accounts.models import User
 from portal.accounts.queries import factors, invitations, staff
 from portal.kernel import clock, roles
@@ -68,6 +68,15 @@ def remove(request: HttpRequest, staff_id: UUID) -> HttpResponseBase:
     ))  # fmt: skip
 
 
+@guards.staff("settings.view")
+@require_POST
+def stop(request: HttpRequest, staff_id: UUID) -> HttpResponseBase:
+    """No fresh proof: it opens nothing, and must not wait."""
+    return _act(request, "Stopped. The link opens nothing any more.", lambda: (
+        wayback.stop(actor=request.actor, now=clock.now(), user_id=staff_id)
+    ))  # fmt: skip
+
+
 @guards.staff("business.govern", fresh=True)
 @require_POST
 def policy(request: HttpRequest) -> HttpResponseBase:
@@ -104,7 +113,8 @@ def _draw(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpRes
         {
             "id": person.id, "name": person.name, "email": person.email, "role": person.role,
             "role_label": person.get_role_display(), "last_sign_in_at": person.last_login, "is_active": person.is_active,
-            "is_invited": person.invited_at is not None, "second_factor": person.id in guarded,
+            "is_invited": person.invited_at is not None and not person.is_active,
+            "way_back_at": person.invited_at if person.is_active else None, "second_factor": person.id in guarded,
             "is_self": person.id == request.actor.id,
             "can_change": person.role in given and (person.is_active or person.invited_at is not None),
         }
