@@ -214,6 +214,7 @@ urlpatterns = [
     path("settings/notices/texts", noticing.texts, name="settings_notices_texts"),
     path("settings/notices/hook", noticing.hook, name="settings_notices_hook"),
     path("settings/devices", settings.devices, name="settings_devices"),
+    path("settings/second-person", settings.second_person, name="settings_second_person"),
     path("settings/openness", settings.tell, name="settings_openness"),
     path("settings/front-desk", frontdesk.page, name="settings_frontdesk"),
     path("settings/front-desk/change", frontdesk.change, name="settings_frontdesk_change"),

@@ -61,6 +61,10 @@ def get(kind: str) -> Act | None:
     return _acts.get(kind)
 
 
+def every() -> list[Act]:
+    return sorted(_acts.values(), key=lambda act: act.title)
+
+
 def kinds_for(actor: Actor) -> list[str]:
     """The acts that this person could do, or decide."""
     return [kind for kind, act in _acts.items() if actor.may(act.permission) or actor.may(act.deciding)]

@@ -399,3 +399,40 @@ def _rule():
     from archive.models import Rule
 
     return Rule.objects.values_list("id", flat=True).first()
+
+
+def test_who_would_send_without_being_asked_is_asked(careful):
+    """The limit goes down at once and up only with another's yes; what was agreed to is what stood when it was asked for."""
+    owner, approver = browser.staff(careful, "owner"), browser.staff(careful, "approver")
+    path = "/console/settings/second-person"
+
+    def limit():
+        with careful.inside():
+            return Policy.objects.values_list("second_person_from", flat=True).get()
+
+    def waiting():
+        with careful.inside():
+            return Approval.objects.get(kind="campaign.limit", state="open").id
+
+    assert owner.post(path, {"second_person_from": ""}).status_code == 302, "without a reason it is not even asked for"
+    assert limit() == 1
+    owner.post(path, {"second_person_from": "", "reason": "slow"})
+    first = waiting()
+    assert limit() == 1
+    assert owner.post(f"/console/archive/approvals/{first}/approve").status_code == 302
+    assert limit() == 1, "not by who asked"
+    assert "without ever asking" in approver.get("/console/archive/approvals/").content.decode()
+    approver.post(f"/console/archive/approvals/{first}/approve")
+    assert limit() is None
+    owner.post(path, {"second_person_from": "5"})
+    assert limit() == 5, "stricter acts at once"
+    owner.post(path, {"second_person_from": "50", "reason": "slow"})
+    second = waiting()
+    owner.post(path, {"second_person_from": "2"})
+    approver.post(f"/console/archive/approvals/{second}/approve")
+    assert limit() == 2, "it was changed since"
+    for wrong in ("0", "-1", "x", "99999999"):
+        owner.post(path, {"second_person_from": wrong})
+        assert limit() == 2
+    for role in ("admin", "approver", "officer", "author"):
+        assert browser.staff(careful, role).post(path, {"second_person_from": ""}).status_code == 404

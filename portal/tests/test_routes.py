@@ -46,6 +46,7 @@ CONSOLE = {
     "customers/": "customer.view", "customers/new": "customer.manage", "customers/<uuid:customer_id>/": "customer.view",
     "customers/<uuid:customer_id>/passphrase": "customer.manage",
     "customers/<uuid:customer_id>/erasure": "customer.manage", "settings/openness": "business.govern",
+    "settings/second-person": "business.govern",
     "customers/<uuid:customer_id>/invite": "customer.invite", "customers/<uuid:customer_id>/erase": "customer.manage",
     "customers/tag": "customer.manage", "customers/audiences/": "customer.view",
     "customers/audiences/new": "customer.manage", "customers/audiences/count": "customer.manage",
@@ -181,7 +182,7 @@ FRESH = {
     "you/app", "you/passkey", "you/codes", "you/factors/<uuid:factor_id>/remove", "you/password",
     "settings/staff/invite", "settings/staff/policy", "settings/staff/<uuid:staff_id>/role",
     "settings/staff/<uuid:staff_id>/remove", "settings/staff/<uuid:staff_id>/invite", "settings/keys",
-    "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/notices/change",
+    "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/second-person", "settings/notices/change",
     "settings/notices/hook", "settings/webhooks/new", "settings/webhooks/<uuid:webhook_id>/rotate",
     "settings/webhooks/<uuid:webhook_id>/delete", "customers/<uuid:customer_id>/erase", "archive/exports/new",
 }  # fmt: skip

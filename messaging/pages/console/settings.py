@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.queries import rules
-from messaging.flows import demand, openness
+from archive.rules import acts
+from messaging.flows import demand, openness, secondperson
 from messaging.pages.console import shared
 from messaging.queries import desk, policy
 from messaging.rules import demands
@@ -27,7 +28,7 @@ MAY = {
     "manage_keys": "key.manage", "webhooks": "webhook.manage", "manage": "settings.manage", "govern": "business.govern",
 }  # fmt: skip
 KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
-TABS = ("keys", "roles", "lifetimes", "devices")
+TABS = ("keys", "roles", "second", "lifetimes", "devices")
 
 
 @guards.staff("settings.view")
@@ -85,6 +86,31 @@ def _roles(request: HttpRequest) -> dict[str, Any]:
     return {"roles": told, "matrix": matrix}
 
 
+def _second(request: HttpRequest) -> dict[str, Any]:
+    """What wants a second person: who asks, and who then decides."""
+    shown = [
+        {"title": act.title, "asks": _having(act.permission), "decides": _having(act.deciding, acts.DECIDE)}
+        for act in acts.every()
+    ]
+    return {"acts": shown, "second_person_from": policy.get_policy().campaigns.second_person_from}
+
+
+def _having(*permissions: str) -> list[str]:
+    return [role.capitalize() for role, allowed in roles.MATRIX.items() if {*permissions} <= allowed]
+
+
+@guards.staff("business.govern", fresh=True)
+@require_POST
+def second_person(request: HttpRequest) -> HttpResponseBase:
+    typed = request.POST.get("second_person_from", "").strip()
+    least = (shared.number(typed) or 0) if typed else None
+    asked = "Asked for. It is in force once an approver or another owner agrees, under Approvals."
+    back = HttpResponseRedirect(reverse("console:settings") + "?tab=second")
+    return shared.act(request, back, lambda made: asked if made else "Saved.", lambda: secondperson.change(
+        actor=request.actor, now=clock.now(), least=least, reason=request.POST.get("reason", "")
+    ))  # fmt: skip
+
+
 def _lifetimes(request: HttpRequest) -> dict[str, Any]:
     limits, now = policy.get_policy().limits, clock.now()
     shown = []
@@ -131,4 +157,4 @@ def _wanted(request: HttpRequest) -> demands.Demands:
     return demands.Demands(request.POST.get("second_factor", ""), request.POST.get("app_lock", ""), **given)
 
 
-_TABS = {"keys": _keys, "roles": _roles, "lifetimes": _lifetimes, "devices": _devices}
+_TABS = {"keys": _keys, "roles": _roles, "second": _second, "lifetimes": _lifetimes, "devices": _devices}
