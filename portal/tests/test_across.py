@@ -153,7 +153,7 @@ SHOWS_OUT = {
 # What a customer wrote: those who may see conversations, where one is opened (which is an entry).
 SHOWS_IN = {
     who: {"console/conversations/<uuid:conversation_id>/", "api/v1/conversations/<uuid:conversation_id>"}
-    for who in ("owner", "author", "key")
+    for who in ("owner", "admin", "author", "key")
 }  # fmt: skip
 
 

@@ -182,7 +182,8 @@ FRESH = {
     "you/app", "you/passkey", "you/codes", "you/factors/<uuid:factor_id>/remove", "you/password",
     "settings/staff/invite", "settings/staff/policy", "settings/staff/<uuid:staff_id>/role",
     "settings/staff/<uuid:staff_id>/remove", "settings/staff/<uuid:staff_id>/invite", "settings/keys",
-    "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/second-person", "settings/notices/change",
+    "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/second-person",
+    "settings/notices/change",
     "settings/notices/hook", "settings/webhooks/new", "settings/webhooks/<uuid:webhook_id>/rotate",
     "settings/webhooks/<uuid:webhook_id>/delete", "customers/<uuid:customer_id>/erase", "archive/exports/new",
 }  # fmt: skip

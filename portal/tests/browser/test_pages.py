@@ -5,12 +5,15 @@ A page is opened once and then looked at in all four ways: the style sheet follo
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Page
 
 from portal.kernel import roles
+from portal.testing.cast import ROLES
 from portal.tests.browser.conftest import DESK, PHONE, new_customer
 
 pytestmark = pytest.mark.browser
@@ -105,6 +108,7 @@ def furnished(running, acme, chromium):
 
 @pytest.mark.parametrize("role", list(roles.MATRIX))
 def test_the_console(desk, eyes, acme, furnished, role):
+    _join(acme, role)
     with desk.person(role) as page:
         desk.sign_in(page, acme, role)
         for name, path in _paths(page, acme, desk, role).items():
@@ -113,7 +117,20 @@ def test_the_console(desk, eyes, acme, furnished, role):
             eyes.look(page, f"{role}: {name}", ways)
         if role == "officer":
             _look_into_the_archive(page, acme, eyes)
-    assert len(eyes.seen) >= 7
+    assert len(eyes.seen) >= (7 if role in ROLES else 2)
+
+
+def _join(cast, role: str) -> None:
+    """In a thread of its own: where a browser is open, Django refuses queries in this one."""
+
+    def join() -> None:
+        try:
+            cast.join(role)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(join).result()
 
 
 def test_the_inbox(desk, eyes, api, acme, furnished):
@@ -176,7 +193,7 @@ def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
         paths |= {name: f"/console/customers/{name}" for name in ("audiences/", "audiences/new", "imports/")}
         paths["change a customer"] = f"{paths['customers, one']}edit"
     if role == "owner":
-        paths |= {f"settings, {tab}": f"/console/settings/?tab={tab}" for tab in ("staff", "roles", "lifetimes")}
+        paths |= {f"settings, {tab}": f"/console/settings/?tab={tab}" for tab in ("roles", "second", "lifetimes")}
         paths["components"] = "/console/_styles/"
         paths |= {f"campaigns, {path}": f"/console/campaigns/{path}" for path in ("", "new", "coming")}
         page.goto(desk.running.page(acme, "/console/campaigns/"))
