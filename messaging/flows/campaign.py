@@ -126,8 +126,8 @@ def check_may_read(actor: Actor, row: Campaign) -> None:
 def files_of(*, actor: Actor, now: datetime, campaign_id: UUID) -> list[dict[str, object]]:
     """The files of a draft, or of one's own campaign, as a page names them: never with a key."""
     row = campaigns.get_campaign_for(actor, campaign_id)
-    actor.require("message.send")
-    is_open = row.state == Campaign.State.DRAFT or row.author == actor.label
+    check_may_read(actor, row)
+    is_open = row.state in {Campaign.State.DRAFT, Campaign.State.APPROVING} or row.author == actor.label
     return files.shown(campaigntext.files(row, now)) if is_open else []
 
 

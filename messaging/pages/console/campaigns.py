@@ -24,7 +24,6 @@ from portal.kernel.errors import Kind, Refusal
 from portal.web import guards
 from portal.web import listing as lists
 
-TRAIL = (("Compose", "compose"), ("Campaigns", "campaigns"))
 STATES = [(str(state), str(state).capitalize()) for state in rules.State]
 REASONS = {
     "closed": "their account is closed", "opted_out": "they opted out", "no_consent": "they have not agreed to this purpose",
@@ -39,6 +38,12 @@ REPEATS = (
 MISSED = (("", "As the business decided"), ("send", "Send it then"), ("skip", "Leave it out"), ("ask", "Ask me"))
 
 
+def trail(request: HttpRequest) -> tuple[tuple[str, str], ...]:
+    """The way here: by Compose for who writes, from the rail for who only looks."""
+    above = (("Compose", "compose"),) if request.actor.may("message.send") else ()
+    return (*above, ("Campaigns", "campaigns"))
+
+
 @guards.staff("campaign.view")
 @require_safe
 def listing(request: HttpRequest) -> HttpResponseBase:
@@ -50,7 +55,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "page": lists.page(request, rows, _lines), "filters": filters, "states": STATES,
         "can": shared.may(request, send="message.send"),
     }  # fmt: skip
-    return shared.draw(request, "campaigns", "compose", context, trail=TRAIL)
+    return shared.draw(request, "campaigns", "compose", context, trail=trail(request))
 
 
 def _lines(found: list[Campaign]) -> list[dict[str, Any]]:
@@ -229,8 +234,8 @@ def _form(
         "attached": _attached(request, values.get("attachments", ()), row),
         "untold": _untold(row, clock.now()) if row else "", "time_errors": _about_time(extra.get("errors", {})), **extra,
     }  # fmt: skip
-    trail = (*TRAIL, (title, ""))
-    return shared.draw(request, "campaign_form", "compose", context, trail=trail, status=status)
+    here = (*trail(request), (title, ""))
+    return shared.draw(request, "campaign_form", "compose", context, trail=here, status=status)
 
 
 def _attached(request: HttpRequest, wanted: Sequence[UUID], row: Campaign | None) -> list[dict[str, object]]:
@@ -332,7 +337,7 @@ def _page(request: HttpRequest, campaign_id: UUID, extra: dict[str, Any], status
     }  # fmt: skip
     if context["words"]:
         context |= _beside(request, row.id, context["words"], now)
-    return shared.draw(request, "campaign", "compose", context, trail=(*TRAIL, (name, "")), status=status)
+    return shared.draw(request, "campaign", "compose", context, trail=(*trail(request), (name, "")), status=status)
 
 
 def _audience(row: Campaign) -> dict[str, Any]:
@@ -364,7 +369,8 @@ def _own_words(request: HttpRequest, row: Campaign, now: datetime) -> flow.Wante
 def _beside(request: HttpRequest, campaign_id: UUID, words: flow.Wanted, now: datetime) -> dict[str, Any]:
     """What its words are by and come with, by name."""
     files = flow.files_of(actor=request.actor, now=now, campaign_id=campaign_id) if words.attachments else []
-    return {"template": templates.name_for(request, words.template) if words.template else "", "files": files}
+    named = words.template if request.actor.may("message.send") else None
+    return {"template": templates.name_for(request, named) if named else "", "files": files}
 
 
 def _next_days(row: Campaign) -> list[datetime]:

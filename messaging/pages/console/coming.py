@@ -37,7 +37,7 @@ def calendar(request: HttpRequest) -> HttpResponseBase:
         "days": list(months.day_abbr), "month": month, "before": _shift(month, -1), "after": _shift(month, 1),
         "runs": runs[:50], "time_zone": policy.get_policy().time_zone, "can": shared.may(request, send="message.send"),
     }  # fmt: skip
-    return shared.draw(request, "coming", "compose", context, trail=(*pages.TRAIL, ("What is coming", "")))
+    return shared.draw(request, "coming", "compose", context, trail=(*pages.trail(request), ("What is coming", "")))
 
 
 def _day(day: date, month: date, today: date, runs: list[coming.Coming], single: int) -> dict[str, Any]:

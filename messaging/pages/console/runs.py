@@ -49,7 +49,7 @@ def run(request: HttpRequest, campaign_id: UUID, number: int) -> HttpResponseBas
         "reasons": [(pages.REASONS.get(why, why), count) for why, count in sorted(counts.reasons.items())],
         "chart": _chart(funnel.of(found)), "can": shared.may(request, archive="archive.search"),
     }  # fmt: skip
-    trail = (*pages.TRAIL, (name, "campaigns"), (f"Run {found.number}", ""))
+    trail = (*pages.trail(request), (name, "campaigns"), (f"Run {found.number}", ""))
     return shared.draw(request, "campaign_run", "compose", context, trail=trail)
 
 

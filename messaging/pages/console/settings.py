@@ -41,10 +41,13 @@ def page(
     request: HttpRequest, made: flow.Created | None = None, extra: dict[str, Any] | None = None, status: int = 200
 ) -> HttpResponseBase:
     """Also the answer to a key that was made or refused: its secret stands on that answer and nowhere else."""
-    tab = request.GET.get("tab", "") if request.method == "GET" else "keys"
+    asked = request.GET.get("tab", "") if request.method == "GET" else "keys"
+    tab = asked if asked in TABS else "keys"
+    if tab == "keys" and not request.actor.may("key.manage"):
+        tab = "roles"
     context = {
-        "tab": tab if tab in TABS else "keys", "can": shared.may(request, **MAY),
-        "scopes": _scopes(request), "key_lives": KEY_LIVES, **_TABS.get(tab, _keys)(request), **(extra or {}),
+        "tab": tab, "can": shared.may(request, **MAY),
+        "scopes": _scopes(request), "key_lives": KEY_LIVES, **_TABS[tab](request), **(extra or {}),
     }  # fmt: skip
     if made is not None:
         context["new_key"] = {"name": request.POST.get("name", ""), "secret": made.secret}
@@ -52,8 +55,6 @@ def page(
 
 
 def _keys(request: HttpRequest) -> dict[str, Any]:
-    if not request.actor.may("key.manage"):
-        return {"keys": []}
     rows, now = keys.get_list_for(request.actor), clock.now()
     names = staff.get_names(f"staff:{row.created_by}" for row in rows if row.created_by)
     return {"keys": [
