@@ -419,7 +419,7 @@ def test_who_would_send_without_being_asked_is_asked(careful):
     owner.post(path, {"second_person_from": "", "reason": "slow"})
     first = waiting()
     assert limit() == 1
-    assert owner.post(f"/console/archive/approvals/{first}/approve").status_code == 302
+    assert owner.post(f"/console/archive/approvals/{first}/approve").status_code == 403
     assert limit() == 1, "not by who asked"
     assert "without ever asking" in approver.get("/console/archive/approvals/").content.decode()
     approver.post(f"/console/archive/approvals/{first}/approve")
