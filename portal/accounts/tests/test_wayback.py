@@ -92,7 +92,7 @@ def test_an_officer_stops_it_and_nobody_below(cast, at):
     link = asked(cast)
     path = f"/console/settings/staff/{cast.owner.id}/stop"
     assert browser.staff(cast, "author").post(path).status_code == 404
-    with cast.inside(), pytest.raises(Refusal, match="not_allowed"):
+    with cast.inside(), pytest.raises(Refusal, match="not_found"):
         wayback.stop(actor=cast.join("admin"), now=clock.now(), user_id=cast.owner.id)
     officer = browser.staff(cast, "officer")
     assert "let Owner in again" in officer.get("/console/settings/staff/").content.decode()
