@@ -164,7 +164,7 @@ def test_the_words_of_a_colleagues_campaign_are_read_by_asking(desk: Desk, autho
     assert "Only for those who ask" in owner.post(f"{LIST}{made}/read").content.decode()
     officer = browser.staff(desk.cast, "officer")
     assert "Only for those who ask" not in page(officer, f"{LIST}{made}/")
-    assert officer.post(f"{LIST}{made}/read").status_code == 404
+    assert officer.post(f"{LIST}{made}/read").status_code == 403
 
 
 def test_what_is_coming_stands_on_its_day(desk: Desk, author) -> None:

@@ -56,5 +56,5 @@ def test_what_cannot_be_is_refused(acme, owner, kept, wrong):
 
 
 def test_an_officer_sees_it_and_does_not_change_it(officer):
-    assert "An owner changes this" in officer.get("/console/settings/?tab=devices").content.decode()
+    assert "An owner or an admin changes this" in officer.get("/console/settings/?tab=devices").content.decode()
     assert officer.post("/console/settings/devices", ASKED).status_code == 404
