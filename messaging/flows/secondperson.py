@@ -25,7 +25,9 @@ def change(*, actor: Actor, now: datetime, least: int | None, reason: str = "") 
     """Set it (None: nobody is ever asked), or ask for a looser one: None where it is in force now."""
     actor.require(MANAGE)
     if least is not None and not 1 <= least <= MOST:
-        raise Refusal("bad_recipient_limit", "A number of recipients from 1 on, or nothing.", field="second_person_from")
+        raise Refusal(
+            "bad_recipient_limit", "A number of recipients from 1 on, or nothing.", field="second_person_from"
+        )
     with unit.work() as u:
         row = _locked()
         if not _is_looser(least, row.second_person_from):
