@@ -56,7 +56,7 @@ CONSOLE = {
     "customers/imports/": "customer.manage",
     **{f"customers/imports/<uuid:import_id>/{act}": "customer.manage" for act in
        ("", "check", "apply", "stop", "discard", "wrong")},
-    "customers/imports/<uuid:import_id>/invite": "customer.invite",
+    "customers/imports/<uuid:import_id>/invite": "customer.manage",
     "conversations/": "conversation.view", "conversations/<uuid:conversation_id>/": "conversation.view",
     "conversations/<uuid:conversation_id>/reply": "message.send",
     "conversations/<uuid:conversation_id>/assign": "conversation.manage",

@@ -91,7 +91,7 @@ def stop(request: HttpRequest, import_id: UUID) -> HttpResponseBase:
     return _act(request, import_id, "It stops after the rows at hand.", flow.stop)
 
 
-@guards.staff("customer.invite")
+@guards.staff("customer.manage")
 @require_POST
 def invite(request: HttpRequest, import_id: UUID) -> HttpResponseBase:
     return _act(request, import_id, "", flow.invite)
