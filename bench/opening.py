@@ -91,6 +91,12 @@ def _measure(context: "BrowserContext", house: _house.House) -> Iterator[Figure]
             note=f"p50 {_report.median(took):.0f} ms; processor {SLOWER} times slower, {MESSAGES} messages",
         )  # fmt: skip
 
+    worked = _times(partial(_work, context, f"http://{house.host}/inbox/"))
+    yield Figure(
+        name="the page's thread works for it, median", value=SLOWER * _report.median(worked), unit="ms", gate=1000, less=True,
+        note=f"{SLOWER} times its processor time, which no other work on this machine makes longer",
+    )  # fmt: skip
+
 
 def _times(opened: Callable[[], float]) -> list[float]:
     return [opened() for _ in range(WARM_UP + OPENINGS)][WARM_UP:]
@@ -109,6 +115,22 @@ def _open(context: "BrowserContext", address: str, marks: str, *, is_first: bool
     took = float(page.evaluate("window.__usable"))
     page.close()
     return took
+
+
+def _work(context: "BrowserContext", address: str) -> float:
+    """Milliseconds of processor time that the page's thread takes until it is usable, at full speed, with empty caches."""
+    page = context.new_page()
+    chrome = context.new_cdp_session(page)
+    chrome.send("Network.enable")
+    chrome.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    chrome.send("Network.setBypassServiceWorker", {"bypass": True})
+    chrome.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.add_init_script(USABLE % MESSAGES)
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("() => window.__usable", timeout=60_000)
+    told = {one["name"]: float(one["value"]) for one in chrome.send("Performance.getMetrics")["metrics"]}
+    page.close()
+    return 1000 * told["TaskDuration"]
 
 
 @contextmanager

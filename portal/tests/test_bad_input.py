@@ -28,7 +28,7 @@ CANARY = "kqzvodd" + secrets.token_hex(12)  # in whatever is refused
 # What a try or the clock may write.
 UNCOUNTED = {
     "nonce", "attempt", "tile", "checkpoint", "unlock", "indexkey", "searchrow", "searchday", "searchstate", "disposalrun",
-    "supervisionstate",
+    "supervisionstate", "notice",
 }  # fmt: skip
 KIB = 1024
 DAY = 86400
