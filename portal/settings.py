@@ -242,7 +242,11 @@ EBB_PUSH_SERVICES = env.names(
     about="hosts of push services that may be called, by https only; one that begins with a dot stands for all below it",
 )  # fmt: skip
 EBB_CALL_INSIDE = env.networks(
-    "EBB_CALL_INSIDE", about="address ranges inside the house (CIDR) that pushes and webhooks may reach all the same"
+    "EBB_CALL_INSIDE",
+    about="address ranges inside the house (CIDR) that pushes, webhooks and sign-in may reach all the same",
+)
+EBB_PROVIDER_SECONDS = env.number(
+    "EBB_PROVIDER_SECONDS", 5, about="how long a business's sign-in provider may take for one answer"
 )
 EBB_WEBHOOK_SECONDS = env.number("EBB_WEBHOOK_SECONDS", 10, about="how long a business's webhook may take to answer")
 EBB_PUSH_SECONDS = env.number("EBB_PUSH_SECONDS", 10, about="how long a push service may take to answer")

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from messaging.notices import wire
 from messaging.rules import webhook as rules
-from portal.kernel import clock
+from portal.kernel import clock, wire
 
 log = logging.getLogger("ebb.webhooks")
 

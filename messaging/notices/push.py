@@ -28,11 +28,10 @@ from messaging.notices import (
     retry,
     sent,
     unsure,
-    wire,
 )
 from messaging.notices import words as wording
 from messaging.rules import pushing
-from portal.kernel import clock
+from portal.kernel import clock, wire
 from portal.sealing import webpush
 
 LONGEST = 28 * 86400  # seconds that push services keep what they could not deliver

@@ -31,10 +31,9 @@ from messaging.notices import (
     retry,
     sent,
     unsure,
-    wire,
 )
 from messaging.notices import words as wording
-from portal.kernel import clock
+from portal.kernel import clock, wire
 
 # https://www.twilio.com/docs/api/errors
 TWILIO_WHY = {

@@ -7,9 +7,9 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
-from messaging.rules import hooks, outside
+from messaging.rules import hooks
+from portal.kernel import outside
 from portal.kernel.errors import Refusal
 
 EVENTS: dict[str, str] = {
@@ -41,16 +41,9 @@ def inside_url() -> Refusal:
 
 def check_url(raw: str, but: Collection[str]) -> str:
     """A host's name is resolved, and looked at, each time something is sent there; a bare address is looked at now."""
-    if not 0 < len(raw) <= LONGEST or not all("!" <= one <= "~" for one in raw):
+    if len(raw) > LONGEST or not outside.is_https(raw):
         raise bad_url()
-    try:
-        parts = urlsplit(raw)
-        host, has_port = parts.hostname or "", parts.port is None or parts.port > 0
-    except ValueError:
-        raise bad_url() from None
-    if parts.scheme != "https" or not host or not has_port or "@" in parts.netloc or parts.fragment:
-        raise bad_url()
-    if (host == "localhost" and not but) or (outside.is_address(host) and not outside.is_outside(host, but)):
+    if outside.is_plainly_inside(raw, but):
         raise inside_url()
     return raw
 

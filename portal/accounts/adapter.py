@@ -7,6 +7,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from portal.accounts.flows import attempt, session
+from portal.accounts.flows import signon as flow
+from portal.accounts.queries import signon
 from portal.accounts.rules import browsers
 from portal.kernel import clock, unit
 from portal.kernel.errors import Refusal
@@ -30,10 +32,13 @@ class StaffAdapter(DefaultAccountAdapter):
             raise self.validation_error("too_many_login_attempts") from None
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """Somebody who left looks like somebody who never was."""
+        """Somebody who left looks like somebody who never was; so does, at this door, who has to come by the provider."""
         user = super().authenticate(request, **credentials)
         if user is not None and not user.is_active:
             self.authentication_failed(request, **credentials)
+            return None
+        if user is not None and signon.is_shut_out(user):
+            flow.password_refused(staff_id=user.pk)
             return None
         if user is not None:
             attempt.forgive(email=credentials.get("email", ""), address=_address(request))

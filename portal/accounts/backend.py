@@ -14,7 +14,11 @@ class Backend(AuthenticationBackend):
 
 
 def people() -> QuerySet[User]:
-    """`asks_factor`: the policy wants a second one; `has_factor`: they have one (recovery codes alone are none)."""
+    """`asks_factor`: the policy wants a second one; `has_factor`: they have one (recovery codes alone are none);
+    `trusts_provider`: one that the business's own provider asked for counts."""
     own = Factor.objects.filter(user=OuterRef("pk"), confirmed_at__isnull=False).exclude(kind=Factor.Kind.RECOVERY)
     asked = StaffPolicy.objects.filter(second_factor=True)
-    return User.objects.filter(is_active=True).annotate(asks_factor=Exists(asked), has_factor=Exists(own))
+    trusted = StaffPolicy.objects.filter(trusts_provider=True).exclude(provider_use=StaffPolicy.Use.OFF)
+    return User.objects.filter(is_active=True).annotate(
+        asks_factor=Exists(asked), has_factor=Exists(own), trusts_provider=Exists(trusted)
+    )

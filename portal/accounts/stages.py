@@ -16,9 +16,12 @@ class SecondFactor(LoginStage):
     urlname = "account_second_factor"
 
     def handle(self) -> tuple[Any, bool]:
-        """Whoever has one gives it; who has none is let through, and led to set one up where the business asks for it."""
-        if self.login.user is None or not factors.has_any(self.login.user.pk):
+        """Whoever has one gives it; who has none is let through, and led to set one up where the business asks for it. So is who
+        gave one to a provider that the business trusts with it."""
+        has_given = hasattr(self.request, "second_factor")
+        if self.login.user is None or has_given or not factors.has_any(self.login.user.pk):
             return None, True
+        self.state["by"] = getattr(self.request, "signed_in_by", "password")
         self.state["password"] = self.login.user.get_session_auth_hash()
         return HttpResponseRedirect(reverse(self.urlname)), True
 

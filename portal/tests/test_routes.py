@@ -28,6 +28,9 @@ CONSOLE = {
     **{f"settings/staff/{act}": "staff.manage" for act in
        ("invite", *(f"<uuid:staff_id>/{act}" for act in ("role", "remove", "invite")))},
     "invited/<str:token>": "open", "sign-in/second-factor": "open", "confirm/": ANY, "you/": ANY,
+    "sign-in/provider": "open", "sign-in/provider/back": "open", "confirm/provider": ANY,
+    "settings/staff/provider/": "settings.view",
+    **{f"settings/staff/provider/{act}": "business.govern" for act in ("change", "use", "try")},
     **{f"you/{act}": ANY for act in ("app", "passkey", "codes", "factors/<uuid:factor_id>/remove", "password",
                                      "sessions/end-others", "sessions/<str:session_id>/end")},
     "attachments/": "message.send", "messages/<uuid:message_id>/attachments/<uuid:file_id>": "message.view",
@@ -180,6 +183,7 @@ def test_each_page_has_the_guard_that_its_row_says(route):
 # What cannot easily be undone: a password or a second factor of the last quarter of an hour.
 FRESH = {
     "you/app", "you/passkey", "you/codes", "you/factors/<uuid:factor_id>/remove", "you/password",
+    "settings/staff/provider/change", "settings/staff/provider/use",
     "settings/staff/invite", "settings/staff/policy", "settings/staff/<uuid:staff_id>/role",
     "settings/staff/<uuid:staff_id>/remove", "settings/staff/<uuid:staff_id>/invite", "settings/keys",
     "settings/keys/<uuid:key_id>/revoke", "settings/devices", "settings/openness", "settings/second-person",

@@ -16,6 +16,7 @@ View = Callable[..., HttpResponseBase]
 FRESH_FOR = timedelta(minutes=15)
 # What a session remembers: when its person last gave a password or a second factor, and which second factor it has seen.
 PROVED_AT, SECOND_FACTOR = "proved_at", "second_factor"
+PROVIDER = "provider"  # the second factor was asked for by the business's own provider
 
 
 def staff(permission: str = "", *, fresh: bool = False, early: bool = False) -> Callable[[View], View]:
@@ -54,8 +55,11 @@ def lacks_factor(request: HttpRequest) -> bool:
 
 
 def is_short_of_factor(person: Any, session: Any) -> bool:
-    """Where the last factor was removed, what the session remembers of it counts for nothing."""
-    return bool(person.asks_factor) and not (person.has_factor and SECOND_FACTOR in session)
+    """Where the last factor was removed, what the session remembers of it counts for nothing; nor does what a provider asked for
+    that is trusted no more."""
+    seen = session.get(SECOND_FACTOR, "")
+    is_good = bool(person.has_factor) if seen != PROVIDER else bool(person.trusts_provider)
+    return bool(person.asks_factor) and not (seen and is_good)
 
 
 def is_fresh(request: HttpRequest) -> bool:

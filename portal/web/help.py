@@ -40,7 +40,8 @@ SCREENS = {
     "archive/holds/": "officer#holds", "archive/disposal/": "officer#disposal", "archive/exports/": "officer#exports",
     "archive/mirrors/": "officer#mirror", "archive/approvals/": "officer#approvals", "archive/keys/": "officer#keys",
     "archive/account/": "officer#account", "archive/log/": "officer#log", "settings/": "owner#settings",
-    "settings/staff": "owner#staff", "settings/webhooks": "owner#webhooks", "you/": "owner#you",
+    "settings/staff": "owner#staff",
+    "settings/staff/provider/": "owner#your-own-provider", "settings/webhooks": "owner#webhooks", "you/": "owner#you",
     "settings/notices/": "owner#notices", "settings/front-desk": "owner#front-desk", "settings/keys": "owner#keys-of-the-api",
 }  # fmt: skip
 _CONSOLE = "/console/"

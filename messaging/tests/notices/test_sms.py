@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from messaging.notices import Account, Became, Outgoing, sms, wire
+from messaging.notices import Account, Became, Outgoing, sms
+from portal.kernel import wire
 from portal.testing.installation import free_port
 
 

@@ -15,8 +15,7 @@ from django_q.models import OrmQ
 from messaging import jobs
 from messaging.flows import delivery, expiry, message, receipt, telling, webhook
 from messaging.models import Delivery
-from messaging.notices import wire
-from portal.kernel import clock, unit
+from portal.kernel import clock, unit, wire
 from portal.kernel.errors import Refusal
 from portal.testing import surfer
 

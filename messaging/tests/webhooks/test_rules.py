@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messaging.rules import outside, webhook
+from messaging.rules import webhook
+from portal.kernel import outside
 from portal.kernel.errors import Refusal
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -44,6 +44,25 @@ def take_proof(*, staff_id: UUID, now: datetime) -> None:
         raise too_many()
 
 
+def take_begin(*, address: str, now: datetime) -> None:
+    """Count who sets out for a provider, which costs a call to it: the same count as of what is brought back."""
+    if _count("provider/network", address, now) > FROM_ONE_ADDRESS:
+        raise too_many()
+
+
+def take_answer(*, address: str, state: str, now: datetime) -> bool:
+    """Count what somebody brings from a provider. → whether this state is brought for the first time: of two at once one is."""
+    Attempt.objects.filter(started_at__lte=now - WINDOW).delete()
+    if _count("provider/network", address, now) > FROM_ONE_ADDRESS:
+        raise too_many()
+    return _count("provider/state", state, now) == 1
+
+
+def forgive_answer(*, address: str) -> None:
+    """It was good: neither the way there nor back is anything against their network."""
+    Attempt.objects.filter(digest=_digest("provider/network", address), count__gt=1).update(count=F("count") - 2)
+
+
 def take_invitation(*, staff_id: UUID, invited_at: datetime, now: datetime) -> None:
     """Each link has a count of its own: who kept an old one shuts nobody out, neither of a newer link nor of a second factor."""
     if _count("invitation", f"{staff_id}/{invited_at.isoformat()}", now) > AT_ONE_PERSON:

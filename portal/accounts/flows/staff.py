@@ -134,6 +134,17 @@ def _opens(user: User, invited_at: datetime, now: datetime) -> bool:
     return in_time and (not user.is_active or wayback.is_still_wanted(user))
 
 
+def is_invited(user: User, now: datetime) -> bool:
+    return not user.is_active and user.invited_at is not None and now < user.invited_at + INVITED_FOR
+
+
+def join_by_provider(u: unit.Unit, user: User) -> None:
+    """Within the caller's unit, which holds the row: the business's own provider vouches for them. They have no password."""
+    user.is_active, user.invited_at = True, None
+    user.save(update_fields=["is_active", "invited_at"])
+    u.entry(_draft("staff.joined", Actor("staff", user.id), user))
+
+
 def invitation_over() -> Refusal:
     return Refusal(
         "invitation_over", "This invitation was used already, or is over. Ask whoever invited you for a new one.", Kind.GONE
@@ -141,10 +152,10 @@ def invitation_over() -> Refusal:
 
 
 def _shut(u: unit.Unit, actor: Actor, now: datetime, user: User, *, invited_at: datetime | None) -> None:
-    """No password, no session, no second factor, no key that they made, no open archive."""
-    user.is_active, user.invited_at = False, invited_at
+    """No password, no session, no second factor, no key that they made, no open archive; unknown to the provider's id of them."""
+    user.is_active, user.invited_at, user.provider_subject = False, invited_at, None
     user.set_unusable_password()
-    user.save(update_fields=["is_active", "invited_at", "password"])
+    user.save(update_fields=["is_active", "invited_at", "password", "provider_subject"])
     session.end_all(staff_id=user.id)
     factor.remove_all(u, actor=actor, user=user)
     key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id)

@@ -32,6 +32,7 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField()
     # By the one link that still opens; empty once it was used. Of who is in: when a way back opens (`flows.wayback`).
     invited_at = models.DateTimeField(null=True)
+    provider_subject = models.BinaryField(max_length=16, null=True, unique=True)  # keyed hash of who they are there
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

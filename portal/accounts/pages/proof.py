@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from portal.accounts import stages
 from portal.accounts.flows import factor, session
 from portal.accounts.pages import passkeys
-from portal.accounts.queries import factors
+from portal.accounts.queries import factors, signon
 from portal.kernel import clock
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
@@ -27,9 +27,10 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
     actor = session.actor_of(stage.login.user)
     if request.method == "GET":
-        return _draw(request, "second_factor", actor)
+        return draw(request, "second_factor", actor)
     try:
         request.second_factor = _given(request, actor)  # type: ignore[attr-defined]
+        request.signed_in_by = stage.state["by"]  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _refused(request, "second_factor", actor, refusal)
     return stage.exit()  # type: ignore[no-any-return]
@@ -40,9 +41,9 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest) -> HttpResponseBase:
     """Once more, before something dangerous: the second factor of who has one, the password of who has none."""
-    back, person = _back(request), cast("Any", request.user)
+    back, person = back_of(request), cast("Any", request.user)
     if request.method == "GET":
-        return _draw(request, "confirm", request.actor, next=back)
+        return draw(request, "confirm", request.actor, next=back)
     try:
         given = _given(request, request.actor) if person.has_factor else _password(request)
     except Refusal as refusal:
@@ -64,7 +65,7 @@ def _password(request: HttpRequest) -> str:
     return session.check_password(actor=request.actor, now=clock.now(), password=password)
 
 
-def _back(request: HttpRequest) -> str:
+def back_of(request: HttpRequest) -> str:
     """Within the console only: a link that somebody sent leads nowhere else."""
     wanted = (request.POST if request.method == "POST" else request.GET).get("next", "")
     home = settings.LOGIN_REDIRECT_URL
@@ -77,12 +78,16 @@ def _refused(request: HttpRequest, page: str, actor: Actor, refusal: Refusal, **
     if refusal.kind not in {Kind.UNAUTHENTICATED, Kind.TOO_MANY, Kind.INVALID}:
         raise refusal
     status = 422 if refusal.kind is Kind.UNAUTHENTICATED else problems.status_of(refusal)
-    return _draw(request, page, actor, status=status, error=refusal.message, **context)
+    return draw(request, page, actor, status=status, error=refusal.message, **context)
 
 
-def _draw(request: HttpRequest, page: str, actor: Actor, *, status: int = 200, **context: Any) -> HttpResponse:
+def draw(request: HttpRequest, page: str, actor: Actor, *, status: int = 200, **context: Any) -> HttpResponse:
     handles = factors.get_passkey_ids(actor.id)
     context["passkey"] = passkeys.for_page(actor, handles, passkeys.USE) if handles else None
     context["has_app"] = factors.has_app(actor.id)
     context["has_factor"] = bool(handles) or context["has_app"]
+    if page == "confirm" and not context["has_factor"]:
+        person: Any = request.user
+        context["by_provider"] = person.provider_subject is not None and signon.use() != "off"
+        context["by_password"] = person.has_usable_password()
     return render(request, f"account/{page}.html", context, status=status)

@@ -194,6 +194,7 @@ def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
         paths["change a customer"] = f"{paths['customers, one']}edit"
     if role == "owner":
         paths |= {f"settings, {tab}": f"/console/settings/?tab={tab}" for tab in ("roles", "second", "lifetimes")}
+        paths["own provider"] = "/console/settings/staff/provider/"
         paths["components"] = "/console/_styles/"
         paths |= {f"campaigns, {path}": f"/console/campaigns/{path}" for path in ("", "new", "coming")}
         page.goto(desk.running.page(acme, "/console/campaigns/"))

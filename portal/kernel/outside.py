@@ -6,6 +6,7 @@ everything of IPv6 that carries an IPv4 address in it, which is judged by what i
 
 import ipaddress
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # Public by their range, or by Python's list of ranges, and yet inside: clouds' own servers, protocols' addresses; IPv6 that tunnels
@@ -45,7 +46,27 @@ def is_outside(address: str, but: Collection[str] = ()) -> bool:
     return found.is_global and not inside
 
 
-def is_address(host: str) -> bool:
+def is_https(url: str) -> bool:
+    """An https address with a host, and without a name, a password or a fragment in it."""
+    if not url or not all("!" <= one <= "~" for one in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https" and bool(parts.hostname) and has_port and "@" not in parts.netloc and not parts.fragment
+    )
+
+
+def is_plainly_inside(url: str, but: Collection[str]) -> bool:
+    """Without asking what its name stands for, which is looked at each time that something is sent there."""
+    host = urlsplit(url).hostname or ""
+    return (host == "localhost" and not but) or (_is_address(host) and not is_outside(host, but))
+
+
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One HTTP request to a provider, with the one distinction that matters: did any of it leave?
+"""One HTTP request to a program outside, with the one distinction that matters: did any of it leave?
 
 `http.client` because it opens, asks and reads in three steps: what fails while connecting never left (NotReached), what fails
 after may have arrived (Unsure). Redirects are not followed: an answer that points elsewhere is an answer.
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from messaging.rules import outside
+from portal.kernel import outside
 
 ANSWER_LIMIT = 64 * 1024
 
@@ -36,11 +36,19 @@ class Unsure(Exception):
     """It may have arrived."""
 
 
+class TooLate(Unsure):
+    """Its time was over before the answer was."""
+
+
 @dataclass(frozen=True)
 class Reply:
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes  # no more than ANSWER_LIMIT is read of it
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.body) < ANSWER_LIMIT
 
 
 def anywhere(address: str) -> bool:
@@ -55,6 +63,21 @@ def outside_only(address: str) -> bool:
 
 def post(
     url: str, *, headers: Mapping[str, str], body: bytes, seconds: float, may_reach: Callable[[str], bool] = anywhere
+) -> Reply:
+    return _call("POST", url, headers, body, seconds, may_reach)
+
+
+def get(url: str, *, headers: Mapping[str, str], seconds: float, may_reach: Callable[[str], bool]) -> Reply:
+    return _call("GET", url, headers, None, seconds, may_reach)
+
+
+def _call(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    seconds: float,
+    may_reach: Callable[[str], bool],
 ) -> Reply:
     """Whoever lets a business or a customer choose the address passes `may_reach`: it is asked about *every* address that the
     host's name stands for, and the connection goes to one that was asked about, so that a name that changes its mind in between
@@ -72,9 +95,10 @@ def post(
                 connection = http.client.HTTPSConnection(host, port, context=context)
                 raw = _dress(raw, context, host)
             connection.sock = raw
-            reply = _ask(connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers, body)
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            reply = _ask(connection, method, target, headers, body, is_over)
         if is_over.is_set():  # half an answer looks like a short one
-            raise Unsure("TimeoutError")
+            raise TooLate("TimeoutError")
         return reply
     finally:
         raw.close()
@@ -126,15 +150,18 @@ def _dress(raw: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSoc
         raise NotReached(type(error).__name__) from None
 
 
-def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+def _ask(
+    connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str], body: bytes | None,
+    is_over: threading.Event,
+) -> Reply:  # fmt: skip
     try:
-        connection.request("POST", path, body, dict(headers))
+        connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()
         return Reply(
             answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read(ANSWER_LIMIT)
         )
     except (OSError, http.client.HTTPException) as error:
-        raise Unsure(type(error).__name__) from None
+        raise (TooLate if is_over.is_set() else Unsure)(type(error).__name__) from None
 
 
 @contextmanager
