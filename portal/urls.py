@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from archive.pages import log
-from portal.web import help  # noqa: A004 - named as its pages are
+from portal.web import headers, help  # noqa: A004 - named as its pages are
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/inbox/"), name="home"),
@@ -23,7 +23,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        headers.of_swagger(SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])),
         name="docs",
     ),
 ]

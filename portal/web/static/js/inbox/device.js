@@ -2,11 +2,12 @@
 
 import * as keystore from "./keystore.js";
 import * as words from "./words.js";
+import { register } from "../trusted.js";
 
 /** Registers the worker and tells it which files this page runs on. */
 export async function shell() {
   try {
-    await navigator.serviceWorker.register("/inbox/sw.js", { scope: "/inbox/" });
+    await register();
     const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
     active.postMessage({ keep: [...loaded, new URL("./away.js", import.meta.url).href] });

@@ -121,11 +121,10 @@ function sheet(one, messages, enclosed) {
   page.documentElement.lang = region;
   page.documentElement.dir = document.documentElement.dir;
   const data = JSON.stringify({ taken_at: new Date(clock.now()).toISOString(), messages }).replaceAll("<", "\\u003c");
-  const block = page.createElement("script");
-  Object.assign(block, { type: "application/json", textContent: data });
-  page.body.append(el("h1", {}, say("messages")), el("p", { dir: "auto" }, one.name), ...messages.map((message) => article(message, enclosed)), block);
+  page.body.append(el("h1", {}, say("messages")), el("p", { dir: "auto" }, one.name), ...messages.map((message) => article(message, enclosed)));
   const head = `<head><meta charset="utf-8"><style>pre { font: inherit; white-space: pre-wrap }</style>`;
-  return `<!doctype html>\n${page.documentElement.outerHTML.replace("<head>", () => head)}`;
+  const block = `<script type="application/json">${data}</script></body></html>`;
+  return `<!doctype html>\n${page.documentElement.outerHTML.replace("<head>", () => head).replace(/<\/body><\/html>$/, () => block)}`;
 }
 
 function article(message, enclosed) {
