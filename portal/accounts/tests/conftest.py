@@ -35,7 +35,7 @@ def signed_on(house):
 def there(settings, monkeypatch, certificate):
     """The provider, which this process trusts and may reach."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    settings.EBB_CALL_INSIDE, settings.EBB_PROVIDER_SECONDS = ["127.0.0.0/8", "::1/128"], 2
+    settings.EBB_CALL_INSIDE, settings.EBB_PROVIDER_SECONDS = ["127.0.0.0/8", "::1/128"], 10
     with openid.provider(certificate) as made:
         yield made
 
