@@ -9,7 +9,7 @@ class MessagingConfig(AppConfig):
         from archive.rules import campaigns as about
         from archive.rules import events, scopes
         from messaging.api import idempotency
-        from messaging.flows import birth, device, launch, promise, restored, secondperson, wipe
+        from messaging.flows import birth, closing, device, launch, promise, restored, secondperson, wipe
         from messaging.queries import campaigns, moments, noticehealth, policy
         from portal.web import health, once
         from tenants.flows import provision
@@ -26,5 +26,6 @@ class MessagingConfig(AppConfig):
         about.register(campaigns.run_ids_of, campaigns.of_runs)
         health.register("notices", noticehealth.find)
         once.register(idempotency.answer_once)
+        closing.register()
         device.register()
         wipe.register()

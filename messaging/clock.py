@@ -18,6 +18,7 @@ from archive.flows import sweep as archive_sweep
 from messaging.flows import (
     account,
     campaigntext,
+    closing,
     customer,
     delivery,
     ending,
@@ -34,6 +35,7 @@ from messaging.queries import noticehealth
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
 from tenants.flows import wakeup
+from tenants.queries import closings
 
 Act = Callable[[datetime], None]
 
@@ -105,7 +107,7 @@ def send_due(now: datetime) -> None:
     """A slice of each business in turn, until none has a whole one left: nobody waits for another's backlog, and what becomes due
     meanwhile goes, too."""
     found = (tenancy.directory().by_id(business_id) for business_id in wakeup.take_due(now=now))
-    places = [place for place in found if place is not None]
+    places = [place for place in found if place is not None and not place.is_winding]
     in_each(places, runs=_ask_due)
     while places:
         behind: list[tenancy.Place] = []
@@ -155,6 +157,8 @@ def _send_slice(behind: list[tenancy.Place], now: datetime) -> None:
 
 
 def _send_due(now: datetime) -> None:
+    if tenancy.here().is_winding:  # nothing is sent any more
+        return
     runs.ask_due(now=now)
     while schedule.send_due(now=now):
         pass
@@ -211,6 +215,17 @@ def integrate(now: datetime) -> None:
     tree.integrate(now=now)
 
 
+def close_businesses(now: datetime) -> None:
+    """A step of each closing that is under way."""
+    for standing in closings.under_way(now):
+        with tenancy.tenant_scope(standing.place):
+            guarded("closing", functools.partial(_close, standing))
+
+
+def _close(standing: closings.Standing, now: datetime) -> None:
+    closing.carry_on(now=now, standing=standing)
+
+
 def watch(now: datetime) -> None:
     """Say that the clock is alive, and let the queue say it of the workers; `/readyz` reads both."""
     heartbeat.beat("clock")
@@ -226,6 +241,7 @@ LOOPS = (
     Loop("events", 5.0, ask_for_events),
     Loop("uploads", 10.0, carry_uploads),
     Loop("sweep", FULL_SWEEP, sweep_all),
+    Loop("closing", 5.0, close_businesses),
     Loop("watch", 2.0, watch),
 )
 

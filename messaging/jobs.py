@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from archive.queries import colleagues
-from messaging.flows import chunk, delivery, importing, inquiry, notice, run
+from messaging.flows import chunk, closing, delivery, importing, inquiry, notice, run
 from messaging.models import Webhook
 from messaging.notices import Answer, Way, hook, is_trouble
 from messaging.queries import channels
 from messaging.rules import telling
 from portal.kernel import clock, jobs, mail
+from tenants.queries import closings
 
 AT_ONCE = 50  # claimed together: with the slowest provider still far within a lease
 EVENTS_AT_ONCE = 4  # at one webhook
@@ -84,6 +85,20 @@ def tell_of_webhook(webhook_id: UUID) -> None:
             )  # fmt: skip
         except OSError as error:
             raise MailTrouble(type(error).__name__) from None
+
+
+def tell_of_closing(business_id: UUID) -> None:
+    """The owners: it closes on a day, how to call it off, and where the certificate will be."""
+    standing = closings.standing_of(business_id)
+    if standing is None or standing.state != "waiting":
+        return
+    try:
+        mail.send(
+            colleagues.people.owner_addresses(), "console/mail/closing", "{business} is being closed",
+            closes_at=standing.closes_at, link=f"{mail.base_url()}/closed/{closing.token()}",
+        )  # fmt: skip
+    except OSError as error:
+        raise MailTrouble(type(error).__name__) from None
 
 
 def work_run(run_id: UUID) -> None:

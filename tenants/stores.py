@@ -20,6 +20,7 @@ STORES = [
 _QUEUE = {"func", "hook", "args", "kwargs", "cluster", "name"}
 CODES: Columns = {
     "tenants_business": {"schema_name", "state", "fingerprint"},
+    "tenants_closing": {"state", "codes", "token_sha256", "certificate"},
     "tenants_platformevent": {"kind", "codes"},
     "tenants_backup": {"kind", "lsn", "manifest_sha256", "ledgers"},
     "tenants_cache": {"cache_key", "value"},

@@ -7,8 +7,8 @@ Order, and why:
 3 rings      each sealed to the installation's backup key and to the business's recovery key, tied to the manifest. The
              live ring is never read: what ended stays ended (I2).
 4 read back  every file, every block of the dump; only then the folder gets its name.
-5 memory     `decided.json` beside it and each business's ring remember the last disposal it knows of, then `tenants_backup`
-             and an entry in each ledger. Disposal relies on step 5, so it comes last.
+5 memory     `decided.json` and `closed.json` beside it and each business's ring remember the last disposal it knows of, then
+             `tenants_backup` and an entry in each ledger. Disposal relies on step 5, so it comes last.
 
 Killed before the name: nothing is left but a hidden folder that the next run removes. Killed after it: a good backup that
 nothing relies on.
@@ -35,6 +35,7 @@ from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors, ringcopy
 from tenants.flows import backup as memory
 from tenants.flows import provision
+from tenants.queries import closings
 
 RING_MEMORY = "backup"
 Tell = Callable[[str, int, int], None]
@@ -127,6 +128,7 @@ def _drilled(place: Path, drill: Callable[[Path], None]) -> None:
 # ── what is remembered of it ──────────────────────────────────────────────────────────────────────────────────────────
 def _remember(folder: Path, place: Path, manifest: rules.Manifest, now: datetime, *, is_drilled: bool) -> None:
     backupfiles.remember_decided(folder, manifest.decided)
+    backupfiles.remember_closed(folder, closings.certificates())
     for pk, one in manifest.businesses.items():
         _remember_in_ring(pk, one, manifest)
     memory.record(

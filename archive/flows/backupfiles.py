@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -94,14 +94,15 @@ def read_through(root: Path, *, server: int) -> None:
         pass
 
 
-def restore(root: Path, *, server: int, tell: Progress) -> None:
-    """The dump into the database of the settings. Stops at the first error."""
+def restore(root: Path, *, server: int, tell: Progress, without: Sequence[str] = ()) -> None:
+    """The dump into the database of the settings, but for the schemas of `without`. Stops at the first error."""
     program = pgtools.program("pg_restore", server=server)
     command = [
         program,
         "--no-owner",
         "--no-privileges",
         "--exit-on-error",
+        *(f"--exclude-schema={schema}" for schema in without),
         f"--dbname={pgtools.environment()['PGDATABASE']}",
     ]
     with _running(command, stdin=subprocess.PIPE) as process, (root / rules.DUMP).open("rb") as file:
@@ -138,12 +139,28 @@ def decided_beside(folder: Path) -> dict[str, int]:
 
 
 def remember_decided(folder: Path, decided: dict[str, int]) -> None:
-    draft = folder / f".{rules.DECIDED}"
+    _remember(folder, rules.DECIDED, rules.merge_decided([decided_beside(folder), decided]))
+
+
+def closed_beside(folder: Path) -> dict[UUID, str]:
+    """What the folder of backups remembers of businesses that were closed: their certificates."""
+    try:
+        return {UUID(pk): str(told) for pk, told in json.loads((folder / rules.CLOSED).read_bytes()).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError, TypeError):
+        raise altered(f"{rules.CLOSED} beside it is not readable") from None
+
+
+def remember_closed(folder: Path, closed: Mapping[UUID, str]) -> None:
+    _remember(folder, rules.CLOSED, {pk.hex: told for pk, told in {**closed, **closed_beside(folder)}.items()})
+
+
+def _remember(folder: Path, name: str, told: Mapping[str, object]) -> None:
+    draft = folder / f".{name}"
     draft.unlink(missing_ok=True)
-    write(
-        folder, draft.name, json.dumps(rules.merge_decided([decided_beside(folder), decided]), sort_keys=True).encode()
-    )
-    draft.rename(folder / rules.DECIDED)
+    write(folder, draft.name, json.dumps(told, sort_keys=True).encode())
+    draft.rename(folder / name)
     disk.sync_folder(folder, disk.DISK)
 
 

@@ -2,6 +2,7 @@
 
 1 files      every byte is what the manifest tells; the release is this one
 2 age        no disposal is known, from the folder or from rings that stayed, that this backup does not know of
+  closed     a business that was closed since, as the folder or a keyring that stayed knows, is left out: rows and ring
 3 keys       every business's ring opens with the key, and was sealed with this manifest
 4 place      the database is empty; rings that stayed are those of these businesses
 5 rows       pg_restore; a failure empties the database again
@@ -28,13 +29,14 @@ from django.db import connection
 from archive.flows import backupfiles
 from archive.flows.backup import RING_MEMORY
 from archive.ledger import canonical, merkle
+from archive.queries import closing as certified
 from archive.queries import promise
 from archive.rules import manifest as rules
 from portal.kernel import clock, keys, tenancy
 from portal.kernel.errors import Kind, Refusal
 from portal.sealing import errors, ringcopy
 from portal.sealing.keyring import business as ringfile
-from tenants.flows import provision
+from tenants.flows import closing, provision
 
 Tell = Callable[[str, int, int], None]
 Step = Callable[["Context", datetime], None]
@@ -55,6 +57,7 @@ class Restored:
     as_of: datetime
     businesses: int
     kept_rings: int
+    left_out: int = 0  # closed after the backup was made (decision 18)
 
 
 def register_step(name: str, step: Step) -> None:
@@ -64,20 +67,27 @@ def register_step(name: str, step: Step) -> None:
 
 def restore(*, now: datetime, place: Path, private: bytes, tell: Tell) -> Restored:
     """The backup in the folder `place`, opened with a private key (32 bytes)."""
-    manifest = backupfiles.manifest_of(place)
-    backupfiles.read_back(place, manifest, tell=lambda done: tell("check", done, manifest.size))
-    check_release(manifest)
+    whole = backupfiles.manifest_of(place)
+    backupfiles.read_back(place, whole, tell=lambda done: tell("check", done, whole.size))
+    check_release(whole)
+    closed = {**keys.keyring().buried(), **backupfiles.closed_beside(place.parent)}
+    manifest = rules.without(whole, closed)
     stayed = _stayed(manifest)
     check_age(manifest, place.parent, stayed)
-    rings = _open_rings(place, manifest, private)
+    rings = _open_rings(place, manifest, private, rules.seal_of(whole))
     _check_rings(rings, stayed)
     check_empty()
-    fill(place, manifest, tell)
+    left_out = {pk: one.schema for pk, one in whole.businesses.items() if pk in closed}
+    fill(place, whole, tell, without=tuple(left_out.values()))
     _make_rings(manifest, {pk: ring for pk, ring in rings.items() if pk not in stayed}, now)
     keys.keyring().live.mark(manifest.as_of.timestamp())
+    for pk in left_out:
+        told = certified.read(closed[pk])
+        closing.bring_back(now=now, business_id=pk, certificate=closed[pk], token_sha256=told["link_sha256"])
+        keys.keyring().bury(pk, closed[pk])
     context = Context(manifest.id, manifest.as_of)
     _steps_in_each(context, now)
-    return Restored(manifest.id, manifest.as_of, len(manifest.businesses), len(stayed))
+    return Restored(manifest.id, manifest.as_of, len(manifest.businesses), len(stayed), len(left_out))
 
 
 # ── may it be ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,8 +136,8 @@ def _remembered(stayed: dict[UUID, ringfile.Values]) -> dict[str, int]:
     return {pk: int(value["decided"]) for pk, value in known.items()}
 
 
-def _open_rings(place: Path, manifest: rules.Manifest, private: bytes) -> dict[UUID, ringfile.Values]:
-    opened, seal = {}, rules.seal_of(manifest)
+def _open_rings(place: Path, manifest: rules.Manifest, private: bytes, seal: bytes) -> dict[UUID, ringfile.Values]:
+    opened = {}
     for pk, one in manifest.businesses.items():
         copy = (place / one.ring.name).read_bytes() if one.ring else b""
         try:
@@ -150,13 +160,15 @@ def _check_rings(rings: dict[UUID, ringfile.Values], stayed: dict[UUID, ringfile
 
 
 # ── doing it ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def fill(place: Path, manifest: rules.Manifest, tell: Tell) -> None:
-    """The rows into the empty database of the settings."""
+def fill(place: Path, manifest: rules.Manifest, tell: Tell, *, without: tuple[str, ...] = ()) -> None:
+    """The rows into the empty database of the settings, but for the schemas of `without`."""
     connection.ensure_connection()
     server = connection.connection.info.server_version // 10000
     connection.close()
     try:
-        backupfiles.restore(place, server=server, tell=lambda done: tell("rows", done, manifest.dump.bytes))
+        backupfiles.restore(
+            place, server=server, tell=lambda done: tell("rows", done, manifest.dump.bytes), without=without
+        )  # fmt: skip
     except BaseException:
         _empty_again(manifest)
         raise

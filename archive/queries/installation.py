@@ -20,7 +20,7 @@ from portal.kernel import notify
 
 _BUSINESSES = """
     SELECT b.id, b.schema_name, b.slug FROM public.tenants_business b
-    WHERE b.state IN ('ready', 'closed') AND to_regclass(quote_ident(b.schema_name) || '.archive_entry') IS NOT NULL
+    WHERE b.state IN ('ready', 'winding', 'closed') AND to_regclass(quote_ident(b.schema_name) || '.archive_entry') IS NOT NULL
     ORDER BY b.id
 """
 _FACTS = """

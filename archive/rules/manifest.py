@@ -5,6 +5,7 @@
         database.dump     pg_dump, custom format
         rings/<hex>.ring  the sealed copy of a business's keyring (`portal.sealing.ringcopy`)
     <folder>/decided.json                   for each business the last decided disposal that any backup here knew of
+    <folder>/closed.json                    the certificate of each business that was closed: it is not restored (decision 18)
 
 *Decided* is the index of a business's last `bucket.decided` entry. Keys of a disposal are destroyed only once a verified
 backup holds that entry, so a backup that lacks it could bring back what was disposed of: it is refused.
@@ -20,6 +21,7 @@ from uuid import UUID
 
 FORMAT = "ebb-backup@v1"
 MANIFEST, DUMP, RINGS, DECIDED = "manifest.json", "database.dump", "rings", "decided.json"
+CLOSED = "closed.json"
 NAME = re.compile(r"ebb-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 NONE_DECIDED = -1
 
@@ -115,6 +117,12 @@ def decode(data: bytes) -> Manifest:
 def behind(manifest: Manifest, decided: Mapping[str, int]) -> list[str]:
     """The businesses (hex) of which this backup lacks a decided disposal that is known from elsewhere."""
     return sorted(pk.hex for pk, one in manifest.businesses.items() if one.entries <= decided.get(pk.hex, NONE_DECIDED))
+
+
+def without(manifest: Manifest, closed: Iterable[UUID]) -> Manifest:
+    """What may be restored of it."""
+    gone = set(closed)
+    return replace(manifest, businesses={pk: one for pk, one in manifest.businesses.items() if pk not in gone})
 
 
 def merge_decided(known: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -51,6 +51,30 @@ _PURGE = """
 """
 
 
+# What a business ends at once, all of it or what stands in no bucket of a list; by the key, not by the end. What was over by then
+# ended as it would have; an outcome is set once (I3).
+_END = """
+    WITH ended AS (
+        DELETE FROM messaging_body WHERE message_id = ANY(ARRAY(
+            SELECT message_id FROM messaging_body WHERE NOT (bucket = ANY(%s)) ORDER BY message_id LIMIT %s
+            FOR UPDATE SKIP LOCKED))
+        RETURNING message_id
+    ), decided AS (
+        UPDATE messaging_message AS m
+           SET outcome = CASE WHEN outcome <> '' OR direction = 'in' THEN outcome
+                              WHEN sent_at IS NOT NULL AND gone_at <= %s THEN 'expired_unread' ELSE %s END,
+               outcome_at = CASE WHEN outcome <> '' OR direction = 'in' THEN outcome_at ELSE %s END,
+               ended_reason = CASE WHEN ended_at IS NOT NULL OR (sent_at IS NOT NULL AND gone_at <= %s) THEN ended_reason
+                                   ELSE %s END,
+               ended_at = CASE WHEN ended_at IS NOT NULL OR (sent_at IS NOT NULL AND gone_at <= %s) THEN ended_at ELSE %s END,
+               notify_at = NULL
+          FROM ended WHERE m.id = ended.message_id
+        RETURNING 1
+    )
+    SELECT count(*), string_agg(uuid_send(message_id), ''::bytea ORDER BY message_id) FROM ended
+"""
+
+
 @dataclass(frozen=True)
 class Purged:
     """What one slice did: bodies deleted, messages that nobody received."""
@@ -80,6 +104,18 @@ def purge(*, now: datetime, slice_rows: int = SLICE) -> Purged:
         if told:
             telling.messages(UNREAD, now, told, state="expired_unread")
     return Purged(ended, unread)
+
+
+def end_early(*, now: datetime, keep: list[int], outcome: str, reason: str, slice_rows: int = SLICE) -> int:
+    """Delete one slice of bodies, whatever their end, but for those in the buckets of `keep`; `outcome` is that of what nobody
+    received. Call again until it answers zero."""
+    with unit.work() as u:
+        with connection.cursor() as cursor:
+            cursor.execute(_END, [keep, slice_rows, now, outcome, now, now, reason, now, now])
+            ended, listed = cursor.fetchone()
+        if ended:
+            u.entry(mass_entry(bytes(listed), unread=0, reason=reason))
+    return int(ended)
 
 
 def carry_forward(*, now: datetime, slice_rows: int = 500) -> int:

@@ -31,7 +31,7 @@ class BusinessGuard:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         host, origin, cookie = _headers(scope, self.cookie)
         place = await _find(host) if is_same_host(host, origin) else None
-        if place is None:
+        if place is None or (place.is_winding and self.cookie == COOKIE):  # no customer gets in any more
             await receive()  # websocket.connect
             await send({"type": "websocket.close", "code": 1008})
             return

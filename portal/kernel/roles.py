@@ -41,6 +41,7 @@ PERMISSIONS: dict[str, str] = {
     "staff.manage": "invite, remove and let in again authors and support",
     "business.govern": "do so with every role; say what staff need to sign in and from when a second person is asked",
     "key.manage": "make and revoke API keys",
+    "business.close": "agree to the closing of the business, and call it off",
 }
 
 _SUPPORT = {"message.view", "customer.view", "customer.invite", "device.view", "device.manage"}
@@ -57,6 +58,7 @@ _REVIEWER = {"message.view", "campaign.view", "customer.view", "archive.list", "
 _OFFICER = _REVIEWER | {
     "device.view", "archive.open", "archive.export", "case.manage", "hold.manage", "retention.view", "retention.manage",
     "disposal.manage", "approval.decide", "settings.view",
+    "business.close",
 }  # fmt: skip
 _OWNER = set(PERMISSIONS) - {"archive.open"}
 
@@ -95,5 +97,5 @@ def given_by(permissions: frozenset[str]) -> frozenset[str]:
 
 SCOPES: frozenset[str] = frozenset(PERMISSIONS) - {
     "archive.open", "archive.ask", "archive.review", "approval.decide", "campaign.approve", "disposal.manage", "staff.manage",
-    "business.govern", "key.manage", "settings.manage",
+    "business.govern", "key.manage", "settings.manage", "business.close",
 }  # fmt: skip

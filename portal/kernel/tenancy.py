@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -28,13 +28,15 @@ PUBLIC = "public"
 
 @dataclass(frozen=True)
 class Place:
-    """A business as the floor knows it: enough to set a schema and to name it in salts, cache keys and AADs."""
+    """A business as the floor knows it: enough to set a schema and to name it in salts, cache keys and AADs. One that
+    `is_winding` is being closed: its staff and its mirrors get in, nobody else does, and nothing is sent."""
 
     id: UUID
     schema: str
     slug: str
     name: str
     host: str = ""
+    is_winding: bool = field(default=False, compare=False)
 
     @property
     def schema_name(self) -> str:
@@ -116,6 +118,15 @@ def salt(purpose: str) -> str:
     return f"{purpose}:{here().id.hex}"
 
 
+@dataclass(frozen=True)
+class Closed:
+    """What is left of a business that was closed, at its own address."""
+
+    name: str
+    certificate: str = ""
+    token_sha256: str = ""  # of the link that leads to the certificate
+
+
 class Directory:
     """How the floor finds businesses without knowing their table; `tenants` gives the real one."""
 
@@ -126,7 +137,11 @@ class Directory:
         return None
 
     def all_ready(self) -> list[Place]:
+        """Those that are being closed are among them as long as they are read."""
         return []
+
+    def closed_at(self, host: str) -> Closed | None:
+        return None
 
 
 _directory = Directory()

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from portal.kernel import tenancy
 from portal.kernel.errors import Kind, Refusal
-from portal.web import headers, pages, problems
+from portal.web import closed, headers, pages, problems
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -24,6 +24,8 @@ class BusinessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
             place = _place(request)
+            if isinstance(place, tenancy.Closed):
+                return closed.answer(request, place)
         except Exception as error:  # noqa: BLE001 (what is not a refusal is raised again)
             return _refuse(request, error)
         if place is None:
@@ -57,8 +59,8 @@ class HeadersMiddleware:
         return headers.dress(self.get_response(request))
 
 
-def _place(request: HttpRequest) -> tenancy.Place | None:
-    """The business of this host; None at the installation's own name."""
+def _place(request: HttpRequest) -> tenancy.Place | tenancy.Closed | None:
+    """The business of this host, or what is left of it; None at the installation's own name."""
     try:
         host = request.get_host().lower()
     except DisallowedHost:
@@ -67,7 +69,12 @@ def _place(request: HttpRequest) -> tenancy.Place | None:
         return None
     place = tenancy.directory().by_host(host)
     if place is None:
-        raise unknown_business()
+        gone = tenancy.directory().closed_at(host)
+        if gone is None:
+            raise unknown_business()
+        return gone
+    if not closed.is_open(request, place):
+        raise closed.gone(place.name)
     return place
 
 

@@ -102,9 +102,9 @@ def _page(request: HttpRequest, refusal: Refusal, status: int) -> str:
 def _to_customer(request: HttpRequest, refusal: Refusal) -> dict[str, str]:
     """In the language of the inbox: whoever is not of the business is spoken to as its customers are."""
     tongue = spoken.tongue(request)
-    is_nobody = refusal.code == "unknown_business"
+    is_nobody = refusal.code in {"unknown_business", "business_closed"}
     frame = {name: spoken.say(tongue, name) for name in ("skip", "reference", "go_back")}
     return {
-        **spoken.refused(tongue, refusal.kind, is_nobody=is_nobody), **frame, "back": "" if is_nobody else "/",
+        **spoken.refused(tongue, refusal), **frame, "back": "" if is_nobody else "/",
         "language": tongue, "direction": tongues.direction(tongue),
     }  # fmt: skip

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import trans_real
 
 from portal.kernel import tongues
-from portal.kernel.errors import Kind
+from portal.kernel.errors import Kind, Refusal
 from portal.web import statics
 
 COOKIE = "__Host-ebb-language"  # set by the page's own script, see words.js
@@ -47,12 +47,15 @@ def say(language: str, key: str, **values: object) -> str:
     return _VALUE.sub(value, book(language)[key])
 
 
-def refused(language: str, kind: Kind, *, is_nobody: bool = False) -> dict[str, str]:
+def refused(language: str, refusal: Refusal) -> dict[str, str]:
     """As `pages.words`. What a refusal says beside its kind is English and meant for a program, so a customer is told the
-    kind. `is_nobody`: no business is at this address."""
-    stem = "nobody" if is_nobody else _OF_KIND.get(kind, "wrong")
-    return {"title": say(language, f"{stem}_title"), "message": say(language, f"{stem}_text")}
+    kind; but for an address where there is no business, or none any more."""
+    stem = _OF_CODE.get(refusal.code) or _OF_KIND.get(refusal.kind, "wrong")
+    business = refusal.fields.get("business", "")
+    return {"title": say(language, f"{stem}_title"), "message": say(language, f"{stem}_text", business=business)}
 
+
+_OF_CODE = {"unknown_business": "nobody", "business_closed": "closed"}
 
 _OF_KIND = {
     Kind.NOT_FOUND: "absent",
@@ -77,6 +80,11 @@ PLAIN = {
         "wrong_text": "Nothing was changed. Go back, load the page again and try once more.",
         "nobody_title": "Nobody lives at this address",
         "nobody_text": "No business writes under this address. Check the spelling of the link that you were given.",
+        "closed_title": "This inbox is closed",
+        "closed_text": (
+            "{business} has closed its inbox. Nothing can be read or written here any more. Ask {business} "
+            "by the ways that you know for what it keeps of you."
+        ),
         "go_back": "Back",
         "reference": "Reference",
     },
@@ -99,6 +107,11 @@ PLAIN = {
         "wrong_text": "Nichts wurde geändert. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.",
         "nobody_title": "Unter dieser Adresse ist niemand",
         "nobody_text": "Kein Unternehmen schreibt unter dieser Adresse. Prüfen Sie, wie der Link geschrieben ist.",
+        "closed_title": "Dieses Postfach ist geschlossen",
+        "closed_text": (
+            "{business} hat sein Postfach geschlossen. Hier kann nichts mehr gelesen oder geschrieben "
+            "werden. Was noch über Sie aufbewahrt wird, sagt Ihnen {business} auf den Wegen, die Sie kennen."
+        ),
         "go_back": "Zurück",
         "reference": "Kennung",
     },
@@ -120,6 +133,11 @@ PLAIN = {
         "wrong_text": "No se cambió nada. Vuelva atrás, cargue la página otra vez e inténtelo de nuevo.",
         "nobody_title": "Nadie vive en esta dirección",
         "nobody_text": "Ninguna empresa escribe bajo esta dirección. Compruebe cómo está escrito el enlace.",
+        "closed_title": "Este buzón está cerrado",
+        "closed_text": (
+            "{business} ha cerrado su buzón. Aquí ya no se puede leer ni escribir nada. Pregunte a "
+            "{business} por las vías que conoce qué conserva de usted."
+        ),
         "go_back": "Volver",
         "reference": "Referencia",
     },
@@ -142,6 +160,11 @@ PLAIN = {
         "wrong_text": "Rien n’a été modifié. Revenez en arrière, rechargez la page et réessayez.",
         "nobody_title": "Personne n’habite à cette adresse",
         "nobody_text": "Aucune entreprise n’écrit sous cette adresse. Vérifiez l’orthographe du lien.",
+        "closed_title": "Cette boîte est fermée",
+        "closed_text": (
+            "{business} a fermé sa boîte. Plus rien ne peut être lu ni écrit ici. Demandez à {business}, "
+            "par les moyens que vous connaissez, ce qui est conservé sur vous."
+        ),
         "go_back": "Retour",
         "reference": "Référence",
     },
@@ -161,6 +184,11 @@ PLAIN = {
         "wrong_text": "Er is niets veranderd. Ga terug, laad de pagina opnieuw en probeer het nog eens.",
         "nobody_title": "Op dit adres woont niemand",
         "nobody_text": "Geen bedrijf schrijft onder dit adres. Controleer hoe de link geschreven is.",
+        "closed_title": "Deze inbox is gesloten",
+        "closed_text": (
+            "{business} heeft zijn inbox gesloten. Hier kan niets meer gelezen of geschreven worden. Vraag "
+            "{business} langs de wegen die u kent wat er van u bewaard wordt."
+        ),
         "go_back": "Terug",
         "reference": "Kenmerk",
     },
@@ -177,6 +205,11 @@ PLAIN = {
         "wrong_text": "لم يتغير شيء. ارجع وأعد تحميل الصفحة وحاول مرة أخرى.",
         "nobody_title": "لا أحد في هذا العنوان",
         "nobody_text": "لا تكتب أي شركة من هذا العنوان. تحقق من كتابة الرابط الذي حصلت عليه.",
+        "closed_title": "صندوق الرسائل هذا مغلق",
+        "closed_text": (
+            "أغلقت {business} صندوق رسائلها. لم يعد بالإمكان قراءة أي شيء أو كتابته هنا. اسأل {business} "
+            "بالطرق التي تعرفها عمّا تحتفظ به عنك."
+        ),
         "go_back": "رجوع",
         "reference": "المرجع",
     },

@@ -84,6 +84,55 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Closing",
+            fields=[
+                ("business_id", models.UUIDField(primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("winding", "Winding"),
+                            ("proving", "Proving"),
+                            ("sealing", "Sealing"),
+                            ("closed", "Closed"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("agreed_at", models.DateTimeField()),
+                ("closes_at", models.DateTimeField()),
+                ("entered_at", models.DateTimeField()),
+                ("codes", models.JSONField(default=dict)),
+                ("token_sha256", models.CharField(max_length=64)),
+                ("certificate", models.TextField(default="")),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "closed"), _negated=True),
+                        fields=["closes_at"],
+                        name="closing_under_way",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "winding", "proving", "sealing", "closed"])),
+                        name="a_closing_is_in_a_known_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "closed"), _negated=True),
+                            models.Q(("certificate", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="a_closed_business_has_its_certificate",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Business",
             fields=[
                 (
@@ -109,6 +158,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("provisioning", "Provisioning"),
                             ("ready", "Ready"),
+                            ("winding", "Winding"),
                             ("closed", "Closed"),
                             ("failed", "Failed"),
                         ],
@@ -124,7 +174,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("state__in", ["provisioning", "ready", "closed", "failed"])),
+                        condition=models.Q(("state__in", ["provisioning", "ready", "winding", "closed", "failed"])),
                         name="a_business_is_in_a_known_state",
                     ),
                     models.CheckConstraint(

@@ -1,5 +1,6 @@
 from tenants.models.backup import Backup
 from tenants.models.business import Business, Domain
+from tenants.models.closing import Closing
 from tenants.models.platform import CacheRow, PlatformEvent, Wakeup
 
-__all__ = ["Backup", "Business", "CacheRow", "Domain", "PlatformEvent", "Wakeup"]
+__all__ = ["Backup", "Business", "CacheRow", "Closing", "Domain", "PlatformEvent", "Wakeup"]

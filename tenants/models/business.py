@@ -10,6 +10,7 @@ class Business(TenantMixin):
     class State(models.TextChoices):
         PROVISIONING = "provisioning"
         READY = "ready"
+        WINDING = "winding"  # being closed: its staff get in, its customers do not (decision 18)
         CLOSED = "closed"
         FAILED = "failed"
 
@@ -28,7 +29,7 @@ class Business(TenantMixin):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state__in=["provisioning", "ready", "closed", "failed"]),
+                condition=models.Q(state__in=["provisioning", "ready", "winding", "closed", "failed"]),
                 name="a_business_is_in_a_known_state",
             ),
             models.CheckConstraint(
@@ -39,7 +40,8 @@ class Business(TenantMixin):
 
     @property
     def place(self) -> tenancy.Place:
-        return tenancy.Place(self.id, self.schema_name, self.slug, self.name)
+        is_winding = self.state == self.State.WINDING
+        return tenancy.Place(self.id, self.schema_name, self.slug, self.name, is_winding=is_winding)
 
 
 class Domain(DomainMixin):

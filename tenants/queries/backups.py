@@ -39,6 +39,12 @@ def oldest_kept() -> Kept | None:
     return _kept(_rows().order_by("as_of").first())
 
 
+def holding(business_id: UUID) -> list[Kept]:
+    """Those that hold something of that business, the oldest first."""
+    found = (_kept(row) for row in _rows().filter(ledgers__has_key=business_id.hex).order_by("as_of"))
+    return [one for one in found if one is not None]
+
+
 def is_past(business_id: UUID, index: int) -> bool:
     """Whether the newest verified backup holds entry `index` of that business."""
     newest = newest_verified()

@@ -1,4 +1,5 @@
-"""Finding businesses. Answers are remembered for a moment in the process: every request asks."""
+"""Finding businesses. One that is being closed is found as long as its staff get in (`Place.is_winding`). Answers are
+remembered for a moment in the process: every request asks."""
 
 import time
 from uuid import UUID
@@ -6,9 +7,10 @@ from uuid import UUID
 from django.db import connection
 
 from portal.kernel import tenancy
-from tenants.models import Business, Domain
+from tenants.models import Business, Closing, Domain
 
 FRESH_FOR = 2.0
+SERVED = (Business.State.READY, Business.State.WINDING)
 
 
 class Businesses(tenancy.Directory):
@@ -20,7 +22,7 @@ class Businesses(tenancy.Directory):
 
     def by_host(self, host: str) -> tenancy.Place | None:
         """`host` may carry a port. Unknown, closed and half-made businesses all answer None."""
-        name = host.lower().rsplit(":", 1)[0] if ":" in host else host.lower()
+        name = _name_of(host)
         known = self._hosts.get(name)
         if known is None or known[0] < time.monotonic():
             known = self._hosts[name] = (time.monotonic() + FRESH_FOR, _load_host(name))
@@ -38,6 +40,15 @@ class Businesses(tenancy.Directory):
     def all_ready(self) -> list[tenancy.Place]:
         return [business.place for business in _ready().order_by("id")]
 
+    def closed_at(self, host: str) -> tenancy.Closed | None:
+        """Not remembered: whoever comes to a closed door is rare."""
+        _only_public()
+        domain = Domain.objects.select_related("tenant").filter(domain=_name_of(host)).first()
+        if domain is None or domain.tenant.state != Business.State.CLOSED:
+            return None
+        row = Closing.objects.filter(business_id=domain.tenant_id, state=Closing.State.CLOSED).first()
+        return tenancy.Closed(domain.tenant.name, *(row.certificate, row.token_sha256) if row else ())
+
     def forget(self) -> None:
         self._hosts.clear()
         self._ids.clear()
@@ -45,15 +56,19 @@ class Businesses(tenancy.Directory):
 
 def _ready():  # type: ignore[no-untyped-def]
     _only_public()
-    return Business.objects.filter(state=Business.State.READY)
+    return Business.objects.filter(state__in=SERVED)
 
 
 def _load_host(name: str) -> tenancy.Place | None:
     _only_public()
     domain = Domain.objects.select_related("tenant").filter(domain=name).first()
-    if domain is None or domain.tenant.state != Business.State.READY:
+    if domain is None or domain.tenant.state not in SERVED:
         return None
     return domain.tenant.place
+
+
+def _name_of(host: str) -> str:
+    return host.lower().rsplit(":", 1)[0] if ":" in host else host.lower()
 
 
 def _only_public() -> None:

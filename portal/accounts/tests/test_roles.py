@@ -42,6 +42,7 @@ webhook.manage        x x . . . . . .
 staff.manage          x x . . . . . .
 business.govern       x . . . . . . .
 key.manage            x x . . . . . .
+business.close        x . . . x . . .
 """
 ROLES = ("owner", "admin", "author", "approver", "officer", "reviewer", "auditor", "support")
 WANTED = {line.split()[0]: line.split()[1:] for line in CELLS.strip().splitlines()}

@@ -2,6 +2,7 @@
 
     <root>/live.ring                 live buckets; no long-lived backup
     <root>/business/<uuid hex>.ring  keys of one business; backed up, sealed to its recovery recipient
+    <root>/business/<uuid hex>.closed  of a business that was closed: it gets no ring again. Holds no key
 
 `slots` says how a file is written, `live` and `business` what it means.
 """
@@ -16,6 +17,7 @@ from portal.sealing.keyring import disk, live, slots
 
 LIVE_FILE = "live.ring"
 BUSINESS_FOLDER = "business"
+TOMBSTONE = ".closed"
 BUSINESS_ID_LABEL = b"business/"
 
 _LOOSE = 0o077
@@ -51,15 +53,18 @@ class Keyring:
         return found
 
     def birth(self, business_id: UUID) -> business_file.BusinessKeyring:
-        """Make the file of a new business, durable and empty; one that exists is scrubbed and kept as it is."""
+        """Make the file of a new business, durable and empty; one that exists is scrubbed and kept as it is. Raises `KeyTaken` for
+        one that was closed."""
+        self._check_unburied(business_id)
         file = self._business_file(business_id)
         file.birth(business_file.encode({}))
         file.settle()
         return self.business(business_id)
 
     def rebirth(self, business_id: UUID, payload: bytes) -> None:
-        """Make the file of a restored business, whole or not at all. Raises `KeyTaken` where there is one: what it holds
-        may be newer than any copy."""
+        """Make the file of a restored business, whole or not at all. Raises `KeyTaken` where there is one, since what it holds
+        may be newer than any copy, and where the business was closed."""
+        self._check_unburied(business_id)
         file = self._business_file(business_id)
         if file.path.exists():
             raise errors.KeyTaken("The keyring holds this business already.")
@@ -75,6 +80,20 @@ class Keyring:
         self._business_file(business_id).remove()
         self._businesses.pop(business_id, None)
 
+    def bury(self, business_id: UUID, told: str) -> None:
+        """Keep in mind that this business was closed, durably, and then `remove` its file. `told` is what others may read of it;
+        the first stays. Asking again is fine."""
+        try:
+            disk.place_new(self._tombstone(business_id), told.encode(), self._io)
+        except OSError as error:
+            raise errors.KeyringUnwritable(f"The keyring folder cannot be used: {error.strerror}.") from error
+        self.remove(business_id)
+
+    def buried(self) -> dict[UUID, str]:
+        """What was told of each business that was closed."""
+        found = (self._root / BUSINESS_FOLDER).glob(f"*{TOMBSTONE}")
+        return {UUID(path.stem): path.read_text() for path in sorted(found) if len(path.stem) == 32}
+
     def probe(self) -> None:
         """Writes nothing, but proves that the next write would find its way. Raises `KeyringUnwritable` or
         `KeyringCorrupt`. A failing disk still shows only at a write."""
@@ -85,6 +104,13 @@ class Keyring:
             self._live_file.probe()
         except errors.KeyGone:
             raise errors.KeyringUnwritable("The live keyring file has disappeared.") from None
+
+    def _check_unburied(self, business_id: UUID) -> None:
+        if self._tombstone(business_id).exists():
+            raise errors.KeyTaken("This business was closed: its keys are not made again.")
+
+    def _tombstone(self, business_id: UUID) -> Path:
+        return self._root / BUSINESS_FOLDER / f"{business_id.hex}{TOMBSTONE}"
 
     def _business_file(self, business_id: UUID) -> slots.SlotFile:
         path = self._root / BUSINESS_FOLDER / f"{business_id.hex}.ring"
