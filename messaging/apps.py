@@ -9,7 +9,7 @@ class MessagingConfig(AppConfig):
         from archive.rules import campaigns as about
         from archive.rules import events, scopes
         from messaging.api import idempotency
-        from messaging.flows import birth, closing, device, launch, promise, restored, secondperson, wipe
+        from messaging.flows import birth, closing, device, launch, promise, restored, secondperson, wipe, wipeall
         from messaging.queries import campaigns, moments, noticehealth, policy
         from portal.web import health, once
         from tenants.flows import provision
@@ -29,3 +29,4 @@ class MessagingConfig(AppConfig):
         closing.register()
         device.register()
         wipe.register()
+        wipeall.register()

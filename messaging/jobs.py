@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from archive.queries import colleagues
-from messaging.flows import chunk, closing, delivery, importing, inquiry, notice, run
+from messaging.flows import chunk, closing, delivery, importing, inquiry, notice, run, wipeall
 from messaging.models import Webhook
 from messaging.notices import Answer, Way, hook, is_trouble
 from messaging.queries import channels
@@ -85,6 +85,11 @@ def tell_of_webhook(webhook_id: UUID) -> None:
             )  # fmt: skip
         except OSError as error:
             raise MailTrouble(type(error).__name__) from None
+
+
+def wipe_all(business_id: UUID) -> None:
+    """Each device of the business. Done again it finds those that were enrolled meanwhile, and no other."""
+    wipeall.work(now=clock.now())
 
 
 def tell_of_closing(business_id: UUID) -> None:

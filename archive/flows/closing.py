@@ -1,6 +1,6 @@
 """The archive's part of a business's closing: its last head, the proof that it is kept elsewhere, and its destruction.
 
-    proving ── seal: no hold, proof, the last entry ── sealing ── destroy: head, keys, files, schema, certificate, ring ── closed
+    proving ── seal: no hold, proof, last entry ── sealing ── destroy: head, keys, files, schema, certificate, ring ── closed
 
 Irreversible: everything in `destroy` from the keys on. Decision 18 gives the order and the reasons.
 
@@ -40,7 +40,7 @@ SETTLES_FOR = timedelta(seconds=10)  # what was under way when a door closed has
 LOG_KEY = "log/"
 CLOSED = "closed"  # `messaging.push.CLOSED`: every socket of the business ends
 LIMITS = (
-    "Backups from before the destruction hold sealed rows and sealed keys: who has one and its key can open them until they are removed.",
+    "Backups from before the destruction hold sealed rows and keys: whoever has one and its key opens them until it is removed.",
     "When backups are removed Ebb does not know: whoever runs the installation does.",
     "Mirrors and exports are the business's own copies, and stay.",
     "A restore leaves this business out where the keyring or the folder of backups remembers this; where both were lost it cannot.",

@@ -90,6 +90,14 @@ def _folder(tmp_path: Path, settings) -> None:
     settings.EBB_EXPORTS = str(tmp_path / "exports")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def clock_stands_still(running) -> Iterator[None]:
+    """Here the tests are the clock: the one beside would carry their closings on."""
+    running.kill("clock")
+    yield
+    running.start("clock")
+
+
 @dataclass
 class Told:
     """A business in use: what lives in it, and what was in it."""

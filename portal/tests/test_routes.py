@@ -105,6 +105,10 @@ CONSOLE = {
     "archive/log/keepers/<uuid:keeper_id>/remove": "archive.export",
     "settings/notices/": "settings.view",
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
+    "settings/danger/": "business.close", "settings/danger/close": "settings.manage",
+    "settings/danger/call-off": "business.close", "settings/danger/prove": "archive.open",
+    "settings/danger/wipe": "settings.manage", "settings/danger/sign-out": "staff.manage",
+    "settings/danger/revoke": "key.manage",
     "settings/devices": "settings.manage", "settings/webhooks/": "webhook.manage",
     "settings/webhooks/new": "webhook.manage",
     **{f"settings/webhooks/<uuid:webhook_id>/{act}": "webhook.manage" for act in

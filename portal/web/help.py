@@ -42,6 +42,7 @@ SCREENS = {
     "archive/account/": "officer#account", "archive/log/": "officer#log", "settings/": "owner#settings",
     "settings/staff": "owner#staff",
     "settings/staff/provider/": "owner#your-own-provider", "settings/webhooks": "owner#webhooks", "you/": "owner#you",
+    "settings/danger/": "owner#danger-zone",
     "settings/notices/": "owner#notices", "settings/front-desk": "owner#front-desk", "settings/keys": "owner#keys-of-the-api",
 }  # fmt: skip
 _CONSOLE = "/console/"

@@ -26,6 +26,7 @@ FACTORS = [
 LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
 MAY = {
     "manage_keys": "key.manage", "webhooks": "webhook.manage", "manage": "settings.manage", "govern": "business.govern",
+    "danger": "business.close",
 }  # fmt: skip
 KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 TABS = ("keys", "roles", "second", "lifetimes", "devices")

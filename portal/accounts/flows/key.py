@@ -62,6 +62,17 @@ def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
         u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(key_id)}))
 
 
+def revoke_all(*, actor: Actor, now: datetime) -> int:
+    """Every key of the business, whoever made it. → how many"""
+    actor.require("key.manage")
+    with unit.work() as u:
+        found = list(ApiKey.objects.select_for_update().filter(revoked_at__isnull=True).order_by("id"))
+        for row in found:
+            ApiKey.objects.filter(id=row.id).update(revoked_at=now)
+            u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(row.id)}))
+    return len(found)
+
+
 def revoke_all_of(
     u: unit.Unit, *, actor: Actor, now: datetime, staff_id: UUID, but_within: frozenset[str] = frozenset()
 ) -> None:  # fmt: skip

@@ -76,6 +76,15 @@ def end_others(*, actor: Actor, now: datetime, own_key: str) -> None:
         _end(actor, now, rows)
 
 
+def end_everybody(*, actor: Actor, now: datetime, own_key: str) -> int:
+    """Everybody's sessions but this one, with every archive that is open in them. → how many ended"""
+    actor.require("staff.manage")
+    rows = list(Session.objects.exclude(session_key=own_key))
+    if rows:
+        _end(actor, now, rows)
+    return len(rows)
+
+
 def end_all(*, staff_id: UUID) -> int:
     """Within the caller's unit, whose entry says why."""
     return Session.objects.filter(user_id=staff_id).delete()[0]
