@@ -38,6 +38,7 @@ from messaging.pages.console import (
     imports,
     keys,
     messages,
+    news,
     noticing,
     overview,
     runs,
@@ -61,6 +62,8 @@ names.list_staff_by(staff.get_everybody)
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("accent.css", accent.stylesheet, name="accent"),
+    path("notifications/", news.page, name="news"),
+    path("notifications/seen", news.see, name="news_seen"),
     path("_styles/", styles.styles, name="styles"),
     path("compose/", compose.compose, name="compose"),
     path("compose/preview", compose.show, name="compose_preview"),

@@ -64,13 +64,17 @@ class Staffroom:
         self.loop = loop
         self.lines: set[StaffLine] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._again = False
+        self._looked: dict[str, float] = {}  # when what wants calm was looked at last
         self._unsubscribe = wake.subscribe(place.schema, self._hear)
 
     def end(self) -> None:
         self._unsubscribe()
         if self._looking is not None:
             self._looking.cancel()
+        if self._later is not None:
+            self._later.cancel()
 
     def add(self, line: StaffLine) -> None:
         """Looked at once more now that it hears: what happened since it was let in was heard by nobody here."""
@@ -117,8 +121,11 @@ class Staffroom:
 
     async def _look_once(self) -> bool:
         wanted: dict[str, set[Subject]] = {}
+        calm = self._calm()
         for line in self.lines:
-            wanted.setdefault(line.session, set()).update(line.told)
+            wanted.setdefault(line.session, set()).update(
+                one for one in line.told if one.what not in calm or not line.told[one]
+            )
         try:
             found = await tenancy.run_in_tenant(self.place, _look_at, wanted)
         except Exception:  # the database is away: nothing is told that was not looked at
@@ -131,6 +138,23 @@ class Staffroom:
         for line in [line for line in self.lines if line.session in wanted]:
             self._tell(line, found)
         return True
+
+    def _calm(self) -> set[str]:
+        """What was looked at a moment ago, and is again when its time has come: a business that sends all day has news four times a
+        second, and these are followed by every open page."""
+        now, calm = self.loop.time(), set()
+        for what, every in following.CALM.items():
+            if now - self._looked.get(what, -every) < every:
+                calm.add(what)
+                if self._later is None:
+                    self._later = self.loop.call_later(every, self._look_later)
+            else:
+                self._looked[what] = now
+        return calm
+
+    def _look_later(self) -> None:
+        self._later = None
+        self.look_soon()
 
     def _tell(self, line: StaffLine, found: Look) -> None:
         standing = found.standings.get(line.session)
@@ -151,11 +175,12 @@ def _look_at(wanted: dict[str, set[Subject]]) -> Look | None:
         return None
     now = clock.now()
     standings = sessions.get_standings(wanted, now)
-    found: dict[tuple[frozenset[str], Subject], Seen | None] = {}
+    found: dict[tuple[frozenset[str], UUID | None, Subject], Seen | None] = {}
     seen: dict[tuple[str, Subject], Seen | None] = {}
     for session, standing in standings.items():
         for subject in wanted[session]:
-            key = (standing.actor.permissions, subject)
+            person = standing.actor.id if subject.what in following.PERSONAL else None
+            key = (standing.actor.permissions, person, subject)
             if key not in found:
                 found[key] = _see(standing, subject)
             seen[session, subject] = found[key]

@@ -13,7 +13,7 @@ from django.db.models import Max
 
 from archive.queries import disposal, exports
 from messaging.models import Campaign, Device, ImportJob, Message, Run, Wipe
-from messaging.queries import campaigns, desk, devices, imports, messages
+from messaging.queries import campaigns, desk, devices, imports, messages, news
 from messaging.rules import state as states
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal, not_found
@@ -65,6 +65,12 @@ def state_of_queue(totals: dict[str, int], newest: datetime | None) -> str:
     """`newest` changes with every word that is said in one of them."""
     counts = " ".join(str(totals[name]) for name in sorted(totals))
     return f"{counts} {newest.timestamp() if newest else 0:.3f}"
+
+
+def state_of_news(found: news.News) -> str:
+    """The newest among them, and how many of which are new."""
+    newest = found.items[0].at.timestamp() if found.items else 0
+    return f"{len(found.items)} {found.unread} {newest:.3f}"
 
 
 # ── looks ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,9 +145,17 @@ def _disposal(actor: Actor, pk: UUID, now: datetime) -> Seen:
     return Seen(row.state, figures | {"rate": disposal.rate_of(row)})
 
 
+def _news(actor: Actor, pk: None, now: datetime) -> Seen:
+    """How many notifications this very person has not seen."""
+    found = news.get_news_for(actor)
+    return Seen(state_of_news(found), {"news": found.unread})
+
+
 _LOOKS: dict[str, Callable[[Actor, UUID, datetime], Seen]] = {
     "campaign": _campaign, "run": _run, "message": _message, "device": _device, "import": _import, "export": _export,
-    "disposal": _disposal, "conversations": _queue,  # type: ignore[dict-item]  # there is one queue: its id is None
+    "disposal": _disposal, "conversations": _queue, "news": _news,  # type: ignore[dict-item]  # there is one queue: its id is None
 }  # fmt: skip
 KINDS = frozenset(_LOOKS)
-WITHOUT_ID = frozenset({"conversations"})
+WITHOUT_ID = frozenset({"conversations", "news"})
+PERSONAL = frozenset({"news"})  # another reader with the same rights sees something else
+CALM = {"news": 5.0}  # seconds between two looks: every open page follows it

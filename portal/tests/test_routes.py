@@ -105,6 +105,7 @@ CONSOLE = {
     "archive/log/keepers/<uuid:keeper_id>/remove": "archive.export",
     "settings/notices/": "settings.view",
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
+    "notifications/": ANY, "notifications/seen": ANY,
     "settings/danger/": "business.close", "settings/danger/close": "settings.manage",
     "settings/danger/call-off": "business.close", "settings/danger/prove": "archive.open",
     "settings/danger/wipe": "settings.manage", "settings/danger/sign-out": "staff.manage",

@@ -30,7 +30,8 @@ _PAGE = re.compile(r"^([a-z]+)\.md(#.*)?$")
 
 # Paths below /console/ and the part about them; the longest that fits. What no line names leads to the index.
 SCREENS = {
-    "": "writing#overview", "compose/": "writing#compose", "templates/": "writing#templates",
+    "": "writing#overview", "notifications/": "writing#notifications",
+     "compose/": "writing#compose", "templates/": "writing#templates",
     "campaigns/": "writing#campaigns", "messages/": "writing#messages", "messages/unreached/": "writing#not-reached",
     "conversations/": "writing#conversations", "customers/": "writing#customers",
     "customers/audiences/": "writing#audiences", "customers/imports/": "writing#imports", "devices/": "writing#devices",

@@ -145,6 +145,13 @@ def join_by_provider(u: unit.Unit, user: User) -> None:
     u.entry(_draft("staff.joined", Actor("staff", user.id), user))
 
 
+def see_news(*, actor: Actor, now: datetime, upto: datetime) -> None:
+    """They have seen their notifications up to that instant, never one to come. Their own matter: not an entry."""
+    seen = min(upto, now)
+    earlier = Q(news_seen_at__isnull=True) | Q(news_seen_at__lt=seen)
+    User.objects.filter(earlier, id=actor.own_id("staff")).update(news_seen_at=seen)
+
+
 def invitation_over() -> Refusal:
     return Refusal(
         "invitation_over", "This invitation was used already, or is over. Ask whoever invited you for a new one.", Kind.GONE

@@ -107,6 +107,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 ("invited_at", models.DateTimeField(null=True)),
                 ("provider_subject", models.BinaryField(max_length=16, null=True, unique=True)),
+                ("news_seen_at", models.DateTimeField(null=True)),
             ],
             options={
                 "constraints": [

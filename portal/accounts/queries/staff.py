@@ -1,6 +1,7 @@
 """Reading staff: names for ids, as every page that says who did something needs them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from portal.accounts.models import ApiKey, User
@@ -15,6 +16,11 @@ def get_list_for(actor: Actor) -> list[User]:
 
 def get_id_by_email(email: str) -> UUID | None:
     return User.objects.filter(email=email.strip().lower()).values_list("id", flat=True).first()
+
+
+def news_seen_at(actor: Actor) -> datetime | None:
+    """Up to when they have seen their list of notifications."""
+    return User.objects.filter(id=actor.id).values_list("news_seen_at", flat=True).first()
 
 
 def get_assignable() -> list[User]:

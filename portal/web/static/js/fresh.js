@@ -8,6 +8,8 @@
  *   [data-calm="5"]                    is not drawn anew more often than every so many seconds
  *
  * Without the socket the page says so, and asks for itself now and then. That is the only place where the console asks.
+ * The bell of every page, [data-bell], follows how many notifications are not seen; a page with nothing but it says nothing of its
+ * connection, and connects once it has been open for a moment.
  */
 import { inert } from "./trusted.js";
 
@@ -18,7 +20,10 @@ const BACK = [1000, 2000, 5000, 15_000, 30_000];
 const SIGNED_OUT = [4401, 4403];
 const FOR_GOOD = [4400, 4429]; // it would be refused again: the page goes on asking
 
+const BELL_AFTER = 1500;
+
 const part = document.querySelector("[data-follow]");
+const bell = document.querySelector("[data-bell]");
 const began = performance.now();
 let socket = null;
 let tries = 0;
@@ -39,17 +44,21 @@ function drawAnew() {
   waiting = setTimeout(drawAnew, Math.max(calm, 500));
 }
 
-function put(figures) {
+function put(figures, within = document) {
   for (const [name, value] of Object.entries(figures)) {
-    for (const node of document.querySelectorAll(`[data-figure="${CSS.escape(name)}"]`)) {
+    for (const node of within.querySelectorAll(`[data-figure="${CSS.escape(name)}"]`)) {
       if (node instanceof HTMLProgressElement) node.value = value ?? 0;
       else if (node.textContent !== String(value ?? 0)) node.textContent = String(value ?? 0);
     }
-    for (const node of document.querySelectorAll(`[data-when="${CSS.escape(name)}"]`)) node.hidden = !value;
+    for (const node of within.querySelectorAll(`[data-when="${CSS.escape(name)}"]`)) node.hidden = !value;
   }
 }
 
 function take(frame) {
+  if (frame.what === "news") {
+    if (bell) put(frame.figures ?? {}, bell);
+    if (part?.dataset.follow !== "news") return;
+  }
   if (frame.type === "ping") say({ type: "pong" });
   else if (frame.type === "resync") follow();
   else if (frame.type === "error" && frame.code === "not_found") drawAnew();
@@ -59,7 +68,10 @@ function take(frame) {
   }
 }
 
-const follow = () => say({ type: "follow", what: part.dataset.follow, id: part.dataset.id || null });
+function follow() {
+  if (part) say({ type: "follow", what: part.dataset.follow, id: part.dataset.id || null });
+  if (bell) say({ type: "follow", what: "news", id: null });
+}
 
 function connect() {
   socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/console/socket`);
@@ -84,15 +96,15 @@ function heard() {
 function lost(code) {
   socket = null;
   if (over) return;
+  const pause = BACK[Math.min(tries++, BACK.length - 1)] * (0.75 + Math.random() / 2);
+  if (!part) return [...SIGNED_OUT, ...FOR_GOOD].includes(code) || setTimeout(connect, pause);
   if (SIGNED_OUT.includes(code)) {
     tell("You are signed out. Sign in again to go on.");
     return drawAnew();
   }
   saying ||= setTimeout(() => tell("No live connection. This page looks again every 15 seconds."), SAY_AFTER);
   asking ||= setInterval(ask, ASK_EVERY);
-  if (FOR_GOOD.includes(code)) return;
-  const pause = BACK[Math.min(tries++, BACK.length - 1)];
-  setTimeout(connect, pause * (0.75 + Math.random() / 2));
+  if (!FOR_GOOD.includes(code)) setTimeout(connect, pause);
 }
 
 function tell(words) {
@@ -108,20 +120,28 @@ async function ask() {
     if (!answer.ok || answer.redirected) return drawAnew();
     const page = inert(await answer.text());
     if (page.querySelector("[data-follow]")?.dataset.fresh !== part.dataset.fresh) return drawAnew();
-    const figures = [...page.querySelectorAll("[data-figure]")];
+    const figures = [...page.querySelectorAll("[data-figure]")].filter((node) => !node.closest("[data-bell]"));
     put(Object.fromEntries(figures.map((node) => [node.dataset.figure, Number(node.value ?? node.textContent)])));
   } catch {
     // Offline, or the server restarts: what stands here is still what was true.
   }
 }
 
-if (part) {
-  connect();
+if (part || bell) {
+  let first = part ? connect() : setTimeout(connect, BELL_AFTER);
   addEventListener("pagehide", () => {
     over = true;
+    clearTimeout(first);
     if (socket?.readyState === WebSocket.OPEN) socket.close(); // one that is being opened goes with the page, and without a warning
   });
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    if (part) return location.reload();
+    over = false;
+    first = setTimeout(connect, BELL_AFTER);
+  });
+}
+if (part) {
   // Its end is known to the second: the text left at once, the rest of the page follows.
   document.addEventListener("ebb:gone", (event) => {
     if (event.target.closest("[data-life]") === part) drawAnew();
