@@ -55,7 +55,7 @@ KINDS = {
     "erasure.asked": "A customer asked to be erased.",
     "erasure.withdrawn": "A customer took the wish to be erased back.",
     "erasure.declined": "Staff declined a customer's wish to be erased: codes say why.",
-    "settings.changed": "The business changed what it asks of devices, or what it tells customers: codes say what.",
+    "settings.changed": "The business changed what it asks of devices, what it tells customers, or how it looks: codes say what.",
     "enrolment.issued": "An enrolment link or code was made for a customer.",
     "device.enrolled": "A device was bound to a customer.",
     "device.grant_ended": "What a device was allowed to see for a customer ended at its time.",

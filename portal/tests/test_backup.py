@@ -21,6 +21,7 @@ from uuid import UUID
 import pytest
 
 from archive.ledger import entry as leaves
+from archive.ledger import note
 from portal.launch import environment, serve
 from portal.sealing import envelope, errors, record, recovery
 from portal.testing.elsewhere import machine
@@ -387,6 +388,46 @@ def test_the_rings_that_stayed_remember_it_too(story, tmp_path):
         other.start("web", "clock")
         states = [_state(other, story, name) for name in ("received", "unreceived", "scheduled")]
         assert states == ["delivered", "sent", "scheduled"], "the rings stayed, and what lived was ended"
+
+
+def test_a_business_that_was_closed_since_is_left_out(story, tmp_path):
+    """By `closed.json` beside the backup, which every later one writes; all others come back (decision 18)."""
+    house, closed = story.house, story.house.business("globex")
+    certificate = note.sign('ebb-closing-certificate@v1\n{"link_sha256":"ab"}\n', note.generate("ebb.log/closed"))
+    kept = tmp_path / "kept"
+    shutil.copytree(story.folder, kept)
+    stranger = UUID(int=7)
+    house.rows(
+        "INSERT INTO tenants_closing (business_id, state, agreed_at, closes_at, entered_at, codes, token_sha256, certificate) "
+        "VALUES (%s, 'closed', now(), now(), now(), '{}', '', %s)", stranger, certificate,
+    )  # fmt: skip
+    try:
+        house.manage("backup", "--to", str(kept))
+    finally:
+        house.rows("DELETE FROM tenants_closing WHERE business_id = %s", stranger)
+    told = json.loads((kept / "closed.json").read_text())
+    assert told == {stranger.hex: certificate}
+    (kept / "closed.json").write_text(json.dumps({UUID(closed.id).hex: certificate}))
+    with machine(house) as other:
+        place = min(kept.glob("ebb-*"))
+        done = other.manage("restore", str(place), "--key", str(story.key))
+        assert "1 was closed since" in done.stdout
+        row = other.rows("SELECT state FROM tenants_business WHERE id = %s", closed.id)
+        assert row == [("closed",)]
+        assert other.rows("SELECT state, token_sha256 FROM tenants_closing") == [("closed", "ab")]
+        names = {name for (name,) in other.rows("SELECT nspname FROM pg_namespace")}
+        assert closed.schema not in names
+        assert story.acme.schema in names
+        rings = {path.name for path in (other.keyring / "business").iterdir()}
+        assert f"{UUID(closed.id).hex}.ring" not in rings
+        assert f"{UUID(closed.id).hex}.closed" in rings
+        assert f"{UUID(story.acme.id).hex}.ring" in rings
+        other.start("web")
+        with other.api(closed) as api:
+            answer = api.get("messages")
+        assert (answer.status_code, answer.json()["code"]) == (410, "business_closed")
+        with other.api(story.acme) as api:
+            assert api.get("messages").status_code == 200
 
 
 def test_older_ones_go_when_asked_and_the_house_forgets_them(story):

@@ -106,6 +106,8 @@ CONSOLE = {
     "settings/notices/": "settings.view",
     **{f"settings/notices/{act}": "settings.manage" for act in ("change", "texts", "hook")},
     "notifications/": ANY, "notifications/seen": ANY,
+    "settings/branding/": "settings.view", "settings/branding/change": "settings.manage",
+    "settings/branding/preview.svg": "settings.view",
     "settings/danger/": "business.close", "settings/danger/close": "settings.manage",
     "settings/danger/call-off": "business.close", "settings/danger/prove": "archive.open",
     "settings/danger/wipe": "settings.manage", "settings/danger/sign-out": "staff.manage",

@@ -31,7 +31,7 @@ _PAGE = re.compile(r"^([a-z]+)\.md(#.*)?$")
 # Paths below /console/ and the part about them; the longest that fits. What no line names leads to the index.
 SCREENS = {
     "": "writing#overview", "notifications/": "writing#notifications",
-     "compose/": "writing#compose", "templates/": "writing#templates",
+    "compose/": "writing#compose", "templates/": "writing#templates",
     "campaigns/": "writing#campaigns", "messages/": "writing#messages", "messages/unreached/": "writing#not-reached",
     "conversations/": "writing#conversations", "customers/": "writing#customers",
     "customers/audiences/": "writing#audiences", "customers/imports/": "writing#imports", "devices/": "writing#devices",
@@ -43,7 +43,7 @@ SCREENS = {
     "archive/account/": "officer#account", "archive/log/": "officer#log", "settings/": "owner#settings",
     "settings/staff": "owner#staff",
     "settings/staff/provider/": "owner#your-own-provider", "settings/webhooks": "owner#webhooks", "you/": "owner#you",
-    "settings/danger/": "owner#danger-zone",
+    "settings/branding/": "owner#branding", "settings/danger/": "owner#danger-zone",
     "settings/notices/": "owner#notices", "settings/front-desk": "owner#front-desk", "settings/keys": "owner#keys-of-the-api",
 }  # fmt: skip
 _CONSOLE = "/console/"

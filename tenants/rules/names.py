@@ -14,5 +14,9 @@ def check(slug: str, name: str) -> None:
             "bad_slug", "An address has 3 to 40 lower-case letters, digits or dashes and begins with a letter.",
             field="slug",
         )  # fmt: skip
-    if not 1 <= len(name.strip()) <= 100:
-        raise Refusal("bad_name", "A name has 1 to 100 characters.", field="name")
+    check_name(name)
+
+
+def check_name(name: str) -> None:
+    if not 1 <= len(name.strip()) <= 100 or not name.strip().isprintable():
+        raise Refusal("bad_name", "A name has 1 to 100 characters, all on one line.", field="name")

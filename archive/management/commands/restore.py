@@ -52,6 +52,9 @@ class Command(BaseCommand):
         self.stdout.write(f"Restored {done.businesses} businesses as of {done.as_of:%Y-%m-%d %H:%M:%S} UTC.")
         if done.kept_rings:
             self.stdout.write(f"{done.kept_rings} keyrings were here and are newer than the backup's: they were kept.")
+        if done.left_out:
+            were = "was" if done.left_out == 1 else "were"
+            self.stdout.write(f"{done.left_out} {were} closed since this backup was made, and left out.")
         self.stdout.write(AFTERWARDS)
 
     def _say_checked(self, done: drill.Checked) -> None:

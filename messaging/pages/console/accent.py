@@ -9,14 +9,12 @@ from django.views.decorators.http import require_safe
 from messaging.queries import policy
 from messaging.rules import colour
 
-NAMED = frozenset({"blue", "indigo", "plum", "rust", "moss", "pine", "slate"})
-
 
 def business(request: HttpRequest) -> dict[str, Any]:
     """What every page's frame learns: the name of a colour of ours, or the address of the sheet."""
     chosen = policy.get_policy().accent
-    if chosen in NAMED:
-        return {"accent_name": chosen}
+    if chosen in colour.NAMED:
+        return {"accent_name": chosen} if chosen else {}
     return {"accent_css_url": reverse("console:accent")} if colour.parse(chosen) else {}
 
 
