@@ -15,7 +15,7 @@ from archive.flows import approval
 from archive.flows import closing as archive
 from archive.rules import acts
 from messaging.flows import campaign, device, expiry
-from messaging.models import Campaign, Device
+from messaging.models import Body, Campaign, Device
 from messaging.queries import closing as stops
 from portal.kernel import clock, jobs, keys, tenancy, unit
 from portal.kernel.actors import CLOCK, Actor
@@ -102,7 +102,9 @@ def _wind_up(now: datetime, standing: closings.Standing) -> bool:
         pass
     while _end_devices(now):
         pass
-    if now < standing.entered_at + archive.SETTLES_FOR:
+    if (
+        now < standing.entered_at + archive.SETTLES_FOR or Body.objects.exists()
+    ):  # one that somebody held is not ended yet
         return False
     head = archive.head(now=now)
     return rows.enter(now=now, business_id=standing.place.id, state="proving", after="winding", head=head)

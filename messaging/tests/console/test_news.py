@@ -78,7 +78,7 @@ def test_the_socket_tells_each_person_their_own_count(fresh):
         keys[role] = client.session.session_key
     subject = following.Subject("news")
     with cast.inside():
-        found = staffroom._look_at(dict.fromkeys(keys.values(), {subject}))
+        found = staffroom._look_at({key: {subject} for key in keys.values()})
     assert found is not None
     counts = {role: found.seen[key, subject].figures["news"] for role, key in keys.items()}
     assert counts == {"owner": 0, "officer": 1}

@@ -275,6 +275,7 @@ export function start(device, { keep = true, said = "" } = {}) {
       await http.ask(device, "GET", "/inbox/state");
       return { why: "open" };
     } catch ({ status, code, problem }) {
+      if (code === "business_closed") location.reload(); // the address itself says so, in words
       if (status === 0) return { why: mode === "locked" ? "locked" : "revoked" };
       return { why: socket.standing(code), order: problem };
     }
