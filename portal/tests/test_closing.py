@@ -21,7 +21,7 @@ from archive.models import Entry, Export, Hold
 from archive.queries import closing as certified
 from archive.tests.test_mirror import KEY, receipt
 from messaging import jobs as messaging_jobs
-from messaging.flows import campaign, closing
+from messaging.flows import audience, campaign, closing
 from messaging.models import Body, Campaign, Device, Message
 from messaging.queries import closing as stops
 from portal.kernel import actors, clock, keys, tenancy
@@ -69,7 +69,7 @@ def work():
         if standing.state == "closed":
             return
         with tenancy.tenant_scope(standing.place):
-            closing.carry_on(now=clock.now() + timedelta(seconds=11), standing=standing)
+            closing.carry_on(now=max(clock.now(), standing.entered_at + timedelta(seconds=11)), standing=standing)
 
 for at in sys.argv[2:]:
     child = os.fork()
@@ -144,7 +144,7 @@ def step(cast: Cast, *, later: timedelta = LATER) -> str:
     standing = closings.standing_of(cast.place.id)
     assert standing is not None
     with tenancy.tenant_scope(standing.place):
-        closing.carry_on(now=clock.now() + later, standing=standing)
+        closing.carry_on(now=max(clock.now(), standing.entered_at + later), standing=standing)
     return state(cast)
 
 
@@ -211,7 +211,7 @@ def test_from_the_wish_to_the_certificate(told, acme, client):
     assert browser.program(cast).post("/api/v1/customers", {"name": "Late"}, "application/json").status_code == 410
     assert browser.staff(cast, "owner").get("/console/").status_code == 200
     assert browser.staff(cast, "author").post("/console/compose/").status_code == 410
-    assert browser.program(cast).get("/api/v1/archive/checkpoint").status_code == 200
+    assert browser.program(cast).get("/api/v1/archive/key").status_code == 200
     assert step(cast, later=timedelta()) == "winding", "what was under way may still be"
     with cast.inside():
         assert not Body.objects.exists()
@@ -310,8 +310,9 @@ def test_a_hold_stops_every_step_before_the_last(told):
 def test_a_campaign_that_runs_stops_it(told):
     cast = told.cast
     with cast.inside():
+        people = audience.create(actor=cast.author, now=clock.now(), name="All", wanted={})
         made = campaign.create(
-            actor=cast.author, now=clock.now(), wanted=campaign.Wanted(name="C", audience=None, body="x")
+            actor=cast.author, now=clock.now(), wanted=campaign.Wanted(name="C", audience=people, body="x")
         )
         Campaign.objects.filter(id=made.id).update(state="running")
     with pytest.raises(Refusal, match="closing_stopped"):

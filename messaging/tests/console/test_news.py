@@ -53,7 +53,7 @@ def test_what_was_seen_stays_and_what_came_since_is_new(fresh):
     officer = browser.staff(cast, "officer")
     page = officer.get(PAGE).content.decode()
     assert "To decide: Close the business" in page
-    assert ">New<" in page
+    assert "New</span>" in page
     assert "because" not in page
     upto = page.split('name="upto" value="')[1].split('"')[0]
     ask(cast)  # after the page was drawn
