@@ -4,7 +4,6 @@ it but up to when they have seen it (`accounts`)."""
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from archive.flows import logstate
 from archive.queries import approvals, exports, log, viewings
@@ -67,24 +66,21 @@ def _that_ask(actor: Actor) -> Iterator[Item]:
     """Campaigns that came too late for a part, and ask what now."""
     if not actor.may("message.send"):
         return
-    asking = RunChunk.objects.filter(state=RunChunk.State.ASKING).order_by("run_id", "due_at").distinct("run_id")
-    runs = dict(asking.values_list("run_id", "due_at")[:MOST])
-    for campaign_id, run_id in _campaigns_of(list(runs)):
-        title = "A campaign stopped and asks what to do"
-        yield Item("campaign", runs[run_id], title, "console:campaign", (campaign_id,))
-
-
-def _campaigns_of(run_ids: list[UUID]) -> list[tuple[UUID, UUID]]:
-    return list(Run.objects.filter(id__in=run_ids).values_list("campaign_id", "id")) if run_ids else []
+    asking = RunChunk.objects.filter(state=RunChunk.State.ASKING).values("run_id")
+    rows = Run.objects.filter(id__in=asking).order_by("-due_at").values_list("campaign_id", "due_at")
+    for campaign_id, due_at in rows[:MOST]:
+        yield Item("campaign", due_at, "A campaign stopped and asks what to do", "console:campaign", (campaign_id,))
 
 
 def _alarms(actor: Actor) -> Iterator[Item]:
     """An account that does not add up, a log that does not sign."""
     if not actor.may("archive.list"):
         return
-    newest = AccountDay.objects.order_by("-reckoned_at").values_list("reckoned_at", flat=True).first()
-    if newest is not None and reckoning.alarms(account.totals()):
-        yield Item("account", newest, "What was sent and what is archived differ", "console:archive_account")
+    if reckoning.alarms(account.totals()):
+        newest = AccountDay.objects.order_by("-reckoned_at").values_list("reckoned_at", flat=True)[:1]
+        for reckoned_at in newest:
+            title = "What was sent and what is archived differ"
+            yield Item("account", reckoned_at, title, "console:archive_account")
     if logstate.seems_broken() and (since := log.newest_at()):
         yield Item("log", since, "The log of the archive does not sign any more", "console:archive_log")
 

@@ -197,6 +197,7 @@ FRESH = {
     "settings/notices/change",
     "settings/notices/hook", "settings/webhooks/new", "settings/webhooks/<uuid:webhook_id>/rotate",
     "settings/webhooks/<uuid:webhook_id>/delete", "customers/<uuid:customer_id>/erase", "archive/exports/new",
+    *(f"settings/danger/{act}" for act in ("close", "call-off", "prove", "wipe", "sign-out", "revoke")),
 }  # fmt: skip
 
 
