@@ -80,6 +80,7 @@ def bring_back(*, now: datetime, business_id: UUID, certificate: str, token_sha2
         begun = {"agreed_at": now, "closes_at": now}
         Closing.objects.update_or_create(business_id=business_id, defaults=values, create_defaults={**begun, **values})
         _event("business.left_out", business_id, now)
+    drop(Business.objects.get(id=business_id).place)  # what is read without its schema still gets an empty one
     forget()
 
 
