@@ -36,7 +36,7 @@ log = logging.getLogger("ebb.closing")
 
 def ask(*, actor: Actor, now: datetime, name: str, reason: str) -> approval.Asked:
     """Ask a second person to close this business. `name` is its name, typed: nobody does this by mistake."""
-    actor.require("settings.manage")
+    actor.require("business.govern")
     place = tenancy.here()
     if name.strip() != place.name:
         raise Refusal("name_differs", f"Type the name exactly as it stands here: {place.name}", field="name")

@@ -18,7 +18,7 @@ JOB = "messaging.jobs.wipe_all"
 
 def ask(*, actor: Actor, now: datetime, name: str, reason: str) -> approval.Asked:
     """`name`: the business's, typed."""
-    actor.require("settings.manage")
+    actor.require("business.govern")
     if name.strip() != tenancy.here().name:
         raise Refusal(
             "name_differs", f"Type the name exactly as it stands here: {tenancy.here().name}", field="wipe_name"

@@ -393,7 +393,7 @@ def test_who_may_ask_and_how(told, globex):
     for actor in (
         cast.officer,
         cast.author,
-        actors.key(cast.owner.id, frozenset({"settings.manage", "business.close"})),
+        actors.key(cast.owner.id, frozenset({"business.govern", "business.close"})),
     ):
         with pytest.raises(Refusal, match="not_allowed"):
             ask(cast, actor=actor)

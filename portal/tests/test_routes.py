@@ -108,10 +108,10 @@ CONSOLE = {
     "notifications/": ANY, "notifications/seen": ANY,
     "settings/branding/": "settings.view", "settings/branding/change": "settings.manage",
     "settings/branding/preview.svg": "settings.view",
-    "settings/danger/": "business.close", "settings/danger/close": "settings.manage",
+    "settings/danger/": "business.close", "settings/danger/close": "business.govern",
     "settings/danger/call-off": "business.close", "settings/danger/prove": "archive.open",
-    "settings/danger/wipe": "settings.manage", "settings/danger/sign-out": "staff.manage",
-    "settings/danger/revoke": "key.manage",
+    "settings/danger/wipe": "business.govern", "settings/danger/sign-out": "business.govern",
+    "settings/danger/revoke": "business.govern",
     "settings/devices": "settings.manage", "settings/webhooks/": "webhook.manage",
     "settings/webhooks/new": "webhook.manage",
     **{f"settings/webhooks/<uuid:webhook_id>/{act}": "webhook.manage" for act in

@@ -18,7 +18,7 @@ from portal.kernel.errors import Refusal
 from portal.web import guards
 
 TRAIL = (("Settings", "settings"), ("Danger zone", ""))
-MAY = {"close": "settings.manage", "sign_out": "staff.manage", "keys": "key.manage", "prove": "archive.open"}
+MAY = {"close": "business.govern", "sign_out": "business.govern", "keys": "business.govern", "prove": "archive.open"}
 
 
 @guards.staff("business.close")
@@ -27,7 +27,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
     return _draw(request)
 
 
-@guards.staff("settings.manage", fresh=True)
+@guards.staff("business.govern", fresh=True)
 @require_POST
 def close(request: HttpRequest) -> HttpResponseBase:
     given = {name: request.POST.get(name, "")[:1200] for name in ("name", "reason")}
@@ -61,7 +61,7 @@ def prove(request: HttpRequest) -> HttpResponseBase:
     return shared.go("settings_danger")
 
 
-@guards.staff("settings.manage", fresh=True)
+@guards.staff("business.govern", fresh=True)
 @require_POST
 def wipe(request: HttpRequest) -> HttpResponseBase:
     given = {"name": request.POST.get("wipe_name", "")[:200], "reason": request.POST.get("wipe_reason", "")[:1200]}
@@ -76,7 +76,7 @@ def wipe(request: HttpRequest) -> HttpResponseBase:
     return shared.go("settings_danger")
 
 
-@guards.staff("staff.manage", fresh=True)
+@guards.staff("business.govern", fresh=True)
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponseBase:
     own = request.session.session_key or ""
@@ -85,7 +85,7 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
     ))  # fmt: skip
 
 
-@guards.staff("key.manage", fresh=True)
+@guards.staff("business.govern", fresh=True)
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponseBase:
     return _typed(request, "keys_name", lambda: _count(

@@ -78,7 +78,7 @@ def end_others(*, actor: Actor, now: datetime, own_key: str) -> None:
 
 def end_everybody(*, actor: Actor, now: datetime, own_key: str) -> int:
     """Everybody's sessions but this one, with every archive that is open in them. → how many ended"""
-    actor.require("staff.manage")
+    actor.require("business.govern")
     rows = list(Session.objects.exclude(session_key=own_key))
     if rows:
         _end(actor, now, rows)

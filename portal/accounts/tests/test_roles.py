@@ -70,6 +70,7 @@ def test_a_key_never_has_what_only_people_may():
     every = actors.key(ids.uuid7(), frozenset(roles.PERMISSIONS))
     for permission in (
         "archive.open", "approval.decide", "campaign.approve", "staff.manage", "business.govern", "key.manage", "settings.manage",
+        "business.close",
     ):  # fmt: skip
         assert not every.may(permission)
 
