@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from archive.flows import disposing, rule, subject
 from archive.queries import ends, holds
 from messaging.api import idempotency
-from messaging.flows import body, dispatch, expiry, message, restored, words
+from messaging.flows import body, dispatch, expiry, message, words
 from messaging.models import Message
 from messaging.queries import devices
 from messaging.rules import state
@@ -77,8 +77,8 @@ def expire_decides_again() -> AbstractContextManager[Any]:
 
 def restore_decides_again() -> AbstractContextManager[Any]:
     """I3: what was delivered before a backup failed after its restore."""
-    broken = restored._END.replace("WHEN outcome <> '' OR direction = 'in' THEN", "WHEN direction = 'in' THEN")
-    return mock.patch.object(restored, "_END", broken)
+    broken = expiry._END.replace("WHEN outcome <> '' OR direction = 'in' THEN", "WHEN direction = 'in' THEN")
+    return mock.patch.object(expiry, "_END", broken)
 
 
 def repeat_sends_again() -> AbstractContextManager[Any]:
