@@ -107,7 +107,7 @@ def seal(*, now: datetime, standing: closings.Standing) -> bool:
             raise Refusal("closing_moved", "Another clock was faster.", Kind.CONFLICT)
         schema = standing.place.schema
         u.after_commit(lambda: wake.publish(schema, CLOSED))
-        u.after_commit(rows.forget)
+        u.after_commit(tenancy.directory().forget)
     return True
 
 

@@ -201,10 +201,8 @@ def _marked(values: ringfile.Values, manifest: rules.Manifest, now: datetime) ->
 
 def _steps_in_each(context: Context, now: datetime) -> None:
     clock.set_floor(keys.keyring().live.high_water)
-    directory = tenancy.directory()
-    if hasattr(directory, "forget"):
-        directory.forget()
-    for place in directory.all_ready():
+    tenancy.directory().forget()
+    for place in tenancy.directory().all_ready():
         with tenancy.tenant_scope(place):
             for step in _steps.values():
                 step(context, now)

@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 from archive.flows import approval as flow
 from archive.flows import viewing
 from archive.models import Approval, Viewing
-from archive.pages import acting, shared
+from archive.pages import shared
 from archive.queries import approvals, viewings
 from archive.rules import acts
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards, names
+from portal.web import acting, guards, names
 from portal.web import listing as lists
 
 COLUMNS = ("id", "kind", "target_id", "state", "asked_by", "asked_at", "decided_by", "decided_at", "failure")

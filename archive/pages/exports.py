@@ -12,11 +12,11 @@ from archive.export.main import REASON_WORDS
 from archive.flows import export as flow
 from archive.flows import unlock
 from archive.models import Export
-from archive.pages import acting, shared
+from archive.pages import shared
 from archive.queries import exports, proofs
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards, names, streams
+from portal.web import acting, guards, names, streams
 from portal.web import listing as lists
 
 STATES = [

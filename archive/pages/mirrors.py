@@ -10,11 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from archive.flows import mirror as flow
 from archive.models import Mirror
-from archive.pages import acting, shared
+from archive.pages import shared
 from archive.queries import mirrors, proofs
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 COLUMNS = ("id", "name", "vkey", "drops", "added_at", "removed_at", "last_at", "signed_to", "dropped_to", "behind")

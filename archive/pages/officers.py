@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from archive.flows import officer as flow
 from archive.flows import shares
-from archive.pages import acting, ceremony, shared
+from archive.pages import ceremony, shared
 from archive.queries import officers
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards, names
+from portal.web import acting, guards, names
 
 KEYS = "console:archive_keys"
 

@@ -8,7 +8,7 @@ from messaging.rules import colour
 from portal.kernel import tenancy, unit
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
-from tenants.flows import closing, naming
+from tenants.flows import naming
 
 
 def change(*, actor: Actor, now: datetime, name: str, accent: str) -> None:
@@ -29,4 +29,4 @@ def change(*, actor: Actor, now: datetime, name: str, accent: str) -> None:
         if codes:
             u.entry(unit.Draft("settings.changed", actor.label, codes=codes))
             u.after_commit(policy.forget)
-            u.after_commit(closing.forget)
+            u.after_commit(tenancy.directory().forget)

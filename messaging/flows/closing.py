@@ -17,6 +17,7 @@ from archive.rules import acts
 from messaging.flows import campaign, device, expiry
 from messaging.models import Body, Campaign, Device
 from messaging.queries import closing as stops
+from messaging.rules import typed
 from portal.kernel import clock, jobs, keys, tenancy, unit
 from portal.kernel.actors import CLOCK, Actor
 from portal.kernel.errors import Kind, Refusal
@@ -38,8 +39,7 @@ def ask(*, actor: Actor, now: datetime, name: str, reason: str) -> approval.Aske
     """Ask a second person to close this business. `name` is its name, typed: nobody does this by mistake."""
     actor.require("business.govern")
     place = tenancy.here()
-    if name.strip() != place.name:
-        raise Refusal("name_differs", f"Type the name exactly as it stands here: {place.name}", field="name")
+    typed.check_name(name, place.name, field="name")
     _check()
     return approval.ask(actor=actor, now=now, kind=CLOSE, target=place.id, reason=reason)
 
@@ -92,7 +92,7 @@ def _begin(now: datetime, standing: closings.Standing) -> bool:
         begun = rows.enter(now=now, business_id=standing.place.id, state="winding", after="waiting")
         if not begun:
             raise Refusal("closing_moved", "Another clock was faster.", Kind.CONFLICT)
-        u.after_commit(rows.forget)
+        u.after_commit(tenancy.directory().forget)
     return True
 
 

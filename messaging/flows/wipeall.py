@@ -8,9 +8,9 @@ from archive.flows import approval
 from archive.rules import acts
 from messaging.flows import wipe
 from messaging.models import Device, Wipe
+from messaging.rules import typed
 from portal.kernel import jobs, tenancy
 from portal.kernel.actors import SYSTEM, Actor
-from portal.kernel.errors import Refusal
 
 ALL = "device.wipe_all"
 JOB = "messaging.jobs.wipe_all"
@@ -19,10 +19,7 @@ JOB = "messaging.jobs.wipe_all"
 def ask(*, actor: Actor, now: datetime, name: str, reason: str) -> approval.Asked:
     """`name`: the business's, typed."""
     actor.require("business.govern")
-    if name.strip() != tenancy.here().name:
-        raise Refusal(
-            "name_differs", f"Type the name exactly as it stands here: {tenancy.here().name}", field="wipe_name"
-        )
+    typed.check_name(name, tenancy.here().name, field="wipe_name")
     return approval.ask(actor=actor, now=now, kind=ALL, target=tenancy.here().id, reason=reason)
 
 

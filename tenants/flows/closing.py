@@ -47,7 +47,7 @@ def enter(*, now: datetime, business_id: UUID, state: str, after: str, **codes: 
         if business := _SERVED.get(state):
             Business.objects.filter(id=business_id).update(state=business)
         _event(f"business.{state}", business_id, now)
-    forget()
+    tenancy.directory().forget()
     return True
 
 
@@ -81,14 +81,7 @@ def bring_back(*, now: datetime, business_id: UUID, certificate: str, token_sha2
         Closing.objects.update_or_create(business_id=business_id, defaults=values, create_defaults={**begun, **values})
         _event("business.left_out", business_id, now)
     drop(Business.objects.get(id=business_id).place)  # what is read without its schema still gets an empty one
-    forget()
-
-
-def forget() -> None:
-    """This process asks anew who is served; the others do within two seconds."""
-    directory = tenancy.directory()
-    if hasattr(directory, "forget"):
-        directory.forget()
+    tenancy.directory().forget()
 
 
 _SERVED: dict[str, str] = {State.WINDING: Business.State.WINDING, State.SEALING: Business.State.CLOSED}

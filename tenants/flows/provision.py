@@ -75,9 +75,7 @@ def mark_ready(*, business_id: UUID, now: datetime) -> None:
     if changed != 1:
         raise Refusal("not_provisioning", "This business is not being set up.", Kind.CONFLICT)
     _event(business_id, "business.ready", now)
-    directory = tenancy.directory()
-    if hasattr(directory, "forget"):
-        directory.forget()
+    tenancy.directory().forget()
 
 
 def migrate(place: tenancy.Place) -> None:

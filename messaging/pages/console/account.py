@@ -15,7 +15,7 @@ from messaging.queries import account as queries
 from messaging.rules import account as rules
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 COLUMNS = ("day", *queries.NAMES, "differences", "reckoned_at")
@@ -46,7 +46,7 @@ def account(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def reckon(request: HttpRequest) -> HttpResponseBase:
     back = shared.go("archive_account")
-    return shared.act(request, back, "Reckoned again.", lambda: flow.reckon(actor=request.actor, now=clock.now()))
+    return acting.act(request, back, "Reckoned again.", lambda: flow.reckon(actor=request.actor, now=clock.now()))
 
 
 def _shown(row: AccountDay) -> dict[str, Any]:

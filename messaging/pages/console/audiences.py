@@ -15,7 +15,7 @@ from messaging.queries import audiences, policy, profiles
 from messaging.rules import tags
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 TRAIL = ("Customers", "customers"), ("Audiences", "customer_audiences")
@@ -60,7 +60,7 @@ def one(request: HttpRequest, audience_id: UUID) -> HttpResponseBase:
 @guards.staff("customer.manage")
 @require_POST
 def delete(request: HttpRequest, audience_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("customer_audiences"), "The audience was deleted. Its customers stay.", lambda: (
+    return acting.act(request, shared.go("customer_audiences"), "The audience was deleted. Its customers stay.", lambda: (
         flow.delete(actor=request.actor, now=clock.now(), audience_id=audience_id)
     ))  # fmt: skip
 
@@ -101,7 +101,7 @@ def _kept(before: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _told(refusal: Refusal) -> dict[str, Any]:
     """Beside the field where the form has one of that name, else at its top."""
-    told = shared.errors_of(refusal)
+    told = acting.told(refusal)
     if str(refusal.fields.get("field", "")) in {"name", "tags"} or "refusal" in told:
         return told
     return {"refusal": {"title": "The filter cannot be used", "message": refusal.message}}

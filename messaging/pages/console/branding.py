@@ -13,7 +13,7 @@ from messaging.queries import policy
 from messaging.rules import colour
 from portal.kernel import clock, tenancy
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 TRAIL = (("Settings", "settings"), ("Branding", ""))
 NAMES = [(name, name.capitalize() or "Ebb’s own") for name in colour.NAMED]
@@ -34,7 +34,7 @@ def change(request: HttpRequest) -> HttpResponseBase:
     try:
         flow.change(actor=request.actor, now=clock.now(), **given)
     except Refusal as refusal:
-        return _draw(request, given, status=422, **shared.errors_of(refusal))
+        return _draw(request, given, status=422, **acting.told(refusal))
     messages.success(request, "Saved. Customers see it with their next click.")
     return shared.go("settings_branding")
 

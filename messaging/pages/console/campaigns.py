@@ -21,7 +21,7 @@ from messaging.rules import recurrence
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
 from portal.kernel.errors import Kind, Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 STATES = [(str(state), str(state).capitalize()) for state in rules.State]
@@ -116,7 +116,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         values["attachments"] = attachments.chosen(request, clock.now())
         saved = flow.create(actor=request.actor, now=clock.now(), wanted=_wanted(values))
     except Refusal as refusal:
-        return _form(request, values, shared.errors_of(refusal), status=422)
+        return _form(request, values, acting.told(refusal), status=422)
     return shared.go("campaign", saved.id)
 
 
@@ -174,7 +174,7 @@ def _untold(row: Campaign, now: datetime) -> str:
 def _conflict(refusal: Refusal) -> dict[str, Any]:
     if refusal.code == "campaign_changed":
         return {"errors": {}, "changed": refusal.message}
-    return shared.errors_of(refusal)
+    return acting.told(refusal)
 
 
 def _typed(request: HttpRequest) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def simulate(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
     try:
         found = launch.simulate(actor=request.actor, now=clock.now(), campaign_id=campaign_id)
     except Refusal as refusal:
-        return _page(request, campaign_id, shared.errors_of(refusal), status=422)
+        return _page(request, campaign_id, acting.told(refusal), status=422)
     simulated = {
         "recipients": found.count.recipients, "excluded": [(REASONS.get(why, why), count) for why, count in
                                                            sorted(found.count.excluded.items())],
@@ -292,7 +292,7 @@ def start(request: HttpRequest, campaign_id: UUID) -> HttpResponseBase:
             undo = policy.get_policy().campaigns.undo_for
             started = launch.send(actor=request.actor, now=now, campaign_id=campaign_id, undo_for=undo, reason=reason)
     except Refusal as refusal:
-        return _page(request, campaign_id, shared.errors_of(refusal), status=422)
+        return _page(request, campaign_id, acting.told(refusal), status=422)
     if started.approval is not None:
         messages.info(request, "A second person is asked to agree. Nothing is sent before they do.")
     return shared.go("campaign", campaign_id)
@@ -311,7 +311,7 @@ ACTS = {
 def act(request: HttpRequest, campaign_id: UUID, verb: str) -> HttpResponseBase:
     campaigns.get_campaign_for(request.actor, campaign_id)
     acted, done = ACTS[verb]
-    return shared.act(request, shared.go("campaign", campaign_id), done, lambda: (
+    return acting.act(request, shared.go("campaign", campaign_id), done, lambda: (
         acted(actor=request.actor, now=clock.now(), campaign_id=campaign_id)
     ))  # fmt: skip
 

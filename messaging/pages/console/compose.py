@@ -19,7 +19,7 @@ from messaging.rules import quiet, schedule, wording
 from messaging.rules import template as template_rule
 from portal.kernel import clock, ids
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 UNDO_FOR = 5  # seconds; the page waits, the server does not
 
@@ -149,7 +149,7 @@ def _errors(refusal: Refusal) -> dict[str, Any]:
         return {"errors": {"attachments": refusal.message}}
     if refusal.fields.get("variable"):
         return {"errors": {"variables": preview.said(refusal)}}
-    told = shared.errors_of(refusal)
+    told = acting.told(refusal)
     errors = {
         "to" if name in {"customer", "reference"} else name: said for name, said in told.get("errors", {}).items()
     }

@@ -17,7 +17,7 @@ from messaging.rules import state
 from portal.accounts.queries import staff
 from portal.kernel import actors, clock, ids
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 TRAIL = ("Conversations", "conversations")
@@ -82,7 +82,7 @@ def _put_in(request: HttpRequest, row: Conversation, values: dict[str, Any], qui
 def _errors(refusal: Refusal) -> dict[str, Any]:
     if refusal.fields.get("field") in {"file", "attachments"}:
         return {"errors": {"attachments": refusal.message}}
-    return shared.errors_of(refusal)
+    return acting.told(refusal)
 
 
 def _asked(row: Conversation, values: dict[str, Any], files: tuple[UUID, ...]) -> rule.Compose:
@@ -100,7 +100,7 @@ def assign(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
     chosen = ids.parse_uuid(request.POST.get("assignee") or "")
     if chosen is not None and chosen not in {person.id for person in staff.get_assignable()}:
         raise Refusal("unknown_staff", "There is no such member of staff.", field="assignee")
-    return shared.act(request, shared.go("conversation", conversation_id), "Assigned.", lambda: (
+    return acting.act(request, shared.go("conversation", conversation_id), "Assigned.", lambda: (
         flow.assign(actor=request.actor, now=clock.now(), conversation_id=conversation_id, staff_id=chosen)
     ))  # fmt: skip
 
@@ -108,7 +108,7 @@ def assign(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
 @guards.staff("conversation.manage")
 @require_POST
 def close(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("conversations"), "Closed.", lambda: (
+    return acting.act(request, shared.go("conversations"), "Closed.", lambda: (
         flow.close(actor=request.actor, now=clock.now(), conversation_id=conversation_id)
     ))  # fmt: skip
 

@@ -21,7 +21,7 @@ from messaging.rules import consent as consent_rules
 from messaging.rules import contact, tags
 from portal.kernel import clock, tongues
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 TRAIL = ("Customers", "customers")
 LANGUAGES = tuple(tongues.NAMES.items())
@@ -43,7 +43,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     try:
         made = flow.create(actor=request.actor, now=clock.now(), details=_details(values))
     except Refusal as refusal:
-        return _form(request, values, shared.errors_of(refusal), status=422)
+        return _form(request, values, acting.told(refusal), status=422)
     return shared.go("customer", made)
 
 
@@ -76,7 +76,7 @@ def edit(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
         details = replace(_details(values), fields=_fields(values, profiles.open_(row.id, row.sealed_profile)))
         flow.change(actor=request.actor, now=clock.now(), customer_id=customer_id, details=details)
     except Refusal as refusal:
-        return _edit_form(request, row, values, shared.errors_of(refusal), status=422)
+        return _edit_form(request, row, values, acting.told(refusal), status=422)
     return shared.go("customer", customer_id)
 
 
@@ -134,7 +134,7 @@ def note_consent(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     )
     said = consent.Given(purpose, channel, source, wording=wording, given=request.POST.get("given") == "yes")
     done = "Noted." if said.given else "Noted. Nothing of it is sent any more, not even what is scheduled."
-    return shared.act(request, shared.go("customer", customer_id), done, lambda: consent.note(
+    return acting.act(request, shared.go("customer", customer_id), done, lambda: consent.note(
         actor=request.actor, now=clock.now(), customer_id=customer_id, given=[said]
     ))  # fmt: skip
 
@@ -230,7 +230,7 @@ def invite(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     )
     if send_by == enrolment.Enrolment.SendBy.SHOW:
         return _page(request, customers.get_customer_for(request.actor, customer_id), issue())
-    return shared.act(request, shared.go("customer", customer_id), "The invitation is on its way.", issue)
+    return acting.act(request, shared.go("customer", customer_id), "The invitation is on its way.", issue)
 
 
 def _grant(request: HttpRequest) -> enrolment.Grant:
@@ -247,7 +247,7 @@ def _grant(request: HttpRequest) -> enrolment.Grant:
 def passphrase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     words = request.POST.get("passphrase", "")
     done = "Kept. It is asked for when a device is let in." if words.strip() else "Taken away."
-    return shared.act(request, shared.go("customer", customer_id), done, lambda: (
+    return acting.act(request, shared.go("customer", customer_id), done, lambda: (
         factor.set_passphrase(actor=request.actor, now=clock.now(), customer_id=customer_id, passphrase=words)
     ))  # fmt: skip
 
@@ -255,7 +255,7 @@ def passphrase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
 @guards.staff("customer.manage", fresh=True)
 @require_POST
 def erase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("customers"), "The profile was deleted. The archive keeps what its rules keep.", lambda: (
+    return acting.act(request, shared.go("customers"), "The profile was deleted. The archive keeps what its rules keep.", lambda: (
         flow.erase(actor=request.actor, now=clock.now(), customer_id=customer_id)
     ))  # fmt: skip
 
@@ -264,6 +264,6 @@ def erase(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
 @require_POST
 def decline_erasure(request: HttpRequest, customer_id: UUID) -> HttpResponseBase:
     done = "Declined. The customer sees why on their own page."
-    return shared.act(request, shared.go("customer", customer_id), done, lambda: erasure.decline(
+    return acting.act(request, shared.go("customer", customer_id), done, lambda: erasure.decline(
         actor=request.actor, now=clock.now(), customer_id=customer_id, reason=request.POST.get("reason", "")
     ))  # fmt: skip

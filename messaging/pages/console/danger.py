@@ -12,10 +12,11 @@ from archive.queries import approvals
 from messaging.flows import closing, wipeall
 from messaging.pages.console import shared
 from messaging.queries import closing as queries
+from messaging.rules import typed
 from portal.accounts.flows import key, session
 from portal.kernel import clock, mail, tenancy
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 TRAIL = (("Settings", "settings"), ("Danger zone", ""))
 MAY = {"close": "business.govern", "sign_out": "business.govern", "keys": "business.govern", "prove": "archive.open"}
@@ -34,7 +35,7 @@ def close(request: HttpRequest) -> HttpResponseBase:
     try:
         asked = closing.ask(actor=request.actor, now=clock.now(), **given)
     except Refusal as refusal:
-        return _draw(request, status=422, values=given, **shared.errors_of(refusal))
+        return _draw(request, status=422, values=given, **acting.told(refusal))
     messages.success(request, _asked_words(asked.state))
     return shared.go("settings_danger")
 
@@ -42,7 +43,7 @@ def close(request: HttpRequest) -> HttpResponseBase:
 @guards.staff("business.close", fresh=True)
 @require_POST
 def call_off(request: HttpRequest) -> HttpResponseBase:
-    return shared.act(request, shared.go("settings_danger"), "Called off. Everything stays as it is.", lambda: (
+    return acting.act(request, shared.go("settings_danger"), "Called off. Everything stays as it is.", lambda: (
         closing.call_off(actor=request.actor, now=clock.now())
     ))  # fmt: skip
 
@@ -56,7 +57,7 @@ def prove(request: HttpRequest) -> HttpResponseBase:
             actor=request.actor, now=clock.now(), sha256=digest, is_verified=bool(request.POST.get("verified"))
         )
     except Refusal as refusal:
-        return _draw(request, status=422, digest=digest, **shared.errors_of(refusal))
+        return _draw(request, status=422, digest=digest, **acting.told(refusal))
     messages.success(request, "Noted. If no hold is in force, the keys are destroyed within a minute.")
     return shared.go("settings_danger")
 
@@ -68,7 +69,7 @@ def wipe(request: HttpRequest) -> HttpResponseBase:
     try:
         asked = wipeall.ask(actor=request.actor, now=clock.now(), **given)
     except Refusal as refusal:
-        errors = shared.errors_of(refusal)
+        errors = acting.told(refusal)
         if "reason" in errors.get("errors", {}):
             errors = {"errors": {"wipe_reason": errors["errors"]["reason"]}}
         return _draw(request, status=422, wipe_reason=given["reason"], **errors)
@@ -95,9 +96,10 @@ def revoke(request: HttpRequest) -> HttpResponseBase:
 
 def _typed(request: HttpRequest, field: str, act: Any) -> HttpResponseBase:
     """What acts at once, behind the business's name."""
-    if request.POST.get(field, "").strip() != tenancy.here().name:
-        words = f"Type the name exactly as it stands here: {tenancy.here().name}"
-        return _draw(request, status=422, errors={field: words})
+    try:
+        typed.check_name(request.POST.get(field, ""), tenancy.here().name, field=field)
+    except Refusal as refusal:
+        return _draw(request, status=422, **acting.told(refusal))
     messages.success(request, act())
     return shared.go("settings_danger")
 

@@ -16,7 +16,7 @@ from messaging.pages.console import shared, timeline, views
 from messaging.queries import desk, devices, following
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 HELD = "Many devices were ended within an hour: this one is locked, and a second person decides under Approvals."
@@ -72,7 +72,7 @@ def device(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @guards.staff("device.manage")
 @require_POST
 def lock(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("device", device_id), "Locked: it shows nothing until it is unlocked.", lambda: (
+    return acting.act(request, shared.go("device", device_id), "Locked: it shows nothing until it is unlocked.", lambda: (
         flow.lock(actor=request.actor, now=clock.now(), device_id=device_id)
     ))  # fmt: skip
 
@@ -80,7 +80,7 @@ def lock(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @guards.staff("device.manage")
 @require_POST
 def unlock(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("device", device_id), "Unlocked.", lambda: (
+    return acting.act(request, shared.go("device", device_id), "Unlocked.", lambda: (
         flow.unlock(actor=request.actor, now=clock.now(), device_id=device_id)
     ))  # fmt: skip
 
@@ -89,7 +89,7 @@ def unlock(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @require_POST
 def sign_out(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
     done = _unless_held("Signed out: its key opens nothing any more.")
-    return shared.act(request, shared.go("device", device_id), done, lambda: (
+    return acting.act(request, shared.go("device", device_id), done, lambda: (
         flow.revoke(actor=request.actor, now=clock.now(), device_id=device_id)
     ))  # fmt: skip
 
@@ -98,7 +98,7 @@ def sign_out(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
 @require_POST
 def wipe(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
     done = _unless_held("Asked. From now on the server shows it nothing.")
-    return shared.act(request, shared.go("device", device_id), done, lambda: (
+    return acting.act(request, shared.go("device", device_id), done, lambda: (
         wiping.request(
             actor=request.actor, now=clock.now(), device_id=device_id, reason=request.POST.get("reason", "")[:200]
         )

@@ -14,7 +14,7 @@ from messaging.rules import closedwords
 from messaging.rules import frontdesk as rules
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 YES = ("answers", "lets_extend", "watermark")
@@ -45,7 +45,7 @@ def change(request: HttpRequest) -> HttpResponseBase:
         )
         flow.change(actor=request.actor, now=clock.now(), desk=desk, answer=values["answer"])
     except Refusal as refusal:
-        return _draw(request, values, _typed(days), shared.errors_of(refusal), status=422)
+        return _draw(request, values, _typed(days), acting.told(refusal), status=422)
     messages.success(request, "Saved.")
     return shared.go("settings_frontdesk")
 

@@ -15,7 +15,7 @@ from messaging.rules import columns, table
 from portal.accounts.queries import staff
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 TRAIL = ("Customers", "customers"), ("Import", "customer_imports")
@@ -56,7 +56,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
             actor=request.actor, now=clock.now(), name=file.name or "", raw=file.read(), delimiter=delimiter
         )
     except Refusal as refusal:
-        return _list(request, shared.errors_of(refusal), status=422)
+        return _list(request, acting.told(refusal), status=422)
     return shared.go("customer_import", made)
 
 
@@ -75,7 +75,7 @@ def check(request: HttpRequest, import_id: UUID) -> HttpResponseBase:
     try:
         flow.begin_check(actor=request.actor, now=clock.now(), import_id=import_id, meaning=meaning)
     except Refusal as refusal:
-        return _page(request, row, meaning, shared.errors_of(refusal), status=422)
+        return _page(request, row, meaning, acting.told(refusal), status=422)
     return shared.go("customer_import", import_id)
 
 
@@ -100,7 +100,7 @@ def invite(request: HttpRequest, import_id: UUID) -> HttpResponseBase:
 @guards.staff("customer.manage")
 @require_POST
 def discard(request: HttpRequest, import_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("customer_imports"), "The file was thrown away. What was imported stays.", lambda: (
+    return acting.act(request, shared.go("customer_imports"), "The file was thrown away. What was imported stays.", lambda: (
         flow.discard(actor=request.actor, now=clock.now(), import_id=import_id)
     ))  # fmt: skip
 
@@ -117,7 +117,7 @@ def wrong(request: HttpRequest, import_id: UUID) -> HttpResponseBase:
 def _act(request: HttpRequest, import_id: UUID, done: str, act: Any) -> HttpResponseBase:
     back = shared.go("customer_import", import_id)
     if done:
-        return shared.act(request, back, done, lambda: act(actor=request.actor, now=clock.now(), import_id=import_id))
+        return acting.act(request, back, done, lambda: act(actor=request.actor, now=clock.now(), import_id=import_id))
     act(actor=request.actor, now=clock.now(), import_id=import_id)
     return back
 

@@ -10,7 +10,7 @@ from messaging.pages.console import settings, shared
 from portal.accounts.flows import key as flow
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 MOST_DAYS = 3660
 
@@ -27,13 +27,13 @@ def create(request: HttpRequest) -> HttpResponseBase:
         )  # fmt: skip
     except Refusal as refusal:
         chosen = {"values": given, "chosen": request.POST.getlist("scopes")}
-        return settings.page(request, extra={**chosen, **shared.errors_of(refusal)}, status=422)
+        return settings.page(request, extra={**chosen, **acting.told(refusal)}, status=422)
     return settings.page(request, made)
 
 
 @guards.staff("key.manage", fresh=True)
 @require_POST
 def revoke(request: HttpRequest, key_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("settings"), "Revoked. It opens nothing any more.", lambda: (
+    return acting.act(request, shared.go("settings"), "Revoked. It opens nothing any more.", lambda: (
         flow.revoke(actor=request.actor, now=clock.now(), key_id=key_id)
     ))  # fmt: skip

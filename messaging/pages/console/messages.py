@@ -16,7 +16,7 @@ from messaging.queries import conversations, desk, messages, unreached
 from messaging.rules import state
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 TRAIL = ("Messages", "messages")
@@ -85,7 +85,7 @@ def read(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
 def ask(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
     """Of a message that has ended: an officer may let whoever asks see it once more."""
     messages.get_message_for(request.actor, message_id)
-    return shared.act(request, shared.go("message", message_id), "Asked. An officer decides; you find the answer here.", lambda: (
+    return acting.act(request, shared.go("message", message_id), "Asked. An officer decides; you find the answer here.", lambda: (
         words.ask_again(
             actor=request.actor, now=clock.now(), message_id=message_id, reason=request.POST.get("reason", "")
         )
@@ -97,7 +97,7 @@ def ask(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
 def recall(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
     was_sent = messages.get_message_for(request.actor, message_id).sent_at
     done = "It is gone from every device." if was_sent else "Cancelled: it will not be sent."
-    return shared.act(request, shared.go("message", message_id), done, lambda: (
+    return acting.act(request, shared.go("message", message_id), done, lambda: (
         flow.recall(actor=request.actor, now=clock.now(), message_id=message_id)
     ))  # fmt: skip
 
@@ -110,7 +110,7 @@ def extend(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
     row = messages.get_message_for(request.actor, message_id)
     by = shared.number(request.POST.get("by", "")) or 0
     left = int((row.gone_at - now).total_seconds()) if row.gone_at else 0
-    return shared.act(request, shared.go("message", message_id), "It has more time now.", lambda: (
+    return acting.act(request, shared.go("message", message_id), "It has more time now.", lambda: (
         flow.extend(actor=request.actor, now=now, message_id=message_id, seconds=left + by)
     ))  # fmt: skip
 

@@ -13,7 +13,7 @@ from messaging.queries import policy, reach, subscriptions
 from messaging.rules import quiet, telling
 from portal.kernel import clock, mail
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 
 WAYS = (("push", "Web push"), ("email", "E-mail"), ("sms", "Text message"))
 TROUBLE = {
@@ -35,7 +35,7 @@ def change(request: HttpRequest) -> HttpResponseBase:
     try:
         flow.change(actor=request.actor, now=clock.now(), wanted=_wanted(request))
     except Refusal as refusal:
-        return _draw(request, {"values": request.POST.dict(), **shared.errors_of(refusal)}, status=422)
+        return _draw(request, {"values": request.POST.dict(), **acting.told(refusal)}, status=422)
     return shared.go("settings_notices")
 
 
@@ -46,7 +46,7 @@ def texts(request: HttpRequest) -> HttpResponseBase:
     try:
         flow.set_up_texts(actor=request.actor, now=clock.now(), is_on=bool(request.POST.get("is_on")), **typed)
     except Refusal as refusal:
-        return _draw(request, shared.errors_of(refusal), status=422)
+        return _draw(request, acting.told(refusal), status=422)
     return shared.go("settings_notices")
 
 
@@ -57,7 +57,7 @@ def hook(request: HttpRequest) -> HttpResponseBase:
     try:
         secret = flow.new_hook(actor=request.actor, now=clock.now(), kind=kind)
     except Refusal as refusal:
-        return _draw(request, shared.errors_of(refusal), status=422)
+        return _draw(request, acting.told(refusal), status=422)
     return _draw(request, {"made": {"url": f"{mail.base_url()}/hooks/{kind}", "secret": secret}})
 
 

@@ -16,7 +16,7 @@ from messaging.rules import demands
 from portal.accounts.flows import key as flow
 from portal.accounts.queries import keys, staff
 from portal.kernel import clock, roles
-from portal.web import guards
+from portal.web import acting, guards
 
 FACTORS = [
     ("", "Nothing more than the link"),
@@ -108,7 +108,7 @@ def second_person(request: HttpRequest) -> HttpResponseBase:
     least = (shared.number(typed) or 0) if typed else None
     asked = "Asked for. It is in force once an approver or another owner agrees, under Approvals."
     back = HttpResponseRedirect(reverse("console:settings") + "?tab=second")
-    return shared.act(request, back, lambda made: asked if made else "Saved.", lambda: secondperson.change(
+    return acting.act(request, back, lambda made: asked if made else "Saved.", lambda: secondperson.change(
         actor=request.actor, now=clock.now(), least=least, reason=request.POST.get("reason", "")
     ))  # fmt: skip
 
@@ -130,7 +130,7 @@ def _lifetimes(request: HttpRequest) -> dict[str, Any]:
 @guards.staff("business.govern", fresh=True)
 @require_POST
 def tell(request: HttpRequest) -> HttpResponseBase:
-    return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=lifetimes"), "Saved.", lambda: (
+    return acting.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=lifetimes"), "Saved.", lambda: (
         openness.change(actor=request.actor, now=clock.now(), tells_holds=bool(request.POST.get("tells_holds")))
     ))  # fmt: skip
 
@@ -148,7 +148,7 @@ def _devices(request: HttpRequest) -> dict[str, Any]:
 @guards.staff("settings.manage", fresh=True)
 @require_POST
 def devices(request: HttpRequest) -> HttpResponseBase:
-    return shared.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=devices"), "Saved.", lambda: (
+    return acting.act(request, HttpResponseRedirect(reverse("console:settings") + "?tab=devices"), "Saved.", lambda: (
         demand.change(actor=request.actor, now=clock.now(), wanted=_wanted(request))
     ))  # fmt: skip
 

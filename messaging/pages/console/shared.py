@@ -1,21 +1,14 @@
 """What the console's pages share: one way to draw, to answer a form, and to say how long something lasts."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-
-from portal.kernel.errors import Kind, Refusal
-from portal.web import pages
 
 LIVES = ((60, "1 minute"), (3600, "1 hour"), (86400, "1 day"), (7 * 86400, "1 week"), (30 * 86400, "30 days"))
 READ_LIVES = ((30, "30 seconds"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))
 UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-# Not about what was typed: these are told as what they are, never as an error of a field.
-_NOT_OF_A_FORM = frozenset({Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.NOT_FOUND})
 
 
 def draw(
@@ -29,29 +22,6 @@ def draw(
 
 def go(name: str, *args: object) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(f"console:{name}", args=args))
-
-
-def act(
-    request: HttpRequest, back: HttpResponseBase, done: str | Callable[[Any], str], flow: Callable[[], object]
-) -> HttpResponseBase:  # fmt: skip
-    """One button: one flow, then back to the page with a word about what happened, which may depend on what it returned."""
-    try:
-        made = flow()
-    except Refusal as refusal:
-        if refusal.kind in _NOT_OF_A_FORM:
-            raise
-        pages.tell(request, refusal)
-    else:
-        messages.success(request, done if isinstance(done, str) else done(made))
-    return back
-
-
-def errors_of(refusal: Refusal) -> dict[str, Any]:
-    """`errors` for the field it is about; else `refusal` for the top of the form. What is no fault of a form goes on."""
-    if refusal.kind in _NOT_OF_A_FORM:
-        raise refusal
-    field = refusal.fields.get("field")
-    return {"errors": {str(field): refusal.message}} if field else {"refusal": pages.words(refusal)}
 
 
 def may(request: HttpRequest, **asked: str) -> dict[str, bool]:

@@ -15,7 +15,7 @@ from messaging.rules import template as rule
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids, tongues
 from portal.kernel.errors import Refusal
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 TRAIL = (("Compose", "compose"), ("Templates", "templates"))
@@ -139,7 +139,7 @@ def _changes(before: wording.Wording, after: wording.Wording) -> list[dict[str, 
 @guards.staff("template.manage")
 @require_POST
 def delete(request: HttpRequest, template_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("templates"), "Deleted. What was sent by it stays as it was sent.", lambda: (
+    return acting.act(request, shared.go("templates"), "Deleted. What was sent by it stays as it was sent.", lambda: (
         flow.delete(actor=request.actor, now=clock.now(), template_id=template_id)
     ))  # fmt: skip
 
@@ -233,7 +233,7 @@ def _wording(values: dict[str, Any]) -> wording.Wording:
 
 def _errors(refusal: Refusal, values: dict[str, Any]) -> dict[str, Any]:
     """A refusal of one text stands at that text."""
-    told = shared.errors_of(refusal)
+    told = acting.told(refusal)
     tag = refusal.fields.get("language")
     if tag is None:
         return told

@@ -13,7 +13,7 @@ from messaging.queries import desk, unreached
 from messaging.rules import unreached as rules
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
-from portal.web import guards
+from portal.web import acting, guards
 from portal.web import listing as lists
 
 TRAIL = (("Messages", "messages"), ("Not reached", ""))
@@ -50,7 +50,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def follow_up(request: HttpRequest, message_id: UUID) -> HttpResponseBase:
     by, words = request.POST.get("by", ""), request.POST.get("note", "").replace("\r\n", "\n")
-    return shared.act(request, shared.go("unreached"), "Written down.", lambda: (
+    return acting.act(request, shared.go("unreached"), "Written down.", lambda: (
         followup.note(actor=request.actor, now=clock.now(), message_id=message_id, by=by, words=words)
     ))  # fmt: skip
 

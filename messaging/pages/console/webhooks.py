@@ -16,7 +16,7 @@ from messaging.rules import webhook as rules
 from portal.accounts.queries import staff
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
-from portal.web import guards, listing
+from portal.web import acting, guards, listing
 
 TRAIL = (("Settings", "settings"), ("Webhooks", "settings_webhooks"))
 OFF = {
@@ -43,7 +43,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
     try:
         made = flow.create(actor=request.actor, now=clock.now(), url=url, events=events)
     except Refusal as refusal:
-        return _draw(request, {"values": {"url": url, "events": events}, **shared.errors_of(refusal)}, status=422)
+        return _draw(request, {"values": {"url": url, "events": events}, **acting.told(refusal)}, status=422)
     return one(request, made.id, secret=made.secret)
 
 
@@ -73,7 +73,7 @@ def change(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
     is_on = {"on": True, "off": False}.get(request.POST.get("switch", ""))
     events = None if is_on is not None else request.POST.getlist("events")
     changes = flow.Changes(events=events, is_on=is_on)
-    return shared.act(request, _back(webhook_id), "Saved.", lambda: (
+    return acting.act(request, _back(webhook_id), "Saved.", lambda: (
         flow.change(actor=request.actor, now=clock.now(), webhook_id=webhook_id, changes=changes)
     ))  # fmt: skip
 
@@ -88,7 +88,7 @@ def rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
 @guards.staff(flow.MANAGE)
 @require_POST
 def test(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
-    return shared.act(request, _back(webhook_id), "On its way. The log says what became of it.", lambda: (
+    return acting.act(request, _back(webhook_id), "On its way. The log says what became of it.", lambda: (
         delivery.probe(actor=request.actor, now=clock.now(), webhook_id=webhook_id)
     ))  # fmt: skip
 
@@ -96,7 +96,7 @@ def test(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
 @guards.staff(flow.MANAGE)
 @require_POST
 def replay(request: HttpRequest, webhook_id: UUID, delivery_id: UUID) -> HttpResponseBase:
-    return shared.act(request, _back(webhook_id), "On its way again, under the same id.", lambda: (
+    return acting.act(request, _back(webhook_id), "On its way again, under the same id.", lambda: (
         delivery.replay(actor=request.actor, now=clock.now(), webhook_id=webhook_id, delivery_id=delivery_id)
     ))  # fmt: skip
 
@@ -104,7 +104,7 @@ def replay(request: HttpRequest, webhook_id: UUID, delivery_id: UUID) -> HttpRes
 @guards.staff(flow.MANAGE, fresh=True)
 @require_POST
 def delete(request: HttpRequest, webhook_id: UUID) -> HttpResponseBase:
-    return shared.act(request, shared.go("settings_webhooks"), "Deleted, with its log.", lambda: (
+    return acting.act(request, shared.go("settings_webhooks"), "Deleted, with its log.", lambda: (
         flow.delete(actor=request.actor, now=clock.now(), webhook_id=webhook_id)
     ))  # fmt: skip
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from portal.accounts.models import ApiKey
 from portal.accounts.rules import network
@@ -57,19 +57,19 @@ def revoke(*, actor: Actor, now: datetime, key_id: UUID) -> None:
     """It opens nothing any more within half a second, the time an answer about it may be remembered."""
     actor.require("key.manage")
     with unit.work() as u:
-        if not ApiKey.objects.filter(id=key_id, revoked_at__isnull=True).update(revoked_at=now):
+        row = _standing().filter(id=key_id).first()
+        if row is None:
             raise not_found("key")
-        u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(key_id)}))
+        _revoke(u, actor, now, row)
 
 
 def revoke_all(*, actor: Actor, now: datetime) -> int:
     """Every key of the business, whoever made it. → how many"""
     actor.require("key.manage")
     with unit.work() as u:
-        found = list(ApiKey.objects.select_for_update().filter(revoked_at__isnull=True).order_by("id"))
+        found = list(_standing())
         for row in found:
-            ApiKey.objects.filter(id=row.id).update(revoked_at=now)
-            u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(row.id)}))
+            _revoke(u, actor, now, row)
     return len(found)
 
 
@@ -78,11 +78,18 @@ def revoke_all_of(
 ) -> None:  # fmt: skip
     """Within the caller's unit: whoever made them left, may make none any more, or may do less than they can (`but_within` is
     what their maker may do now), and may have kept the secrets."""
-    for row in ApiKey.objects.select_for_update().filter(created_by=staff_id, revoked_at__isnull=True).order_by("id"):
-        if set(row.scopes) <= but_within:
-            continue
-        ApiKey.objects.filter(id=row.id).update(revoked_at=now)
-        u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(row.id)}))
+    for row in _standing().filter(created_by=staff_id):
+        if not set(row.scopes) <= but_within:
+            _revoke(u, actor, now, row)
+
+
+def _standing() -> QuerySet[ApiKey]:
+    return ApiKey.objects.select_for_update().filter(revoked_at__isnull=True).order_by("id")
+
+
+def _revoke(u: unit.Unit, actor: Actor, now: datetime, row: ApiKey) -> None:
+    ApiKey.objects.filter(id=row.id).update(revoked_at=now)
+    u.entry(unit.Draft("key.revoked", actor.label, codes={"key": str(row.id)}))
 
 
 def mark_used(*, key_id: UUID, now: datetime) -> None:

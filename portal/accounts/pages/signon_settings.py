@@ -16,7 +16,7 @@ from portal.accounts.queries import signon
 from portal.accounts.rules import oidc
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
-from portal.web import guards, pages
+from portal.web import acting, guards
 
 
 @guards.staff("settings.view")
@@ -49,15 +49,9 @@ def change(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def use(request: HttpRequest) -> HttpResponseBase:
     wanted, trusts = request.POST.get("use", ""), bool(request.POST.get("trusts_factor"))
-    try:
+    return acting.act(request, "account_signon", "Saved. It holds from the next sign-in on.", lambda: (
         flow.use(actor=request.actor, now=clock.now(), wanted=wanted, trusts_factor=trusts)
-    except Refusal as refusal:
-        if refusal.kind not in {Kind.INVALID, Kind.CONFLICT}:
-            raise
-        pages.tell(request, refusal)
-    else:
-        messages.success(request, "Saved. It holds from the next sign-in on.")
-    return HttpResponseRedirect(reverse("account_signon"))
+    ))  # fmt: skip
 
 
 def draw(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponseBase:

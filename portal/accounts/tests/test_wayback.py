@@ -50,6 +50,13 @@ def sign_in(cast, password):
     return client
 
 
+def second_owner(cast):
+    staff.add(
+        actor=actors.SYSTEM, now=clock.now(), email="second@house.example", name="Second", role="owner",
+        password=cast.password,
+    )  # fmt: skip
+
+
 def test_it_opens_after_three_days_once_and_takes_everything_of_before(cast, at):
     client = browser.staff(cast, "owner")
     client.post("/console/you/app")
@@ -135,10 +142,7 @@ def test_it_is_for_an_only_owner_and_looked_at_again_when_it_is_used(cast, at):
             asked(cast, nobody)
     link = asked(cast)
     with cast.inside():
-        staff.add(
-            actor=actors.SYSTEM, now=clock.now(), email="second@house.example", name="Second", role="owner",
-            password=cast.password,
-        )  # fmt: skip
+        second_owner(cast)
     at.advance(seconds=LATER.total_seconds())
     assert use(cast, link) == 410, "the second owner lets them in"
     with pytest.raises(CommandError, match="other_owner"):
@@ -148,10 +152,7 @@ def test_it_is_for_an_only_owner_and_looked_at_again_when_it_is_used(cast, at):
 def test_another_role_meanwhile_takes_it_away(cast, at):
     link = asked(cast)
     with cast.inside():
-        staff.add(
-            actor=actors.SYSTEM, now=clock.now(), email="second@house.example", name="Second", role="owner",
-            password=cast.password,
-        )  # fmt: skip
+        second_owner(cast)
         staff.change_role(actor=actors.SYSTEM, now=clock.now(), user_id=cast.owner.id, role="author")
         assert User.objects.get(id=cast.owner.id).invited_at is None
     at.advance(seconds=LATER.total_seconds())

@@ -133,7 +133,7 @@ def forget_caches() -> None:
         memory.clear()
     listing.forget()
     rules.forget()
-    tenancy.directory().forget()  # type: ignore[attr-defined]
+    tenancy.directory().forget()
 
 
 # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
