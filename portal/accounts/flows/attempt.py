@@ -15,6 +15,7 @@ from portal.sealing import blind
 WINDOW = timedelta(minutes=15)
 AT_ONE_PERSON = 10
 FROM_ONE_ADDRESS = 60
+NETWORK, PROVIDER = "sign-in/network", "provider/network"
 
 # No volatile function and one statement: it runs the same on a sharded database.
 COUNT = """
@@ -30,7 +31,7 @@ def take(*, email: str, address: str, now: datetime) -> None:
     """Count a try, or refuse it: too many at this person or from this address of the network."""
     Attempt.objects.filter(started_at__lte=now - WINDOW).delete()
     over = [
-        _count("sign-in/network", networks.of(address), now) > FROM_ONE_ADDRESS,
+        _count(NETWORK, networks.of(address), now) > FROM_ONE_ADDRESS,
         _count("sign-in/person", email, now) > AT_ONE_PERSON,
     ]
     if any(over):
@@ -46,21 +47,21 @@ def take_proof(*, staff_id: UUID, now: datetime) -> None:
 
 def take_begin(*, address: str, now: datetime) -> None:
     """Count who sets out for a provider, which costs a call to it: the same count as of what is brought back."""
-    if _count("provider/network", address, now) > FROM_ONE_ADDRESS:
+    if _count(PROVIDER, networks.of(address), now) > FROM_ONE_ADDRESS:
         raise too_many()
 
 
 def take_answer(*, address: str, state: str, now: datetime) -> bool:
     """Count what somebody brings from a provider. → whether this state is brought for the first time: of two at once one is."""
     Attempt.objects.filter(started_at__lte=now - WINDOW).delete()
-    if _count("provider/network", address, now) > FROM_ONE_ADDRESS:
+    if _count(PROVIDER, networks.of(address), now) > FROM_ONE_ADDRESS:
         raise too_many()
     return _count("provider/state", state, now) == 1
 
 
 def forgive_answer(*, address: str) -> None:
     """It was good: neither the way there nor back is anything against their network."""
-    Attempt.objects.filter(digest=_digest("provider/network", address), count__gt=1).update(count=F("count") - 2)
+    Attempt.objects.filter(digest=_digest(PROVIDER, networks.of(address)), count__gt=1).update(count=F("count") - 2)
 
 
 def take_invitation(*, staff_id: UUID, invited_at: datetime, now: datetime) -> None:
@@ -84,9 +85,7 @@ def forgive(*, email: str, address: str) -> None:
     """They knew the password: the tries before it were theirs, and this one is nothing against their network. A clinic whose
     hundred people come to work behind one address is no guesser; who guesses there as well keeps the count of what failed."""
     Attempt.objects.filter(digest=_digest("sign-in/person", email)).delete()
-    Attempt.objects.filter(digest=_digest("sign-in/network", networks.of(address)), count__gt=0).update(
-        count=F("count") - 1
-    )
+    Attempt.objects.filter(digest=_digest(NETWORK, networks.of(address)), count__gt=0).update(count=F("count") - 1)
 
 
 def _count(label: str, value: str, now: datetime) -> int:
