@@ -10,7 +10,7 @@ from messaging import hub, staffroom
 from messaging.flows import launch
 from messaging.queries import following
 from messaging.tests.campaign.conftest import Desk
-from messaging.tests.device.phone import APP, Wire, aside
+from messaging.tests.device.phone import Wire, aside
 from portal.accounts.flows import staff
 from portal.accounts.models import Session
 from portal.kernel import clock, ids, wake
@@ -27,9 +27,7 @@ class Page(Wire):
     async def open(self, host: str, cookie: str, origin: str | None = None) -> None:
         headers = [(b"host", host.encode()), (b"cookie", f"{COOKIE}={cookie}".encode())]
         headers += [(b"origin", (origin or f"https://{host}").encode())] if origin != "" else []
-        scope = {"type": "websocket", "path": "/console/socket", "headers": headers, "subprotocols": []}
-        self.inward.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.ensure_future(APP(scope, self.inward.get, self.outward.put))
+        self.serve("/console/socket", headers)
 
     async def follow(self, what: str, subject: object = None) -> dict[str, object]:
         await self.say(type="follow", what=what, **({"id": str(subject)} if subject else {}))

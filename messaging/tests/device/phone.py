@@ -103,6 +103,10 @@ class Phone:
         return wire, state
 
 
+SECONDS = 30  # until it is said that nothing came
+OPEN: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly: a socket that no test keeps would close
+
+
 class Wire:
     """The client's end of a socket. `event()` gives what the server did: a frame, or {"close": code}."""
 
@@ -115,13 +119,18 @@ class Wire:
         headers = [(b"host", host.encode()), (b"cookie", f"{COOKIE}={cookie}".encode())]
         if origin != "":
             headers.append((b"origin", (origin or f"https://{host}").encode()))
-        scope = {"type": "websocket", "path": "/inbox/socket", "headers": headers, "subprotocols": []}
+        self.serve("/inbox/socket", headers)
+
+    def serve(self, path: str, headers: list[tuple[bytes, bytes]]) -> None:
+        scope = {"type": "websocket", "path": path, "headers": headers, "subprotocols": []}
         self.inward.put_nowait({"type": "websocket.connect"})
         self.task = asyncio.ensure_future(APP(scope, self.inward.get, self.outward.put))
+        OPEN.add(self.task)
+        self.task.add_done_callback(OPEN.discard)
 
     async def event(self) -> dict[str, Any]:
         while True:
-            told = await asyncio.wait_for(self.outward.get(), 5)
+            told = await asyncio.wait_for(self.outward.get(), SECONDS)
             if told["type"] == "websocket.close":
                 return {"close": told["code"]}
             if told["type"] == "websocket.send":
