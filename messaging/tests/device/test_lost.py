@@ -78,11 +78,10 @@ def test_the_door_does_the_same_whoever_is_known(cast, inside, door):
     post(door, {"to": f"warm.{door}@example.org"})  # what a process looks up once and remembers
     seen = []
     for name in ("known", "other", "moved"):
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
+        with CaptureQueriesContext(connection) as asked:
             answer = post(door, {"to": f"{name}.{door}@example.org"})
         plain = [re.sub(r"'[^']*'|\d+|\\x[0-9a-f]+", "?", one["sql"]) for one in asked]
+        plain = [one for one in plain if "tenants_" not in one]  # which business a host is: remembered for two seconds
         seen.append((answer.status_code, answer.content, sorted(answer.headers), plain))
     assert seen[0] == seen[1] == seen[2]
     assert any("django_q_ormq" in one for one in seen[0][3])
