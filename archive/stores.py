@@ -104,7 +104,7 @@ STORES = [
         "archive/tests/test_search.py::test_an_erased_customer_is_not_found_by_words",
     ),
     Store(
-        "archive_askedsearch.sealed", "a search somebody asked for: its query, reason and name", "business key",
+        "archive_askedsearch.sealed", "a search somebody asked for, or a view of a list: query, reason, name", "business key",
         "after a day, or when a kept one is deleted", "archive/tests/test_asked.py::test_no_row_holds_the_words",
     ),
     Store(

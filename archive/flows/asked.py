@@ -10,12 +10,12 @@ from archive.queries import asked
 from archive.rules import query as language
 from portal.kernel import ids, keys, unit
 from portal.kernel.actors import Actor
-from portal.kernel.errors import Kind, Refusal
+from portal.kernel.errors import Kind, Refusal, not_found
 
 REMEMBERED_FOR = timedelta(days=1)
 LONGEST_NAME = 60
 LONGEST_REASON = 1000
-MOST_KEPT = 100
+LONGEST_VIEW = 2000
 
 
 def ask(*, actor: Actor, now: datetime, query: str, reason: str = "", with_text: bool = False) -> UUID:
@@ -34,14 +34,8 @@ def ask(*, actor: Actor, now: datetime, query: str, reason: str = "", with_text:
 
 def keep(*, actor: Actor, now: datetime, search_id: UUID, name: str) -> None:
     """Under a name, until it is deleted. Again gives it another name."""
-    found = asked.get_asked_for(actor, search_id)
-    name = " ".join(name.split())
-    if not name:
-        raise Refusal("name_missing", "Give the search a name.", field="name")
-    if len(name) > LONGEST_NAME:
-        raise Refusal("name_too_long", f"A name has at most {LONGEST_NAME} characters.", field="name")
-    if AskedSearch.objects.filter(staff_id=actor.id, is_kept=True).exclude(id=search_id).count() >= MOST_KEPT:
-        raise Refusal("too_many_kept", f"You keep {MOST_KEPT} searches already. Delete one first.", Kind.CONFLICT)
+    found, name = asked.get_asked_for(actor, search_id), _named(name)
+    _check_room([one for one in asked.list_kept_for(actor) if one.id != search_id])
     sealed = _seal(search_id, name=name, query=found.query, reason=found.reason, with_text=found.with_text)
     with unit.work():
         AskedSearch.objects.filter(id=search_id, staff_id=actor.id).update(sealed=sealed, is_kept=True)
@@ -51,6 +45,27 @@ def delete(*, actor: Actor, now: datetime, search_id: UUID) -> None:
     asked.get_asked_for(actor, search_id)
     with unit.work():
         AskedSearch.objects.filter(id=search_id, staff_id=actor.id).delete()
+
+
+def keep_view(*, actor: Actor, now: datetime, of: str, name: str, query: str) -> UUID:
+    """The filters of a list, as they stand in its address, under a name; one of that name takes the place of the last."""
+    name, kept = _named(name), asked.list_views_for(actor, of)
+    if len(query) > LONGEST_VIEW:
+        raise Refusal("view_too_long", "These filters are too long to keep.", field="name")
+    same = next((one.id for one in kept if one.name.casefold() == name.casefold()), None)
+    _check_room([one for one in kept if one.id != same])
+    row = AskedSearch(id=same or ids.uuid7(), staff_id=actor.own_id("staff"), of=of, is_kept=True, asked_at=now)
+    row.sealed = _seal(row.id, name=name, query=query, reason="", with_text=False)
+    with unit.work():
+        row.save(force_insert=same is None, force_update=same is not None)
+    return row.id
+
+
+def delete_view(*, actor: Actor, now: datetime, of: str, view_id: UUID) -> None:
+    if not any(one.id == view_id for one in asked.list_views_for(actor, of)):
+        raise not_found("view")
+    with unit.work():
+        AskedSearch.objects.filter(id=view_id, of=of, staff_id=actor.id).delete()
 
 
 def sweep(*, now: datetime) -> int:
@@ -69,6 +84,20 @@ def check_reason(reason: str, *, needs_key: bool) -> str:
     if len(reason) > LONGEST_REASON:
         raise Refusal("reason_too_long", f"Say it in {LONGEST_REASON:,} characters.", field="reason")
     return reason
+
+
+def _named(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise Refusal("name_missing", "Give it a name.", field="name")
+    if len(name) > LONGEST_NAME:
+        raise Refusal("name_too_long", f"A name has at most {LONGEST_NAME} characters.", field="name")
+    return name
+
+
+def _check_room(kept: list[asked.Asked]) -> None:
+    if len(kept) >= asked.MOST_KEPT:
+        raise Refusal("too_many_kept", f"You keep {asked.MOST_KEPT} already. Delete one first.", Kind.CONFLICT)
 
 
 def _seal(search_id: UUID, *, name: str, query: str, reason: str, with_text: bool) -> bytes:

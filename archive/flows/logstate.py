@@ -10,6 +10,7 @@ from archive.ledger import tiles
 from archive.models import Epoch
 from archive.queries import promise
 from archive.queries import tree as stored
+from archive.queries.summary import Summary
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 
@@ -47,13 +48,12 @@ def look(actor: Actor) -> Broken | None:
     return None
 
 
-def seems_broken() -> bool:
-    """For a banner: the same question with one read of the keyring and two of the database; a fork within the tree it misses."""
+def seems_broken(seen: Summary) -> bool:
+    """For a banner: the same question of what was seen at a glance and of the keyring; a fork within the tree it misses."""
     held = promise.held()
     if held is None:
         return False
-    newest = Epoch.objects.order_by("-number").values_list("number", flat=True).first()
-    return stored.entry_count() < held.size or held.epoch != newest or promise.restored() is not None
+    return seen.size < held.size or held.epoch != seen.epoch or promise.restored() is not None
 
 
 def _told(refusal: Refusal, epoch: Epoch, size: int, held: promise.Held) -> Broken:

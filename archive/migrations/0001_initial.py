@@ -214,6 +214,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("staff_id", models.UUIDField()),
+                ("of", models.CharField(blank=True, default="", max_length=20)),
                 ("sealed", models.BinaryField()),
                 ("is_kept", models.BooleanField(default=False)),
                 ("asked_at", models.DateTimeField()),

@@ -51,11 +51,12 @@ class SearchDay(models.Model):
 
 
 class AskedSearch(models.Model):
-    """What somebody asked, sealed under the business key, so that an address names only its id. Kept under a name, or gone
-    after a day."""
+    """What somebody asked: a search of the archive, sealed under the business key, so that an address names only its id; or the
+    filters of a list of the console (`of`), as a view. Kept under a name, or gone after a day."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     staff_id = models.UUIDField()
+    of = models.CharField(max_length=20, default="", blank=True)  # the list, "" for the archive's search
     sealed = models.BinaryField()  # {name, query, reason}
     is_kept = models.BooleanField(default=False)
     asked_at = models.DateTimeField()

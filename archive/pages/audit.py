@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from archive.flows import listing as flow
 from archive.pages import shared
 from archive.queries import audit as query
-from archive.queries import entries
+from archive.queries import entries, proofs
 from archive.rules import deeds
 from portal.kernel import clock, ids
 from portal.kernel.actors import Actor
@@ -83,7 +83,7 @@ def _asked(filters: dict[str, str]) -> query.Filter:
 
 
 def _shown(actor: Actor, found: list[entries.Header]) -> list[dict[str, Any]]:
-    rows = shared.shown(actor, found)
+    rows = shared.shown(actor, found, proofs.published_size())
     return [{**row, "sentence": deeds.sentence(row["kind"], row["actor"])} for row in rows]
 
 

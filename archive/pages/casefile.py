@@ -21,7 +21,7 @@ from archive.flows import caseitem, listing
 from archive.models import Case, CaseItem
 from archive.pages import record as record_page
 from archive.pages import shared
-from archive.queries import cases, colleagues, sealed, supervision
+from archive.queries import cases, colleagues, supervision
 from archive.rules import casework, sampling
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
@@ -148,24 +148,23 @@ def draw(
 
 def shown(found: list[CaseItem]) -> list[dict[str, Any]]:
     """Items as lists, the record's pane and the CSV show them."""
-    messages = [one.message_id for one in found]
-    there, gone, tags = cases.there(messages), sealed.disposed_at(messages), cases.tags_of(messages)
-    customers = names.customers(row.customer_id for row in there.values())
+    behind = cases.records_of(found)
+    customers = names.customers(one.customer_id for one in behind.values())
     actors = names.actors({f"staff:{one.assignee_id}" for one in found} | {one.decided_by for one in found})
     rules = supervision.names_by_code() if any(one.matched for one in found) else {}
     return [
         {
             "number": one.number, "entry_index": one.entry_index, "message_id": one.message_id, "sent_at": one.sent_at,
             "kind": one.kind, "direction": one.direction, "way": DIRECTIONS.get(one.direction, ""), "category": one.category,
-            "customer_id": (kept := there.get(one.message_id)) and kept.customer_id,
-            "customer_name": customers.get(kept.customer_id, "") if kept else "",
-            "archived_until": kept.archived_until if kept else None, "decision": one.decision,
+            "customer_id": (record := behind[one.message_id]).customer_id,
+            "customer_name": customers.get(record.customer_id, "") if record.customer_id else "",
+            "archived_until": record.archived_until, "decision": one.decision,
             "decided": casework.DECISIONS.get(one.decision, ""), "decided_at": one.decided_at,
             "decided_by": actors.get(one.decided_by, "") if one.decided_by else "",
             "assignee_id": one.assignee_id,
             "assignee": actors.get(f"staff:{one.assignee_id}", "") if one.assignee_id else "",
-            "tags": tags.get(one.message_id, []), "sampled": one.is_sampled, "is_there": kept is not None,
-            "disposed_at": gone.get(one.message_id), "why": [_why(reason, rules) for reason in one.matched],
+            "tags": record.tags, "sampled": one.is_sampled, "is_there": record.is_there,
+            "disposed_at": record.disposed_at, "why": [_why(reason, rules) for reason in one.matched],
         }
         for one in found
     ]  # fmt: skip

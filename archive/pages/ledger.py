@@ -10,7 +10,7 @@ from archive.flows import birth, logstate
 from archive.flows import listing as flow
 from archive.ledger.kinds import KINDS
 from archive.pages import shared
-from archive.queries import entries, summary
+from archive.queries import entries, proofs, summary
 from portal.kernel import clock, ids
 from portal.web import guards, names
 from portal.web import listing as lists
@@ -29,13 +29,14 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         actor=request.actor, now=now, asked=_asked(request, filters), newest_first=True,
         limit=entries.MOST if wants_csv else lists.SIZE, cursor=int(cursor) if _is_index(cursor) else None,
     )  # fmt: skip
-    rows = shared.shown(request.actor, found.results)
+    seen = summary.get_summary()
+    rows = shared.shown(request.actor, found.results, seen.signed)
     if wants_csv:
         return lists.as_csv("archive", COLUMNS, rows)
     context = {
         "page": lists.Page(rows, "" if found.next is None else str(found.next)), "filters": filters,
         "kinds": [(kind, kind) for kind in KINDS], "unlock": shared.lock_of(request, now),
-        "log_refuses": logstate.seems_broken(), "checkpoint": summary.get_checkpoint(), "officer_needed": not birth.is_complete(),
+        "log_refuses": logstate.seems_broken(seen), "seen": seen, "officer_needed": not birth.is_complete(),
     }  # fmt: skip
     return shared.draw(request, "archive", context)
 
@@ -46,9 +47,10 @@ def entry(request: HttpRequest, index: int) -> HttpResponseBase:
     now = clock.now()
     header = entries.get_entry_for(request.actor, index)
     flow.tell(actor=request.actor, now=now, kind="archive.listed", what="entry")
+    seen = summary.get_summary()
     context: dict[str, Any] = {
-        "entry": shared.shown(request.actor, [header])[0], "proof": shared.proof_of(request.actor, header),
-        "before": index - 1 if index > 0 else None, "after": index + 1 if index + 1 < summary.get_summary()["size"] else None,
+        "entry": shared.shown(request.actor, [header], seen.signed)[0], "proof": shared.proof_of(request.actor, header, proofs.latest()),
+        "before": index - 1 if index > 0 else None, "after": index + 1 if index + 1 < seen.size else None,
         "unlock": shared.lock_of(request, now),
     }  # fmt: skip
     return shared.draw(request, "entry", context, here=f"Entry {index}")

@@ -12,7 +12,7 @@ from archive.flows import listing, reading
 from archive.ledger import entry as leaves
 from archive.ledger.kinds import KINDS
 from archive.pages import shared
-from archive.queries import entries, holds, sealed
+from archive.queries import entries, holds, proofs, sealed
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
 from portal.web import guards
@@ -25,15 +25,16 @@ SEALED = frozenset({"archive_locked", "nothing_sealed", "record_disposed", "reco
 def record(request: HttpRequest, index: int) -> HttpResponseBase:
     """The entry of an opening is committed before its words are drawn (I9)."""
     now = clock.now()
-    header = entries.get_entry_for(request.actor, index)
+    header, newest = entries.get_entry_for(request.actor, index), proofs.latest()
     lock = shared.lock_of(request, now)
     is_mirrored = header.kind in shared.WITH_RECORD and sealed.is_mirrored(header.message)
     opened = _open(request, index, now) if lock and not is_mirrored else None
     if opened is None:
         listing.tell(actor=request.actor, now=now, kind="archive.listed", what="record")
     context = {
-        "record": shown(opened) if opened else None, "entry": shared.shown(request.actor, [header])[0], "unlock": lock,
-        "is_mirrored": is_mirrored, "entries": _others(request, header), "proof": shared.proof_of(request.actor, header),
+        "record": shown(opened) if opened else None, "unlock": lock,
+        "entry": shared.shown(request.actor, [header], newest.size if newest else 0)[0],
+        "is_mirrored": is_mirrored, "entries": _others(request, header), "proof": shared.proof_of(request.actor, header, newest),
         "holds": _holds(request, header),
     }  # fmt: skip
     return shared.draw(request, "record", context, here=f"Record {index}")

@@ -129,9 +129,10 @@ def _told(refusal: Refusal) -> dict[str, Any]:
 
 def _page(request: HttpRequest, values: dict[str, Any], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
     now: datetime = clock.now()
+    kept, recent = asked.list_all_for(request.actor)
     context = {
         "values": values, "form": _form(values["line"]), "kinds": KINDS,
-        "directions": DIRECTIONS, "kept": asked.list_kept_for(request.actor), "recent": asked.list_recent_for(request.actor),
+        "directions": DIRECTIONS, "kept": kept, "recent": recent,
         "unlock": shared.lock_of(request, now), **extra,
     }  # fmt: skip
     return shared.draw(request, "archive_search", context, here="Search", status=status)

@@ -13,6 +13,7 @@ from archive.flows import search, unlock
 from archive.ledger import LedgerError, merkle
 from archive.ledger import proof as proofs_format
 from archive.ledger.kinds import KINDS
+from archive.models import Checkpoint
 from archive.queries import asked, entries, proofs, sealed
 from archive.rules import query as language
 from archive.rules import searchform
@@ -70,12 +71,12 @@ def brought(request: HttpRequest) -> str:
     return searchform.narrowed(language.parse(line), lists.chosen(request, *searchform.NARROWING)).to_text()
 
 
-def shown(actor: Actor, found: Iterable[entries.Header]) -> list[dict[str, Any]]:
-    """Headers as the templates show them; customers by name for who may see customers."""
+def shown(actor: Actor, found: Iterable[entries.Header], signed: int) -> list[dict[str, Any]]:
+    """Headers as the templates show them, customers by name for who may see customers; `signed` entries are in the newest
+    checkpoint."""
     listed = list(found)
     customers = names.customers(one.customer for one in listed) if actor.may("customer.view") else {}
     actors = names.actors(one.actor for one in listed)
-    signed = proofs.published_size()
     gone = sealed.disposed_at(one.message for one in listed if one.kind in WITH_RECORD)
     return [
         {
@@ -92,14 +93,15 @@ def shown(actor: Actor, found: Iterable[entries.Header]) -> list[dict[str, Any]]
     ]  # fmt: skip
 
 
-def proof_of(actor: Actor, header: entries.Header) -> dict[str, Any] | None:
+def proof_of(actor: Actor, header: entries.Header, newest: Checkpoint | None) -> dict[str, Any] | None:
     """The proof of an entry, checked here step by step; None until a checkpoint covers it."""
+    if newest is None or header.index >= newest.size:
+        return None
     try:
-        text = proofs.get_proof_for(actor, header.index)
+        text = proofs.lead_to(newest, header.index)
     except Refusal:
         return None
-    newest, parsed = proofs.newest(), proofs_format.parse(text)
-    holds = _holds(text, proofs.get_key_for(actor), header)
+    parsed, holds = proofs_format.parse(text), _holds(text, proofs.get_key_for(actor), header)
     return {"tree_size": newest.size, "checkpoint_at": newest.signed_at, "steps": [
         {"title": "The exact bytes of the entry have this hash", "value": merkle.hash_leaf(header.leaf).hex(), "ok": True,
          "words": "SHA-256 over a zero byte and the leaf, as RFC 6962 says."},

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from archive.models import Case, CaseItem, Collection, Record, RecordTag
+from archive.models import Case, CaseItem, Collection, Disposed, Record, RecordTag
 from archive.queries import predicate
 from archive.rules import casework
 from archive.rules.query import Term, invalid
@@ -36,6 +38,17 @@ class Progress:
     def percent(self) -> int:
         """Rounded down: 100 means all of them."""
         return self.decided * 100 // self.size if self.size else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind an item: the record, if it is still kept, when it was disposed of, its tags."""
+
+    is_there: bool
+    customer_id: UUID | None
+    archived_until: datetime | None
+    disposed_at: datetime | None
+    tags: list[str]
 
 
 def get_cases_for(actor: Actor) -> "QuerySet[Case]":
@@ -66,10 +79,10 @@ def get_items_for(actor: Actor, case_id: UUID, *, show: str = "", tag: str = "")
     return rows.filter(decision=show) if show in casework.DECISIONS else rows
 
 
-def count_to_review(actor: Actor, most: int) -> int:
-    """Records of open cases that nobody decided on, counted up to `most`."""
+def to_review(actor: Actor) -> "QuerySet[CaseItem]":
+    """Records of open cases that nobody decided on."""
     still_open = get_cases_for(actor).filter(state=Case.State.OPEN).values("id")
-    return _reviewable(CaseItem.objects.filter(case_id__in=still_open))[:most].count()
+    return _reviewable(CaseItem.objects.filter(case_id__in=still_open))
 
 
 def get_item_for(actor: Actor, case_id: UUID, number: int) -> CaseItem:
@@ -112,18 +125,18 @@ def collecting(case_ids: Sequence[UUID]) -> set[UUID]:
     return set(running.values_list("case_id", flat=True))
 
 
-def there(message_ids: Iterable[UUID]) -> dict[UUID, Record]:
-    """The records that are still kept, without their sealed parts."""
-    found = Record.objects.filter(message_id__in=list(message_ids))
-    return {row.message_id: row for row in found.only("message_id", "customer_id", "archived_until")}
-
-
-def tags_of(message_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
-    found: dict[UUID, list[str]] = defaultdict(list)
-    rows = RecordTag.objects.filter(message_id__in=list(message_ids)).order_by("tag")
-    for message, tag in rows.values_list("message_id", "tag"):
-        found[message].append(tag)
-    return found
+def records_of(items: Sequence[CaseItem]) -> dict[UUID, Behind]:
+    """Of items of one case, by message; in one statement."""
+    if not items:
+        return {}
+    same = {"message_id": OuterRef("message_id")}
+    kept, gone, tags = (model.objects.filter(**same) for model in (Record, Disposed, RecordTag))
+    rows = CaseItem.objects.filter(case_id=items[0].case_id, message_id__in=[one.message_id for one in items])
+    found = rows.values_list(
+        "message_id", Exists(kept), Subquery(kept.values("customer_id")), Subquery(kept.values("archived_until")),
+        Subquery(gone.values("at")), ArraySubquery(tags.order_by("tag").values("tag")),
+    )  # fmt: skip
+    return {message: Behind(*values) for message, *values in found}
 
 
 def known_tags(most: int = 50) -> list[str]:

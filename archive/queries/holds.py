@@ -13,7 +13,7 @@ from django.db.models.functions import Length, TruncMonth
 from archive.models import Hold, Record
 from archive.queries import predicate
 from archive.rules import query as language
-from portal.kernel import errors, keys
+from portal.kernel import errors, keys, tally
 from portal.kernel.actors import Actor
 from portal.sealing import errors as sealing
 
@@ -51,17 +51,16 @@ def held() -> Q:
 
 def holds_of(message_id: UUID | None) -> list[Hold]:
     """The holds in force that keep the record of this message; none where there is no record."""
-    one = Record.objects.filter(pk=message_id)
-    if not one.exists():
-        return []
-    return [hold for hold in Hold.objects.in_force().order_by("id") if one.filter(of(hold)).exists()]
+    one, listed = Record.objects.filter(pk=message_id), list(Hold.objects.in_force().order_by("id"))
+    found = tally.count({str(hold.id): one.filter(of(hold)) for hold in listed})
+    return [hold for hold in listed if found[str(hold.id)]]
 
 
 def of_customer(customer_id: UUID) -> list[tuple[datetime, int]]:
     """(placed at, records) of each hold in force that keeps something of this customer, oldest first."""
-    theirs = Record.objects.filter(customer_id=customer_id)
-    found = [(hold.placed_at, theirs.filter(of(hold)).count()) for hold in Hold.objects.in_force().order_by("id")]
-    return [(placed_at, count) for placed_at, count in found if count]
+    theirs, listed = Record.objects.filter(customer_id=customer_id), list(Hold.objects.in_force().order_by("id"))
+    found = tally.count({str(hold.id): theirs.filter(of(hold)) for hold in listed})
+    return [(hold.placed_at, count) for hold in listed if (count := found[str(hold.id)])]
 
 
 def of(hold: Hold) -> Q:

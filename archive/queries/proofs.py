@@ -32,11 +32,16 @@ def get_key_for(actor: Actor, epoch: int | None = None) -> str:
 def get_proof_for(actor: Actor, index: int) -> str:
     """A `c2sp.org/tlog-proof@v1` file for an entry. Refuses `not_integrated` until a checkpoint covers it."""
     actor.require("archive.list")
-    if not 0 <= index < tree.entry_count():
+    last = latest()
+    if index < 0 or ((last is None or index >= last.size) and index >= tree.entry_count()):
         raise errors.not_found("entry")
-    last = newest()
-    if index >= last.size:
+    if last is None or index >= last.size:
         raise _not_yet()
+    return lead_to(last, index)
+
+
+def lead_to(last: Checkpoint, index: int) -> str:
+    """The proof file of an entry that this checkpoint covers. For callers that have checked the actor."""
     try:
         path = tiles.inclusion_path(tree.read_tile, index, last.size)
     except tiles.TileError:
@@ -63,7 +68,7 @@ def get_tile_for(actor: Actor, path: str) -> bytes:
 
 def newest() -> Checkpoint:
     """The newest published checkpoint."""
-    found = Checkpoint.objects.order_by("-epoch", "-size").first()
+    found = latest()
     if found is None:
         raise _not_yet()
     return found
@@ -73,6 +78,11 @@ def published_size() -> int:
     """How many entries the newest checkpoint covers; 0 before the first."""
     found = Checkpoint.objects.order_by("-epoch", "-size").values_list("size", flat=True).first()
     return found or 0
+
+
+def latest() -> Checkpoint | None:
+    """The same; None before the first."""
+    return Checkpoint.objects.order_by("-epoch", "-size").first()
 
 
 def _parse(path: str) -> tiles.Tile:

@@ -23,9 +23,9 @@ def get_own_for(actor: Actor, message_id: UUID) -> Viewing | None:
     return Viewing.objects.filter(message_id=message_id, person_id=actor.id, ends_at__gt=clock.now()).first()
 
 
-def count_to_decide(actor: Actor) -> int:
-    """For the rail."""
-    return get_waiting_for(actor).filter(granted_by="").count() if actor.may("archive.open") else 0
+def to_decide(actor: Actor) -> "QuerySet[Viewing]":
+    """Those that wait for an officer, if this is one."""
+    return get_waiting_for(actor).filter(granted_by="") if actor.may("archive.open") else Viewing.objects.none()
 
 
 def is_kept(message_id: UUID) -> bool:

@@ -1,29 +1,29 @@
-"""What waits in the archive for this person, and whether its log stands still: counts only, looking at them is no reading."""
+"""What waits in the archive for this person: questions whose rows are counted, looking at them is no reading."""
 
-from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
 
 from archive.models import Review
 from archive.queries import approvals, cases, viewings
+from archive.rules import acts
 from portal.kernel.actors import Actor
 
 MOST = 1000  # a first page does not count further
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Requests and viewings to decide, records of open cases without a decision, records that are over and ask for people;
-    each 0 for whoever could not act on it, and at most `MOST`."""
-
-    to_decide: int = 0
-    in_cases: int = 0
-    before_disposal: int = 0
+def to_decide(actor: Actor) -> "dict[str, QuerySet[Any]]":
+    """Requests and viewings that this person could decide: what the rail counts together."""
+    if not (actor.may("archive.list") or actor.may(acts.DECIDE)):
+        return {}
+    return {"approvals": approvals.to_decide(actor), "viewings": viewings.to_decide(actor)}
 
 
-def get_waiting_for(actor: Actor) -> Waiting:
-    if not actor.may("archive.list"):
-        return Waiting()
-    return Waiting(
-        approvals.count_to_decide(actor) + viewings.count_to_decide(actor),
-        cases.count_to_review(actor, MOST) if actor.may("archive.review") else 0,
-        Review.objects.filter(is_approved=False)[:MOST].count() if actor.may("disposal.manage") else 0,
-    )
+def to_review(actor: Actor) -> "dict[str, QuerySet[Any]]":
+    """Records of open cases without a decision, and records that are over and ask for people; counted up to `MOST`."""
+    asked: dict[str, QuerySet[Any]] = {}
+    if actor.may("archive.review"):
+        asked["in_cases"] = cases.to_review(actor)[:MOST]
+    if actor.may("disposal.manage"):
+        asked["before_disposal"] = Review.objects.filter(is_approved=False)[:MOST]
+    return asked

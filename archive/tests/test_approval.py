@@ -278,4 +278,15 @@ def test_an_end_that_breaks_stops_no_other(home: Home, door: Door, team: Team, f
 
 def test_the_rail_counts_what_waits_for_this_person(home: Home, door: Door) -> None:
     ask(home.officer)
-    assert (approvals.count_to_decide(home.owner), approvals.count_to_decide(home.officer)) == (1, 0)
+    assert (approvals.to_decide(home.owner).count(), approvals.to_decide(home.officer).count()) == (1, 0)
+
+
+@pytest.mark.parametrize("asker", ["officer", "owner"])
+def test_the_rail_and_the_rule_agree_on_who_decides(home: Home, door: Door, asker: str) -> None:
+    """One says it of a row, the other to the database; also of a request behind which nobody stands."""
+    ask(getattr(home, asker))
+    for person in (None, home.owner.id):
+        Approval.objects.update(person_id=person)
+        row = Approval.objects.get()
+        for reader in (home.owner, home.officer, home.mirror, actors.SYSTEM):
+            assert approvals.to_decide(reader).exists() == acts.may_decide(reader, row), (person, reader.role)

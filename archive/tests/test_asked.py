@@ -38,7 +38,7 @@ def test_nobody_elses_search_is_there(home: Home) -> None:
         with pytest.raises(Refusal) as caught:
             act()
         assert caught.value.code == "not_found"
-    assert queries.list_recent_for(colleague) == []
+    assert queries.list_all_for(colleague) == ([], [])
 
 
 def test_what_is_not_kept_goes_after_a_day(home: Home, fake: clock.Fake) -> None:

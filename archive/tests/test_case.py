@@ -438,7 +438,9 @@ def test_an_item_outlives_its_record_and_says_so(home, fake, matter, reviewers):
     ask = {"actor": reviewers[0], "now": fake(), "case_id": matter, "number": 1}
     caseitem.note(**ask, text="Written while it was there.")
     dispose(fake)
-    assert cases.there(CaseItem.objects.values_list("message_id", flat=True)) == {}
+    behind = cases.records_of(list(CaseItem.objects.all())).popitem()[1]
+    assert (behind.is_there, behind.customer_id, behind.tags) == (False, None, [])
+    assert behind.disposed_at is not None
     done = cases.progress_of([matter])[matter]
     assert (done.size, done.left, done.gone) == (1, 0, 1)
     assert refused(lambda: caseitem.decide(**ask, decision="no_issue")) == "record_disposed"
@@ -464,7 +466,7 @@ def test_an_erased_customers_record_stays_in_its_case(home, fake, matter, review
     with unit.work():
         subject.cut(customer_id=person, now=fake())
     caseitem.decide(actor=reviewers[0], now=fake(), case_id=matter, number=1, decision="no_issue")
-    assert cases.there(CaseItem.objects.values_list("message_id", flat=True)).popitem()[1].customer_id is None
+    assert cases.records_of(list(CaseItem.objects.all())).popitem()[1].customer_id is None
     assert cases.progress_of([matter])[matter].decided == 1
 
 

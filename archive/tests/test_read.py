@@ -181,7 +181,10 @@ def test_the_default_rule_gives_every_message_its_end(home: Home, fake: clock.Fa
 
 
 def test_the_overview_counts(home: Home) -> None:
-    assert summary.get_summary()["checkpoint_at"] is None
+    assert summary.get_summary().signed_at is None
     tree.integrate(now=clock.now())
-    assert summary.get_summary()["size"] == 1
+    seen = summary.get_summary()
+    assert (seen.size, seen.signed, seen.epoch) == (1, 1, 1)
+    assert seen.signed_at
+    assert seen.origin.startswith("ebb.log/")
     assert promise.held().size == 1

@@ -41,8 +41,7 @@ class OneConversation(View):
     @extend_schema(responses=answers.Conversation, tags=["conversations"])
     def get(self, request: Request, conversation_id: UUID) -> Response:
         now = clock.now()
-        row = conversations.get_conversation_for(self.actor(), conversation_id)
-        said = words.read_conversation(actor=self.actor(), now=now, conversation_id=row.id)
+        thread = words.read_conversation(actor=self.actor(), now=now, conversation_id=conversation_id)
         listed = [
             {
                 **message_shown(one.message, now),
@@ -50,9 +49,9 @@ class OneConversation(View):
                 "subject": one.subject,
                 "attachments": list(one.files),
             }
-            for one in said
+            for one in thread.said
         ]
-        return Response({**shown(row), "messages": listed})
+        return Response({**shown(thread.talk), "messages": listed})
 
 
 class Assign(View):

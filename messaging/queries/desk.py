@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Count, Max, QuerySet, Value
+from django.db.models import Count, Max, QuerySet
 
 from messaging.flows import body
 from messaging.models import Body, Category, Consent, Conversation, Customer, Device, DeviceCustomer, Enrolment, Message
 from messaging.queries import consents, customers, messages, profiles
 from messaging.rules import contact, state
-from portal.kernel import ids
+from portal.kernel import ids, tally
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 
@@ -93,6 +93,8 @@ def find_messages(actor: Actor, q: str, rows: QuerySet[Message]) -> QuerySet[Mes
 def own_subjects(actor: Actor, rows: list[Message], now: datetime) -> dict[UUID, str]:
     """The subjects of the live messages that this actor wrote. Of others a list shows none: that would be reading (I9)."""
     own = {row.id: row.customer_id for row in rows if row.author == actor.label and not state.has_ended(row, now)}
+    if not own:
+        return {}
     stored = Body.objects.unended(now).filter(message_id__in=own).values_list("message_id", "wrap", "sealed")
     opened = body.open_many(body.Row(pk, own[pk], wrap, sealed) for pk, wrap, sealed in stored)
     return {pk: str(content.get("subject", "")) for pk, content in opened.items()}
@@ -114,45 +116,32 @@ def waiting(actor: Actor, limit: int = 6) -> list[Conversation]:
     return list(Conversation.objects.filter(waiting_since__isnull=False).order_by("waiting_since")[:limit])
 
 
-def totals(actor: Actor, now: datetime) -> dict[str, int]:
-    """The overview's figures."""
+def totals(actor: Actor, now: datetime) -> dict[str, QuerySet[Any]]:
+    """The overview's figures, to be counted."""
     actor.require("message.view")
-    return _counted({
+    return {
         "live": Message.objects.live(now).filter(direction="out"),
         "scheduled": Message.objects.filter(messages.in_state("scheduled", now)),
         "customers": Customer.objects.filter(state="active"),
         "devices": Device.objects.filter(state="active"),
-    })  # fmt: skip
+    }
 
 
-def rail(*, with_conversations: bool) -> dict[str, int]:
+def rail(actor: Actor) -> dict[str, QuerySet[Any]]:
     """What the rail counts on every page: devices that want attention, conversations that wait."""
     asked: dict[str, QuerySet[Any]] = {"devices_attention": Device.objects.filter(state__in=["locked", "wiping"])}
-    if with_conversations:
+    if actor.may("conversation.view"):
         asked["conversations_waiting"] = Conversation.objects.filter(waiting_since__isnull=False)
-    return _counted(asked)
-
-
-def _counted(asked: dict[str, QuerySet[Any]]) -> dict[str, int]:
-    """How many rows each has, by one statement."""
-    first, *others = (
-        rows.order_by()
-        .values(what=Value(name, output_field=CharField()))
-        .annotate(many=Count("pk"))
-        .values_list("what", "many")
-        for name, rows in asked.items()
-    )
-    return dict.fromkeys(asked, 0) | dict(first.union(*others, all=True) if others else first)
+    return asked
 
 
 def conversation_totals(actor: Actor) -> dict[str, int]:
     actor.require("conversation.view")
     rows = Conversation.objects.all()
-    return {
-        "waiting": rows.filter(waiting_since__isnull=False).count(),
-        "open": rows.filter(state="open").count(),
-        "closed": rows.filter(state="closed").count(),
-    }
+    return tally.count({
+        "waiting": rows.filter(waiting_since__isnull=False), "open": rows.filter(state="open"),
+        "closed": rows.filter(state="closed"),
+    })  # fmt: skip
 
 
 def conversations_in(actor: Actor, *, tab: str, assignee: str, q: str) -> QuerySet[Conversation]:
@@ -203,7 +192,10 @@ def has_sent() -> bool:
 def _name(pk: UUID, standing: str, sealed: bytes) -> str:
     if standing == Customer.State.ERASED:
         return "Erased customer"
-    profile = profiles.open_(pk, sealed)
+    return called(profiles.open_(pk, sealed))
+
+
+def called(profile: profiles.Profile) -> str:
     return profile.name or profile.reference or profile.email or profile.phone or "No name"
 
 

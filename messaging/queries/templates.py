@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from messaging.models import Customer, Template, TemplateVersion
 from messaging.queries import customers, profiles
@@ -81,11 +81,16 @@ class QuickAnswer:
     format: str
 
 
-def quick_answers_for(actor: Actor, customer_id: UUID) -> list[QuickAnswer]:
+def quick_answers_for(actor: Actor, to: customers.Recipient | None) -> list[QuickAnswer]:
     """In the customer's language, with their values; by name. One that lacks a value is not offered."""
-    to = customers.get_recipients([customer_id]).get(customer_id)
-    rows = open_all(list(get_templates_for(actor, quick_answer=True))) if to else []
-    made = (_quick(one, to) for one in sorted(rows, key=lambda one: one.name.casefold())) if to else ()
+    actor.require("message.send")
+    if to is None:
+        return []
+    newest = TemplateVersion.objects.select_related("template").filter(
+        template__is_quick_answer=True, number=F("template__version")
+    )
+    rows = [_shown(one.template, one) for one in newest]
+    made = (_quick(one, to) for one in sorted(rows, key=lambda one: one.name.casefold()))
     return [one for one in made if one is not None]
 
 

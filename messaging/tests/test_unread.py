@@ -36,7 +36,7 @@ class Talk:
 
     def read(self) -> list[words.Said]:
         with self.cast.inside():
-            return words.read_conversation(actor=self.cast.author, now=clock.now(), conversation_id=self.row().id)
+            return words.read_conversation(actor=self.cast.author, now=clock.now(), conversation_id=self.row().id).said
 
     def close(self) -> None:
         with self.cast.inside():

@@ -78,7 +78,8 @@ def _of_review(cast: Cast, mark: str, people: Things) -> Things:
         wanted = viewing.ask(actor=cast.author, now=now, message_id=people["message_id"], reason=mark)
         supervised = supervision.write(actor=cast.officer, now=now, name=mark, share=1).id
         return {
-            "search_id": asked.ask(actor=cast.officer, now=now, query=f"category:{mark}"),
+            "search_id": asked.ask(actor=cast.officer, now=now, query=f"category:{mark}"), "of": "messages",
+            "view_id": asked.keep_view(actor=cast.owner, now=now, of="messages", name=f"{mark}view", query=f"q={mark}"),
             "viewing_id": wanted, "approval_id": wanted, "supervision_id": supervised,
             "case_id": case.open_with(actor=cast.officer, now=now, name=mark, query=query), "number": 1,
         }  # fmt: skip

@@ -33,6 +33,7 @@ CONSOLE = {
     **{f"settings/staff/provider/{act}": "business.govern" for act in ("change", "use", "try")},
     **{f"you/{act}": ANY for act in ("app", "passkey", "codes", "factors/<uuid:factor_id>/remove", "password",
                                      "sessions/end-others", "sessions/<str:session_id>/end")},
+    "views/<slug:of>/keep": ANY, "views/<slug:of>/<uuid:view_id>/delete": ANY,
     "attachments/": "message.send", "messages/<uuid:message_id>/attachments/<uuid:file_id>": "message.view",
     "compose/": "message.send", "compose/preview": "message.send",
     "templates/": "message.send", "templates/new": "template.manage", "templates/preview": "message.send",

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from messaging.flows import campaign as flow
 from messaging.flows import launch
 from messaging.models import Campaign, Run
-from messaging.pages.console import attachments, shared, templates
+from messaging.pages.console import attachments, saved, shared, templates
 from messaging.queries import audiences, campaigns, desk, following, policy, simulation
 from messaging.rules import campaign as rules
 from messaging.rules import compose as compose_rule
@@ -53,6 +53,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         rows = rows.filter(id__in=[row.id for row in rows if part in campaigns.name_of(row).casefold()])
     context = {
         "page": lists.page(request, rows, _lines), "filters": filters, "states": STATES,
+        "views": saved.shown(request, "campaigns", filters),
         "can": shared.may(request, send="message.send"),
     }  # fmt: skip
     return shared.draw(request, "campaigns", "compose", context, trail=trail(request))

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 from messaging.flows import conversation as flow
 from messaging.flows import message, words
 from messaging.models import Conversation
-from messaging.pages.console import attachments, shared, views
-from messaging.queries import conversations, desk, following, frontdesk, policy, templates
+from messaging.pages.console import attachments, saved, shared, views
+from messaging.queries import conversations, customers, desk, following, frontdesk, policy, templates
 from messaging.rules import compose as rule
 from messaging.rules import state
 from portal.accounts.queries import staff
@@ -34,7 +34,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     context = {
         "live": following.state_of_queue(totals, following.newest_word(request.actor)),
         "page": lists.page(request, rows, views.conversations, by=by, newest_first=newest),
-        "filters": {**filters, "state": tab}, "totals": totals,
+        "filters": {**filters, "state": tab}, "views": saved.shown(request, "conversations", filters), "totals": totals,
         "staff_list": staff.get_assignable(), "opens_at": frontdesk.opens_at(clock.now()),
         "can": shared.may(request, see_settings="settings.view"),
     }  # fmt: skip
@@ -64,15 +64,18 @@ def reply(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
     return shared.go("conversation", conversation_id)
 
 
-def _quick_answers(request: HttpRequest, row: Conversation) -> list[templates.QuickAnswer]:
+def _quick_answers(
+    request: HttpRequest, row: Conversation, to: customers.Recipient | None
+) -> list[templates.QuickAnswer]:
     if not request.actor.may("message.send") or row.state != Conversation.State.OPEN:
         return []
-    return templates.quick_answers_for(request.actor, row.customer_id)
+    return templates.quick_answers_for(request.actor, to)
 
 
 def _put_in(request: HttpRequest, row: Conversation, values: dict[str, Any], quick: UUID) -> dict[str, Any]:
     """A quick answer is put into the reply and not sent: a person looks at it first. For pages without a script."""
-    found = next((one for one in _quick_answers(request, row) if one.id == quick), None)
+    to = customers.get_recipients([row.customer_id]).get(row.customer_id)
+    found = next((one for one in _quick_answers(request, row, to) if one.id == quick), None)
     if found is None:
         return values
     typed = values["body"].rstrip()
@@ -119,14 +122,17 @@ def _page(
 ) -> HttpResponseBase:  # fmt: skip
     """Reading is an entry unless the reader is the assignee; the flow that opens the words writes it."""
     now = clock.now()
-    said = words.read_conversation(actor=request.actor, now=now, conversation_id=conversation_id)
-    row = conversations.get_conversation_for(request.actor, conversation_id)
-    limits = policy.get_policy().limits
+    thread = words.read_conversation(actor=request.actor, now=now, conversation_id=conversation_id)
+    row, said = thread.talk, thread.said
+    to = customers.get_recipients([row.customer_id]).get(row.customer_id)
+    limits, staff_list = policy.get_policy().limits, staff.get_assignable()
+    authors = [one.message.author for one in said]
+    people = staff.get_names([*authors, *([f"staff:{row.assignee_id}"] if row.assignee_id else [])], known=staff_list)
     context = {
-        "conversation": {**views.conversations([row])[0], **_abilities(request, row)},
-        "thread": _thread(said, now),
-        "staff_list": staff.get_assignable(),
-        "quick_answers": _quick_answers(request, row),
+        "conversation": {**views.conversation(row, people, to), **_abilities(request, row)},
+        "thread": _thread(said, people | {actors.SYSTEM.label: "Automatic answer"}, now),
+        "staff_list": staff_list,
+        "quick_answers": _quick_answers(request, row, to),
         "attached": attachments.waiting(request, now, files),
         "values": {"gone_after": str(limits.gone_after), **values},
         "presets": [preset for preset in shared.lives(limits.maximum_gone_after) if not preset["disabled"]],
@@ -136,8 +142,7 @@ def _page(
     return shared.draw(request, "conversation", "conversations", context, trail=(TRAIL, (name, "")), status=status)
 
 
-def _thread(said: list[words.Said], now: datetime) -> list[dict[str, Any]]:
-    names = {**staff.get_names(one.message.author for one in said), actors.SYSTEM.label: "Automatic answer"}
+def _thread(said: list[words.Said], names: dict[str, str], now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "id": one.message.id, "direction": one.message.direction, "author_name": names[one.message.author],

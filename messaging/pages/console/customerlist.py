@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from messaging.flows import roster, tagging
 from messaging.models import Customer
-from messaging.pages.console import shared, views
+from messaging.pages.console import saved, shared, views
 from messaging.queries import audiences, desk, profiles
 from messaging.rules import tags
 from portal.kernel import clock, ids
@@ -43,7 +43,8 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         return JsonResponse({"results": picked})
     can = shared.may(request, create="customer.manage")
     context = {
-        "page": page, "filters": filters, "can": can, "audiences": audiences.get_audiences_for(request.actor),
+        "page": page, "filters": filters, "views": saved.shown(request, "customers", filters), "can": can,
+        "audiences": audiences.get_audiences_for(request.actor),
         "asking": desk.asking_erasure(Customer.objects.all()).count(),
     }  # fmt: skip
     return shared.draw(request, "customers", "customers", context)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from messaging.flows import device as flow
 from messaging.flows import wipe as wiping
 from messaging.models import Device, Wipe
-from messaging.pages.console import shared, timeline, views
+from messaging.pages.console import saved, shared, timeline, views
 from messaging.queries import desk, devices, following
 from portal.accounts.queries import staff
 from portal.kernel import clock, ids
@@ -31,7 +31,8 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     now = clock.now()
     filters = lists.chosen(request, "q", "state", "customer")
     page = lists.page(request, _filtered(request, filters), lambda found: views.devices(found, now))
-    context = {"page": page, "filters": filters, "states": STATES}
+    kept = saved.shown(request, "devices", filters)
+    context = {"page": page, "filters": filters, "states": STATES, "views": kept}
     return shared.draw(request, "devices", "devices", context)
 
 

@@ -11,7 +11,7 @@ from archive.queries import sealed, viewings
 from messaging.flows import message as flow
 from messaging.flows import words
 from messaging.models import Message
-from messaging.pages.console import shared, timeline, views
+from messaging.pages.console import saved, shared, timeline, views
 from messaging.queries import conversations, desk, messages, unreached
 from messaging.rules import state
 from portal.accounts.queries import staff
@@ -41,7 +41,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         return lists.as_csv("messages", COLUMNS, views.messages(request.actor, newest, now))
     context = {
         "page": lists.page(request, rows, lambda found: views.messages(request.actor, found, now)),
-        "filters": filters, "states": STATES, "categories": desk.categories(),
+        "filters": filters, "views": saved.shown(request, "messages", filters), "states": STATES, "categories": desk.categories(),
         "can": shared.may(request, send="message.send"),
     }  # fmt: skip
     return shared.draw(request, "messages", "messages", context)

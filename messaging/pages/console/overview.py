@@ -2,66 +2,76 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from archive.flows import birth, logstate
-from archive.queries import approvals, summary, viewings, waiting
+from archive.queries import summary, waiting
 from archive.rules import acts
+from messaging.models import Conversation
 from messaging.pages.console import shared, views
 from messaging.queries import account, desk, devices
 from messaging.rules import account as rules
-from portal.kernel import clock
+from portal.kernel import clock, tally
 from portal.web import guards
+
+Counted = dict[str, int]
 
 
 @guards.staff()
 @require_safe
 def overview(request: HttpRequest) -> HttpResponseBase:
-    now, is_complete = clock.now(), birth.is_complete()
-    sees_messages = request.actor.may("message.view")
-    totals = desk.totals(request.actor, now) if sees_messages else {}
+    now, actor, is_complete = clock.now(), request.actor, birth.is_complete()
+    totals = desk.totals(actor, now) if actor.may("message.view") else {}
+    counted = tally.count(totals | desk.rail(actor) | waiting.to_decide(actor) | waiting.to_review(actor))
     context = {
-        "checklist": _checklist(request, totals, is_complete=is_complete),
-        "figures": _figures(request, totals) if sees_messages else [],
-        "waiting": _waiting(request),
-        "ending": _ending(request, now) if sees_messages else [],
-        "devices_attention": _attention(request),
-        "archive": {**summary.get_summary(), "officer_needed": not is_complete, **_archive(request)},
+        "checklist": _checklist(request, counted, is_complete=is_complete),
+        "figures": _figures(request, counted) if totals else [],
+        **_rows(request, now),
+        "archive": _archive(request, counted) | {"officer_needed": not is_complete},
+        "counts": _rail(counted),
         "can": shared.may(request, send="message.send"),
         "decides_only": request.actor.may(acts.DECIDE) and not request.actor.may("archive.list"),
     }
     return shared.draw(request, "overview", "overview", context)
 
 
-def counts(request: HttpRequest) -> dict[str, Any]:
+def counts(request: HttpRequest) -> Counted:
     """For the rail."""
-    found: dict[str, Any] = dict(desk.rail(with_conversations=request.actor.may("conversation.view")))
-    if request.actor.may("archive.list") or request.actor.may(acts.DECIDE):
-        found["approvals"] = approvals.count_to_decide(request.actor) + viewings.count_to_decide(request.actor)
-    return found
+    return _rail(tally.count(desk.rail(request.actor) | waiting.to_decide(request.actor)))
 
 
-def _archive(request: HttpRequest) -> dict[str, Any]:
-    """What waits there for this person, each with its page; and what must not wait: a log that stands still, an account
-    that does not add up."""
+def _rail(counted: Counted) -> Counted:
+    names = ("devices_attention", "conversations_waiting")
+    return {name: counted.get(name, 0) for name in names} | {"approvals": _to_decide(counted)}
+
+
+def _to_decide(counted: Counted) -> int:
+    return counted.get("approvals", 0) + counted.get("viewings", 0)
+
+
+def _archive(request: HttpRequest, counted: Counted) -> dict[str, Any]:
+    """How far it is, and for whoever may look into it: what waits there for this person, each with its page; and what must not
+    wait: a log that stands still, an account that does not add up."""
+    seen = summary.get_summary()
+    found: dict[str, Any] = {"size": seen.size, "last_at": seen.last_at, "signed_at": seen.signed_at}
     if not request.actor.may("archive.list"):
-        return {}
-    found = waiting.get_waiting_for(request.actor)
+        return found
     tasks = (
-        ("To decide, as a second person", found.to_decide, "archive_approvals"),
-        ("To review in cases", found.in_cases, "archive_cases"),
-        ("To review before disposal", found.before_disposal, "archive_disposal_review"),
+        ("To decide, as a second person", _to_decide(counted), "archive_approvals"),
+        ("To review in cases", counted.get("in_cases", 0), "archive_cases"),
+        ("To review before disposal", counted.get("before_disposal", 0), "archive_disposal_review"),
     )
-    return {
+    return found | {
         "tasks": [
             {"name": name, "count": count, "is_more": count >= waiting.MOST, "url": reverse(f"console:{url}")}
             for name, count, url in tasks
             if count
         ],
-        "log_refuses": logstate.seems_broken(), "account_differs": bool(rules.alarms(account.totals())),
+        "log_refuses": logstate.seems_broken(seen), "account_differs": bool(rules.alarms(account.totals())),
     }  # fmt: skip
 
 
@@ -79,30 +89,29 @@ def _figures(request: HttpRequest, totals: dict[str, int]) -> list[dict[str, Any
     ]
 
 
-def _waiting(request: HttpRequest) -> list[dict[str, Any]]:
-    if not request.actor.may("conversation.view"):
-        return []
-    rows = desk.waiting(request.actor)
-    names = desk.names_of(row.customer_id for row in rows)
-    return [
-        {
-            "id": row.id, "customer_name": names.get(row.customer_id, ""), "subject": "Written by the customer",
-            "waiting_since": row.waiting_since,
-        }
-        for row in rows
-    ]  # fmt: skip
+def _rows(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """What waits, what ends next and which devices want attention; everybody's names are asked for together."""
+    actor, may_talk, may_see = request.actor, request.actor.may("conversation.view"), request.actor.may("device.view")
+    talks = desk.waiting(actor) if may_talk else []
+    ending = desk.ending_next(actor, now) if actor.may("message.view") else []
+    wanted = list(devices.get_devices_for(actor).filter(state__in=["locked", "wiping"])[:6]) if may_see else []
+    whose = [one.customer_id for row in wanted for one in row.serves.all()]
+    names = desk.names_of([*(row.customer_id for row in (*talks, *ending)), *whose])
+    return {
+        "waiting": [_waiting(row, names) for row in talks],
+        "ending": views.named_messages(actor, ending, names, now),
+        "devices_attention": [
+            {**one, "customer_name": ", ".join(one["customer_names"]), "since": one["last_seen_at"]}
+            for one in views.named_devices(wanted, names, now)
+        ],
+    }
 
 
-def _ending(request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
-    return views.messages(request.actor, desk.ending_next(request.actor, now), now)
-
-
-def _attention(request: HttpRequest) -> list[dict[str, Any]]:
-    if not request.actor.may("device.view"):
-        return []
-    rows = devices.get_devices_for(request.actor).filter(state__in=["locked", "wiping"])[:6]
-    shown = views.devices(list(rows), clock.now())
-    return [{**one, "customer_name": ", ".join(one["customer_names"]), "since": one["last_seen_at"]} for one in shown]
+def _waiting(row: Conversation, names: dict[UUID, str]) -> dict[str, Any]:
+    return {
+        "id": row.id, "customer_name": names.get(row.customer_id, ""), "subject": "Written by the customer",
+        "waiting_since": row.waiting_since,
+    }  # fmt: skip
 
 
 def _checklist(request: HttpRequest, totals: dict[str, int], *, is_complete: bool) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString, mark_safe
 from messaging.models import Conversation, Customer, Device, Message
 from messaging.queries import desk, profiles
 from messaging.queries import devices as device_queries
+from messaging.queries.customers import Recipient
 from messaging.rules import consent, markdown, state
 from portal.accounts.queries import staff
 from portal.kernel.actors import Actor
@@ -16,7 +17,10 @@ ONLINE_FOR = timedelta(seconds=90)  # a socket is seen every minute
 
 
 def messages(actor: Actor, rows: list[Message], now: datetime) -> list[dict[str, Any]]:
-    names = desk.names_of(row.customer_id for row in rows)
+    return named_messages(actor, rows, desk.names_of(row.customer_id for row in rows), now)
+
+
+def named_messages(actor: Actor, rows: list[Message], names: dict[Any, str], now: datetime) -> list[dict[str, Any]]:
     labels = desk.labels_of_messages(actor, rows, now)
     return [_message(row, names, labels[row.id], now) for row in rows]
 
@@ -72,7 +76,10 @@ def _opted_out(row: Customer) -> str:
 
 
 def devices(rows: list[Device], now: datetime) -> list[dict[str, Any]]:
-    names = desk.names_of(one.customer_id for row in rows for one in row.serves.all())
+    return named_devices(rows, desk.names_of(one.customer_id for row in rows for one in row.serves.all()), now)
+
+
+def named_devices(rows: list[Device], names: dict[Any, str], now: datetime) -> list[dict[str, Any]]:
     return [_device(row, names, now) for row in rows]
 
 
@@ -102,6 +109,13 @@ def conversations(rows: list[Conversation]) -> list[dict[str, Any]]:
     people = staff.get_names(f"staff:{row.assignee_id}" for row in rows if row.assignee_id)
     unread = desk.count_unread([row.id for row in rows])
     return [_conversation(row, names, people, unread) for row in rows]
+
+
+def conversation(row: Conversation, people: dict[str, str], to: Recipient | None) -> dict[str, Any]:
+    """One, on its own page: whoever reads it has read all of it. `people` names its assignee; `to` is its customer, if they can
+    be written to."""
+    names = {row.customer_id: desk.called(to.profile)} if to else desk.names_of([row.customer_id])
+    return _conversation(row, names, people, {})
 
 
 def _conversation(

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from django.db.models import CharField, QuerySet, Value
 
 from portal.accounts.models import ApiKey, User
 from portal.kernel import ids
 from portal.kernel.actors import Actor
+
+Whose = tuple[str, UUID | None]  # the kind of an actor, and which one
 
 
 def get_list_for(actor: Actor) -> list[User]:
@@ -30,29 +35,39 @@ def get_assignable() -> list[User]:
     ]
 
 
-def get_names(labels: Iterable[str]) -> dict[str, str]:
-    """What a person reads instead of an actor's label (`staff:…`, `key:…`); unknown ones keep their kind."""
+def get_names(labels: Iterable[str], known: Iterable[User] = ()) -> dict[str, str]:
+    """What a person reads instead of an actor's label (`staff:…`, `key:…`); unknown ones keep their kind. Whom the caller has
+    read already (`known`) is not asked for again."""
     wanted = {label: _parse(label) for label in set(labels)}
-    known = _known({found for kind, found in wanted.values() if kind in {"staff", "key"} and found})
-    return {label: known.get(found) or kind.capitalize() for label, (kind, found) in wanted.items()}
+    names: dict[Whose, str] = {("staff", one.id): one.name for one in known}
+    left = [one for one in wanted.values() if one not in names and one[1]]
+    names |= _known({pk for kind, pk in left if kind == "staff"}, {pk for kind, pk in left if kind == "key"})
+    return {label: names.get(one) or one[0].capitalize() for label, one in wanted.items()}
 
 
 def get_everybody() -> dict[str, str]:
     """Label → name of all staff and keys, those who left too: what they did stays."""
-    people = {f"staff:{pk}": name for pk, name in User.objects.values_list("id", "name")}
-    return people | {f"key:{pk}": f"API key {name}" for pk, name in ApiKey.objects.values_list("id", "name")}
+    everybody = _named(User.objects.all(), ApiKey.objects.all())
+    return {f"{kind}:{pk}": name for (kind, pk), name in everybody.items()}
 
 
-def _parse(label: str) -> tuple[str, UUID | None]:
+def _parse(label: str) -> Whose:
     kind, _, raw = label.partition(":")
     return kind, ids.parse_uuid(raw) if raw else None
 
 
-def _known(found: set[UUID]) -> dict[UUID | None, str]:
-    if not found:
+def _known(people: set[UUID | None], programs: set[UUID | None]) -> dict[Whose, str]:
+    """Asks only the tables that can know one of them."""
+    if not people and not programs:
         return {}
-    people = dict(User.objects.filter(id__in=found).values_list("id", "name"))
-    programs = {
-        key_id: f"API key {name}" for key_id, name in ApiKey.objects.filter(id__in=found).values_list("id", "name")
-    }
-    return {**programs, **people}
+    return _named(User.objects.filter(id__in=people), ApiKey.objects.filter(id__in=programs))
+
+
+def _named(people: QuerySet[User], programs: QuerySet[ApiKey]) -> dict[Whose, str]:
+    """In one statement."""
+    rows = _rows("staff", people).union(_rows("key", programs), all=True)
+    return {(kind, pk): f"API key {name}" if kind == "key" else name for kind, pk, name in rows}
+
+
+def _rows(kind: str, rows: "QuerySet[Any]") -> "QuerySet[Any, tuple[str, UUID, str]]":
+    return rows.order_by().annotate(kind=Value(kind, output_field=CharField())).values_list("kind", "id", "name")

@@ -153,9 +153,9 @@ def read_conversation(sim: Sim, side: Side, a: int, b: int) -> Act | None:
     who = side.cast.owner if b % 2 else side.cast.author
     act = Act(lambda: words.read_conversation(actor=who, now=now, conversation_id=talk.id), again=True)
 
-    def then(found: list[words.Said]) -> None:
+    def then(found: words.Thread) -> None:
         foreign = 0
-        for said in found:
+        for said in found.said:
             told = side.model.told[said.message.id]
             own = told.author == who.label or (told.talk == talk.id and talk.assignee == who.id)
             allowed = own or told.direction == IN or who.may("message.read_live")
