@@ -169,6 +169,7 @@ STORES = [
 ]  # fmt: skip
 CODES: Columns = {
     "archive_blob": {"type", "author", "sha256"},
+    "archive_askedsearch": {"of"},
     "archive_approval": {"kind", "codes", "state", "asked_by", "decided_by", "failure"},
     "archive_entry": {"kind", "actor", "leaf"},
     "archive_tile": {"hashes"},
