@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archive.flows import logstate
-from archive.queries import approvals, exports, log, viewings
+from archive.queries import approvals, exports, summary, viewings
 from archive.rules import acts
 from messaging.models import AccountDay, Run, RunChunk, Webhook
 from messaging.queries import account
@@ -81,8 +81,9 @@ def _alarms(actor: Actor) -> Iterator[Item]:
         for reckoned_at in newest:
             title = "What was sent and what is archived differ"
             yield Item("account", reckoned_at, title, "console:archive_account")
-    if logstate.seems_broken() and (since := log.newest_at()):
-        yield Item("log", since, "The log of the archive does not sign any more", "console:archive_log")
+    seen = summary.get_summary()
+    if seen.signed_at and logstate.seems_broken(seen):
+        yield Item("log", seen.signed_at, "The log of the archive does not sign any more", "console:archive_log")
 
 
 def _webhooks(actor: Actor) -> Iterator[Item]:
