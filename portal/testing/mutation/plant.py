@@ -1,0 +1,34 @@
+"""Where a fault goes: into the code of a function that is already imported, wherever its name was taken to."""
+
+import importlib
+from types import CodeType, FunctionType
+from typing import Any
+
+from portal.testing.mutation.faults import Fault
+
+
+def function_of(module: str, name: str) -> FunctionType | None:
+    """None for what is not there as a function, as the methods that a dataclass writes anew."""
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = vars(found).get(part) if isinstance(found, type) else getattr(found, part, None)
+    found = getattr(found, "fget", found) if isinstance(found, property) else found
+    found = getattr(found, "func", found)  # a cached property
+    found = getattr(found, "__func__", found)  # a class method
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    return found if isinstance(found, FunctionType) else None
+
+
+def codes_of(code: CodeType) -> list[CodeType]:
+    """A function's and those inside of it."""
+    return [code, *(inner for one in code.co_consts if isinstance(one, CodeType) for inner in codes_of(one))]
+
+
+def plant(fault: Fault) -> bool:
+    """False where it does not fit: what it left out held a variable of the function around it."""
+    function = function_of(fault.module, fault.function)
+    if function is None or function.__code__.co_freevars != fault.code.co_freevars:
+        return False
+    function.__code__ = fault.code
+    return True
