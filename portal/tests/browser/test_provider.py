@@ -1,0 +1,67 @@
+"""Sign-in by the business's own provider in a real Chromium, at a provider that we did not write: set up, tried, used."""
+
+import pytest
+from playwright.sync_api import expect
+
+from portal.testing import certified, openid, surfer
+from portal.tests.browser.test_pages import TWICE, axe, eyes  # noqa: F401 (fixtures)
+
+pytestmark = pytest.mark.browser
+PAGE = "/console/settings/staff/provider/"
+
+
+@pytest.fixture(scope="module")
+def issuer(running, acme, tmp_path_factory):
+    """The web process trusts it, and may call it, for as long as this module runs."""
+    trusted, before = surfer.certificate(tmp_path_factory.mktemp("openid")), dict(running.env)
+    with certified.provider(trusted, f"http://{acme.host}/console/sign-in/provider/back") as issuer:
+        running.env |= {"EBB_CALL_INSIDE": "127.0.0.0/8,::1/128", "SSL_CERT_FILE": str(trusted)}
+        _restart(running)
+        yield issuer
+        running.env.clear()
+        running.env.update(before)
+        _restart(running)
+
+
+def _restart(running):
+    running.kill("web")
+    running.start("web")
+
+
+def test_an_owner_sets_it_up_and_an_author_comes_by_it(desk, acme, issuer, eyes):  # noqa: F811
+    trusting = {"ignore_https_errors": True}
+    with desk.person("owner", **trusting) as owner, desk.person("author", **trusting) as author:
+        desk.sign_in(owner, acme, "owner")
+        owner.goto(desk.running.page(acme, PAGE))
+        owner.fill("[name=issuer]", issuer)
+        owner.fill("[name=client_id]", openid.CLIENT)
+        owner.fill("[name=secret]", openid.SECRET)
+        owner.click("form[action$=change] [type=submit]")
+        owner.get_by_role("heading", name="2. Try it").wait_for()
+        eyes.look(owner, "provider, not tried", TWICE)
+        _there(desk, owner, "a[href$='/try']", "olga@house.example")
+        owner.get_by_text("It vouches for olga@house.example.").wait_for()
+        eyes.look(owner, "provider, tried", TWICE)
+        owner.check("[name=use][value=beside]")
+        owner.click("form[action$=use] [type=submit]")
+        owner.get_by_text("Saved. It holds").wait_for()
+        author.goto(desk.running.page(acme, "/console/messages/"))
+        eyes.look(author, "sign-in, with a provider", TWICE)
+        _there(desk, author, "main a.button", acme.emails["author"])
+        author.wait_for_url("**/console/messages/")
+        expect(owner.locator("[name=use][value=beside]")).to_be_checked()
+        owner.check("[name=use][value=off]")
+        owner.click("form[action$=use] [type=submit]")
+        owner.get_by_text("Saved. It holds").first.wait_for()
+
+
+def _there(desk, page, link, name):
+    """At the provider, whose pages may complain of themselves."""
+    desk.watch.quiet = True
+    page.click(link)
+    page.fill("input[name=login]", name)
+    page.fill("input[name=password]", "any")
+    page.click("button[type=submit]")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/console/**")
+    desk.watch.quiet = False
