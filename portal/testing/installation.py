@@ -26,6 +26,7 @@ from portal.testing.processes import Running
 from portal.testing.sink import Sink, mail_server
 
 PROCESSES = ("web", "clock", "worker-urgent", "worker-notices")
+PATIENCE = 120.0  # seconds, with a program that only has to answer
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,16 @@ class Installation(Running):
         told = json.loads(self.run("-m", "portal.testing.opening", *slugs).stdout.splitlines()[-1])
         self.businesses |= {one["slug"]: Business(**one) for one in told}
 
-    def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.run(*serve.manage(*args)[1:], check=check)
+    def manage(self, *args: str, check: bool = True, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+        return self.run(*serve.manage(*args)[1:], check=check, seconds=seconds)
 
-    def run(self, *args: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *args: str, check: bool = True, given: str = "", seconds: float = PATIENCE
+    ) -> subprocess.CompletedProcess[str]:
         """A Python program in this installation's environment."""
         done = subprocess.run(
             [sys.executable, *args], env=environment.for_process(self.env, "setup"), cwd=environment.PROJECT,
-            capture_output=True, text=True, check=False, timeout=120, input=given,
+            capture_output=True, text=True, check=False, timeout=seconds, input=given,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stderr[-3000:]
         return done
