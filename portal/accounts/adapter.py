@@ -4,8 +4,9 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from portal.accounts import known
 from portal.accounts.flows import attempt, session
 from portal.accounts.flows import signon as flow
 from portal.accounts.queries import signon
@@ -27,7 +28,7 @@ class StaffAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Our counter instead of allauth's: a row and an atomic statement, where allauth's cache may be raced."""
         try:
-            attempt.take(email=credentials.get("email", ""), address=_address(request), now=clock.now())
+            attempt.take(**_tried(request, credentials), now=clock.now())
         except Refusal:
             raise self.validation_error("too_many_login_attempts") from None
 
@@ -41,7 +42,7 @@ class StaffAdapter(DefaultAccountAdapter):
             flow.password_refused(staff_id=user.pk)
             return None
         if user is not None:
-            attempt.forgive(email=credentials.get("email", ""), address=_address(request))
+            attempt.forgive(**_tried(request, credentials))
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -61,11 +62,21 @@ class StaffAdapter(DefaultAccountAdapter):
         key, browser = request.session.session_key or "", request.META.get("HTTP_USER_AGENT", "")
         session.begin(actor=actor, now=now, key=key, address=_address(request), browser=browsers.code_of(browser))
 
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **more: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **more)
+        known.remember(request, response, user.get_username())
+        return response
+
     def logout(self, request: HttpRequest) -> None:
         key = request.session.session_key or ""
         with unit.work():  # in one commit: whoever hears of its entry finds the session gone
             session.signed_out(actor=session.actor_of(request.user), now=clock.now(), session_key=key)
             super().logout(request)
+
+
+def _tried(request: HttpRequest, credentials: dict[str, Any]) -> dict[str, str]:
+    email = credentials.get("email", "")
+    return {"email": email, "address": _address(request), "browser": known.browser_of(request, email)}
 
 
 def _address(request: HttpRequest) -> str:

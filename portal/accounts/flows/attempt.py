@@ -16,6 +16,7 @@ WINDOW = timedelta(minutes=15)
 AT_ONE_PERSON = 10
 FROM_ONE_ADDRESS = 60
 NETWORK, PROVIDER = "sign-in/network", "provider/network"
+PERSON, KNOWN = "sign-in/person", "sign-in/known"
 
 # No volatile function and one statement: it runs the same on a sharded database.
 COUNT = """
@@ -27,13 +28,17 @@ RETURNING count
 """
 
 
-def take(*, email: str, address: str, now: datetime) -> None:
-    """Count a try, or refuse it: too many at this person or from this address of the network."""
+def take(*, email: str, address: str, now: datetime, browser: str = "") -> None:
+    """Count a try, or refuse it: too many at this person or from this address of the network. What is tried in a `browser` that
+    this person is known in is counted by itself, so that a stranger's guesses do not shut them out."""
     Attempt.objects.filter(started_at__lte=now - WINDOW).delete()
-    over = [
-        _count(NETWORK, networks.of(address), now) > FROM_ONE_ADDRESS,
-        _count("sign-in/person", email, now) > AT_ONE_PERSON,
-    ]
+    if browser:
+        over = [_count(KNOWN, f"{browser}/{email}", now) > AT_ONE_PERSON]
+    else:
+        over = [
+            _count(NETWORK, networks.of(address), now) > FROM_ONE_ADDRESS,
+            _count(PERSON, email, now) > AT_ONE_PERSON,
+        ]
     if any(over):
         raise too_many()
 
@@ -81,10 +86,14 @@ def too_many() -> Refusal:
     )  # fmt: skip
 
 
-def forgive(*, email: str, address: str) -> None:
+def forgive(*, email: str, address: str, browser: str = "") -> None:
     """They knew the password: the tries before it were theirs, and this one is nothing against their network. A clinic whose
-    hundred people come to work behind one address is no guesser; who guesses there as well keeps the count of what failed."""
-    Attempt.objects.filter(digest=_digest("sign-in/person", email)).delete()
+    hundred people come to work behind one address is no guesser; who guesses there as well keeps the count of what failed. Nor
+    does one who comes in by a browser of theirs clear what strangers tried at them."""
+    if browser:
+        Attempt.objects.filter(digest=_digest(KNOWN, f"{browser}/{email}")).delete()
+        return
+    Attempt.objects.filter(digest=_digest(PERSON, email)).delete()
     Attempt.objects.filter(digest=_digest(NETWORK, networks.of(address)), count__gt=0).update(count=F("count") - 1)
 
 

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.core import signing
 from django.db import connections
+from django.test import RequestFactory
 
 from archive.queries import entries
-from portal.accounts import demo
+from portal.accounts import demo, known
 from portal.accounts.flows import attempt, staff
 from portal.accounts.models import Attempt
 from portal.kernel import actors, clock, tenancy
@@ -60,6 +61,47 @@ def test_guessing_ends_after_ten(fresh):
     assert b"oo many" in answer.content
     assert _count(cast, "staff.sign_in_failed") == before
     assert _try(cast, cast.emails["author"], cast.password).status_code == 302
+
+
+def test_a_stranger_who_guesses_shuts_out_strangers_only(fresh):
+    cast = fresh()
+    email, known = cast.emails["owner"], browser.staff(cast, "owner")
+    known.post("/console/sign-out/")
+    for _ in range(attempt.AT_ONE_PERSON + 1):
+        _try(cast, email, WRONG)
+    assert _try(cast, email, cast.password).status_code == 422
+    assert known.post("/console/sign-in/", {"login": email.upper(), "password": cast.password}).status_code == 302
+    assert _try(cast, email, cast.password).status_code == 422, "who is known clears what strangers tried"
+
+
+def test_a_known_browser_guesses_no_more_than_a_stranger_and_at_nobody_else(fresh):
+    cast = fresh()
+    client = browser.staff(cast, "author")
+    client.post("/console/sign-out/")
+    for email in (cast.emails["author"], cast.emails["owner"]):
+        for _ in range(attempt.AT_ONE_PERSON):
+            client.post("/console/sign-in/", {"login": email, "password": WRONG})
+        assert client.post("/console/sign-in/", {"login": email, "password": cast.password}).status_code == 422
+    assert _try(cast, cast.emails["author"], cast.password).status_code == 302, "the counts are apart"
+    assert _try(cast, cast.emails["owner"], cast.password).status_code == 422
+
+
+def test_two_people_at_one_browser_are_both_known_and_elsewhere_nobody(fresh):
+    cast, other = fresh(), fresh()
+    client = browser.staff(cast, "owner")
+    client.post("/console/sign-out/")
+    client.post("/console/sign-in/", {"login": cast.emails["author"], "password": cast.password})
+    cookie = client.cookies[known.COOKIE]
+    assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "Strict")
+    assert not any(email in cookie.value for email in cast.emails.values())
+    request = RequestFactory().get("/")
+    request.COOKIES[known.COOKIE] = cookie.value
+    with cast.inside():
+        [browser_of] = {known.browser_of(request, cast.emails[role]) for role in ("owner", "author")}
+        assert browser_of
+        assert known.browser_of(request, cast.emails["officer"]) == ""
+    with other.inside():
+        assert known.browser_of(request, cast.emails["owner"]) == ""
 
 
 def test_parallel_guesses_count_each(fresh):
