@@ -34,7 +34,7 @@ from messaging.flows import run as runs
 from messaging.queries import noticehealth
 from portal.kernel import clock, heartbeat, keys, tenancy, wake
 from portal.kernel.errors import Refusal
-from tenants.flows import wakeup
+from tenants.flows import signup, wakeup
 from tenants.queries import closings
 
 Act = Callable[[datetime], None]
@@ -215,6 +215,10 @@ def integrate(now: datetime) -> None:
     tree.integrate(now=now)
 
 
+def sweep_signups(now: datetime) -> None:
+    signup.sweep(now=now)
+
+
 def close_businesses(now: datetime) -> None:
     """A step of each closing that is under way."""
     for standing in closings.under_way(now):
@@ -242,6 +246,7 @@ LOOPS = (
     Loop("uploads", 10.0, carry_uploads),
     Loop("sweep", FULL_SWEEP, sweep_all),
     Loop("closing", 5.0, close_businesses),
+    Loop("signups", FULL_SWEEP, sweep_signups),
     Loop("watch", 2.0, watch),
 )
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from archive.queries import colleagues
-from messaging.flows import chunk, closing, delivery, importing, inquiry, notice, run, wipeall
+from messaging.flows import chunk, closing, delivery, importing, inquiry, notice, run, starting, wipeall
 from messaging.models import Webhook
 from messaging.notices import Answer, Way, hook, is_trouble
 from messaging.queries import channels
@@ -28,6 +28,14 @@ class MailTrouble(Exception):
 
 def send_mails() -> None:
     _send_all(telling.EMAIL)
+
+
+def send_start_link(signup_id: UUID) -> None:
+    """To whoever wants to start a business; nothing once the link is over."""
+    try:
+        starting.send_link(signup_id=signup_id, now=clock.now())
+    except OSError:
+        raise MailTrouble("mail server") from None
 
 
 def send_texts() -> None:

@@ -208,6 +208,10 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Django's middlewares for headers are not used: `portal.web.headers` has one list for every answer, and a test grades it.
 SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002"]
 
+EBB_SIGNUP = env.flag(
+    "EBB_SIGNUP", EBB_DEMO, about="whether anybody may start a business on the installation's own page"
+)
+
 # ── mail ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 EBB_MAIL_FROM = env.text("EBB_MAIL_FROM", f"no-reply@{BASE_NAME}", about="sender of content-free notices")
 EMAIL_BACKEND = env.text(

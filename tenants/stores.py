@@ -12,6 +12,10 @@ STORES = [
         "portal/tests/test_stores.py::test_every_column_is_declared",
     ),
     Store(
+        "tenants_signup.email", "who wants to start a business", "plain: staff sign in with it, and it is no customer's",
+        "after a day", "tenants/tests/test_signup.py::test_after_a_day_nothing_is_left",
+    ),
+    Store(
         "tenants_domain.domain", "host names of businesses", "plain: they stand in the DNS", "with the business",
         "portal/tests/test_stores.py::test_every_column_is_declared",
     ),
@@ -22,6 +26,7 @@ CODES: Columns = {
     "tenants_business": {"schema_name", "state", "fingerprint"},
     "tenants_closing": {"state", "codes", "token_sha256", "certificate"},
     "tenants_platformevent": {"kind", "codes"},
+    "tenants_signup": {"network"},
     "tenants_backup": {"kind", "lsn", "manifest_sha256", "ledgers"},
     "tenants_cache": {"cache_key", "value"},
     "django_q_task": _QUEUE | {"id", "result", "group"},

@@ -31,7 +31,7 @@ def ceremony(request: HttpRequest) -> HttpResponseBase:
         return _page(request, "return" if request.GET.get("step") == "return" else "passphrase", {})
     step = request.POST.get("step", "")
     try:
-        return _ACTS.get(step, _unknown)(request)
+        return _ACTS.get(step, unknown_step)(request)
     except Refusal as refusal:
         if refusal.kind in {Kind.UNAVAILABLE, Kind.FORBIDDEN}:
             raise
@@ -47,9 +47,13 @@ def _passphrase(request: HttpRequest) -> HttpResponseBase:
 
 
 def _download(request: HttpRequest) -> HttpResponseBase:
+    return as_file(request, _file_name())
+
+
+def as_file(request: HttpRequest, name: str) -> HttpResponseBase:
     """The page gives the key back to become a file; the server keeps nothing of it."""
     text = request.POST.get("recovery_text", "").replace("\r\n", "\n")[:LONGEST_FILE]
-    headers = {"Content-Disposition": f'attachment; filename="{_file_name()}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
@@ -68,7 +72,7 @@ def given(request: HttpRequest) -> str:
         raise Refusal("not_a_recovery_key", "That file is no recovery key.", field="recovery_text") from None
 
 
-def _unknown(request: HttpRequest) -> HttpResponseBase:
+def unknown_step(*_: object) -> HttpResponseBase:
     raise Refusal("unknown_step", "There is no such step. Begin again.")
 
 

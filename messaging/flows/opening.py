@@ -43,6 +43,12 @@ def begin(*, now: datetime, slug: str, name: str, people: list[Person], passphra
     if business_id is None:
         business_id = provision.create(slug=slug, name=name, hosts=[host], now=now)
     place = provision.build(business_id=business_id, now=now)
+    return equip(now=now, place=place, people=people, passphrase=passphrase)
+
+
+def equip(*, now: datetime, place: tenancy.Place, people: list[Person], passphrase: str) -> Opened:
+    """First staff and the archive's keys, of a business that is built. Again gives other keys and passwords, until `finish`.
+    Without an officer among the people, the passphrase is that of the first one who unlocks with it."""
     with tenancy.tenant_scope(place):
         added = {one.email: _add(one, now) for one in people}
         officer = next((added[one.email] for one in people if one.role == "officer"), None)

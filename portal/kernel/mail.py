@@ -16,9 +16,16 @@ def send(to: Sequence[str], template: str, subject: str, **context: object) -> N
     business = tenancy.here().name
     text = render_to_string(f"{template}.txt", {"business": business, "console": f"{base_url()}/console/", **context})
     for address in to:
-        EmailMessage(
-            one_line(subject.format(business=business)), text, sender(business), [address], headers=HEADERS
-        ).send()
+        _send(address, subject.format(business=business), text, business)
+
+
+def send_of_installation(to: str, template: str, subject: str, **context: object) -> None:
+    """One that comes from no business. Raises OSError."""
+    _send(to, subject, render_to_string(f"{template}.txt", context), "Ebb")
+
+
+def _send(to: str, subject: str, text: str, who: str) -> None:
+    EmailMessage(one_line(subject), text, sender(who), [to], headers=HEADERS).send()
 
 
 def base_url() -> str:

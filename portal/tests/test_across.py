@@ -40,7 +40,7 @@ from portal.tests.test_routes import METHODS, ROUTES
 
 MARK = "kqzvmine" + secrets.token_hex(10)
 OUT, IN = f"{MARK}out", f"{MARK}in"  # the words of the business, and those of its customer
-PUBLIC = {""}  # what the installation's own name answers to
+PUBLIC = {"", "start/"}  # what the installation's own name answers to
 DEVICE_COOKIE = "__Host-ebb-device"
 
 

@@ -37,7 +37,7 @@ REMEDIES = {
 
 def index(request: HttpRequest) -> HttpResponse:
     """The installation's own name: what Ebb is. It lists no business."""
-    return render(request, "site/index.html", {"demo": settings.EBB_DEMO})
+    return render(request, "site/index.html", {"demo": settings.EBB_DEMO, "signup": settings.EBB_SIGNUP})
 
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_exists
 
-from portal.kernel import ids, tenancy
+from portal.kernel import ids, keys, tenancy
 from portal.kernel.errors import Kind, Refusal
 from tenants.models import Business, Domain, PlatformEvent
 from tenants.rules import names
@@ -76,6 +76,23 @@ def mark_ready(*, business_id: UUID, now: datetime) -> None:
         raise Refusal("not_provisioning", "This business is not being set up.", Kind.CONFLICT)
     _event(business_id, "business.ready", now)
     tenancy.directory().forget()
+
+
+def abandon(*, business_id: UUID, now: datetime) -> None:
+    """A birth that nobody finished is undone: its keys, its schema, its address. Nothing of it was ever served. Asking again is
+    fine; one that became ready stays."""
+    with transaction.atomic():
+        business = (
+            Business.objects.select_for_update().filter(id=business_id, state=Business.State.PROVISIONING).first()
+        )
+        if business is None:
+            return
+        keys.keyring().remove(business_id)
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA IF EXISTS "{business.schema_name}" CASCADE')
+        Domain.objects.filter(tenant=business).delete()
+        Business.objects.filter(id=business_id).delete()
+        _event(business_id, "business.abandoned", now)
 
 
 def migrate(place: tenancy.Place) -> None:
