@@ -9,7 +9,9 @@ RESERVED = frozenset({"www", "api", "admin", "mail", "static", "public", "ebb", 
 
 
 def check(slug: str, name: str) -> None:
-    if not SLUG.fullmatch(slug) or slug in RESERVED:
+    if slug in RESERVED:
+        raise Refusal("bad_slug", "That address is not given to a business. Choose another.", field="slug")
+    if not SLUG.fullmatch(slug):
         raise Refusal(
             "bad_slug", "An address has 3 to 40 lower-case letters, digits or dashes and begins with a letter.",
             field="slug",
