@@ -132,6 +132,7 @@ Q_CLUSTER = {
 # ── web ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 MIDDLEWARE = [
     "portal.web.health.HealthMiddleware",
+    "portal.web.requestlog.RequestLogMiddleware",
     "portal.web.middleware.BusinessMiddleware",
     "portal.web.middleware.RefusalMiddleware",
     "portal.web.middleware.HeadersMiddleware",
@@ -284,6 +285,7 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+EBB_REQUEST_LOG = env.flag("EBB_REQUEST_LOG", True, about="a line for each request, by the pattern of its address")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -9,6 +9,7 @@ from multiprocessing import Value
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django_q.brokers import get_broker
 from django_q.models import Task
 from django_q.monitor import monitor
@@ -16,9 +17,10 @@ from django_q.worker import worker
 
 from messaging import jobs as messaging_jobs
 from messaging.models import Customer
-from portal.kernel import clock
+from portal.kernel import clock, ids
 from portal.kernel.errors import Refusal
 from portal.sealing.errors import SealingError
+from portal.testing import browser
 from portal.web import logs
 
 CANARY = "kqzvlog" + secrets.token_hex(12)
@@ -185,3 +187,28 @@ def test_what_asyncio_writes_into_its_templates_is_not_told(written, told, kept)
 def test_of_what_is_no_text_the_class_is_told(written):
     logging.getLogger("elsewhere").error(ValueError(CANARY))
     assert [one["event"] for one in lines(written)] == ["ValueError"]
+
+
+def test_each_request_is_a_line_without_anything_of_it(written, acme):
+    """Not its address, which holds ids and tokens; nor what was sent, nor who asks from where."""
+    client = browser.staff(acme, "author")
+    written.truncate(0), written.seek(0)
+    client.get(f"/console/messages/{ids.uuid7()}/?q={CANARY}", headers={"user-agent": CANARY, "x-request-id": CANARY})
+    client.get(f"/console/invited/{CANARY}")
+    client.post("/console/sign-in/", {"login": f"{CANARY}@a.example", "password": CANARY})
+    client.generic(CANARY.upper(), f"/{CANARY}")
+    told = [line for line in lines(written) if line["event"] == "request"]
+    assert [(line["method"], line["route"], line["status"]) for line in told] == [
+        ("GET", "console/messages/<uuid:message_id>/", 404), ("GET", "console/invited/<str:token>", 404),
+        ("POST", "console/sign-in/", 302), ("other", "", 404),
+    ]  # fmt: skip
+    assert {line["business"] for line in told} == {acme.place.id.hex}
+    assert all(line["ms"] >= 0 for line in told)
+    assert CANARY.lower() not in written.getvalue().lower()
+
+
+def test_what_a_middleware_refuses_is_told_too(written):
+    Client(HTTP_HOST=f"{CANARY}.localhost").get(f"/{CANARY}")
+    [line] = [line for line in lines(written) if line["event"] == "request"]
+    assert (line["route"], line["status"], "business" in line) == ("", 404, False)
+    assert CANARY not in written.getvalue()
