@@ -4,17 +4,23 @@ console, nothing that fails to load, nothing wider than the screen, and nothing 
 A page is opened once and then looked at in all four ways: the style sheet follows the window without loading anything.
 """
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connections
 from playwright.sync_api import Page
 
+from messaging.flows import starting
 from portal.kernel import roles
 from portal.testing.cast import ROLES
 from portal.tests.browser.conftest import DESK, PHONE, new_customer
+from tenants.jobs import build
+from tenants.models import Business, Signup
 
 pytestmark = pytest.mark.browser
 Size = dict[str, int]
@@ -108,7 +114,7 @@ def furnished(running, acme, chromium):
 
 @pytest.mark.parametrize("role", list(roles.MATRIX))
 def test_the_console(desk, eyes, acme, furnished, role):
-    _join(acme, role)
+    _aside(lambda: acme.join(role))
     with desk.person(role) as page:
         desk.sign_in(page, acme, role)
         for name, path in _paths(page, acme, desk, role).items():
@@ -120,17 +126,17 @@ def test_the_console(desk, eyes, acme, furnished, role):
     assert len(eyes.seen) >= (7 if role in ROLES else 2)
 
 
-def _join(cast, role: str) -> None:
+def _aside(act: Callable[[], Any]) -> Any:
     """In a thread of its own: where a browser is open, Django refuses queries in this one."""
 
-    def join() -> None:
+    def run() -> Any:
         try:
-            cast.join(role)
+            return act()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as aside:
-        aside.submit(join).result()
+        return aside.submit(run).result()
 
 
 def test_the_inbox(desk, eyes, api, acme, furnished):
@@ -169,6 +175,52 @@ def test_pages_for_anybody(desk, eyes, acme):
         eyes.look(page, "not found")
         page.goto(f"http://localhost:{desk.running.port}/")
         eyes.look(page, "the installation's own page")
+
+
+def test_a_business_is_started(desk, eyes):
+    """From the installation's own page to the console, by a person who types and clicks."""
+    desk.watch.expected |= {422}
+    base, slug = f"http://localhost:{desk.running.port}", f"started-{secrets.token_hex(3)}"
+    with desk.person("founder", accept_downloads=True) as page:
+        page.goto(base)
+        page.click("text=Start a business")
+        eyes.look(page, "start", TWICE)
+        page.fill("[name=email]", f"{slug}@start.example")
+        page.click("button[type=submit]")
+        page.get_by_text("Look at your mail").wait_for()
+        eyes.look(page, "start, sent")
+        page.goto(base + _aside(lambda: urlsplit(starting.link_of(Signup.objects.latest("id").id)).path))
+        page.fill("[name=name]", "Started Clinic")
+        page.fill("[name=slug]", "www")
+        page.click("button[type=submit]")
+        page.locator(".field-error").wait_for()
+        eyes.look(page, "start, name")
+        page.fill("[name=slug]", slug)
+        page.click("button[type=submit]")
+        page.get_by_text("Started Clinic is being made").wait_for()
+        _aside(lambda: build(Business.objects.get(slug=slug).id))
+        page.get_by_text("key of the archive").wait_for()
+        eyes.look(page, "start, keys", TWICE)
+        passphrase = "five random words are good"
+        typed = {"person": "Ada", "password": "correct horse battery", "passphrase": passphrase, "again": passphrase}
+        for name, text in typed.items():
+            page.fill(f"[name={name}]", text)
+        page.click("button[type=submit]")
+        with page.expect_download() as download:
+            page.click("text=Download the recovery key")
+        eyes.look(page, "start, recovery key")
+        page.click("text=I have it")
+        page.set_input_files("[name=recovery_file]", download.value.path())
+        eyes.look(page, "start, given back")
+        page.click("text=Check it")
+        page.get_by_text("Started Clinic is open").wait_for()
+        eyes.look(page, "start, served", TWICE)
+        page.click(".door-card a.button")
+        page.fill("input[name=login]", f"{slug}@start.example")
+        page.fill("input[name=password]", typed["password"])
+        page.click("button[type=submit]")
+        page.get_by_text("First steps").wait_for()
+        eyes.look(page, "the first page of a new business", TWICE)
 
 
 def _paths(page: Page, acme, desk, role: str) -> dict[str, str]:
