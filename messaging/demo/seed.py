@@ -20,7 +20,10 @@ from tenants.queries import businesses
 Say = Callable[[str], None]
 WEEKS = timedelta(days=21)
 LINKS = 10
-ROLES = (("owner", "Olga Owner"), ("author", "Anton Author"), ("officer", "Ophelia Officer"))
+PEOPLE = (
+    ("owner", "Olga Owner"), ("admin", "Ada Admin"), ("author", "Anton Author"), ("approver", "Abel Approver"),
+    ("officer", "Ophelia Officer"), ("reviewer", "Rita Reviewer"), ("auditor", "Aude Auditor"), ("support", "Sven Support"),
+)  # fmt: skip
 
 
 def seed(*, data: Path, url: str, customers: int, say: Say) -> None:
@@ -49,7 +52,7 @@ def _make(slug: str, words: dict, data: Path, count: int, say: Say) -> tuple[ten
     then = clock.Fake(datetime.now(UTC) - WEEKS)
     staff = [
         {"role": role, "email": f"{role}@{slug}.example", "name": name, "password": secrets.token_urlsafe(12)}
-        for role, name in ROLES
+        for role, name in PEOPLE
     ]
     passphrase = f"{slug}-tide-harbour-{secrets.token_hex(3)}"
     with clock.use(then):

@@ -24,7 +24,7 @@ SCREEN = """
   5  As the officer, open the message's record with the archive passphrase, and prove it.
 
  Archive passphrase   {passphrase}
- Everything else      {file}  (passwords, API keys, more links)
+ Everything else      {file}  (links for staff in all eight roles, passwords, API keys)
  Letters to customers {mail}  (nothing leaves this machine: e-mails are files there)
  Logs                 {logs}
 
