@@ -27,25 +27,48 @@ _SIGNS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """`function` is its name within the module (`Ring.get`), `code` what it would be with the fault in it."""
+    """`function` is its name within the module (`Ring.get`), `place` a number in the walk over the module's tree."""
 
     module: str
     function: str
     line: int
+    source: str
     what: str
-    code: CodeType
+    place: int
+    change: "_Change"
+    path: Path
 
     def __str__(self) -> str:
         return f"{self.module.replace('.', '/')}.py:{self.line} {self.function}: {self.what}"
 
+    @property
+    def name(self) -> str:
+        """As `__str__`, with what stands on the line instead of its number, which any change above it moves."""
+        return f"{self.module.replace('.', '/')}.py {self.function}: {self.what} | {self.source}"
+
+    def code(self) -> CodeType | None:
+        """The function's code with the fault in it; None for what Python does not compile."""
+        tree = ast.parse(self.path.read_text(encoding="utf-8"))
+        self.change(next(node for number, node in enumerate(ast.walk(tree)) if number == self.place))
+        try:
+            code = compile(ast.fix_missing_locations(tree), str(self.path), "exec")
+        except (SyntaxError, ValueError):
+            return None
+        for part in self.function.split("."):
+            code = next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == part)
+        return code
+
 
 def of_module(module: str, path: Path) -> list[Fault]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
+    numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
     return [
-        fault
-        for names, node in _functions(tree)
-        for line, what, changed in _changes(tree, node)
-        if (fault := _fault(module, names, line, what, changed, path))
+        Fault(module, name, line, lines[line - 1].strip(), what, numbers[id(place)], change, path)
+        for name, function in _functions(tree)
+        for place in _walk(function)
+        for what, change in _faults_at(place)
+        if (line := getattr(place, "lineno", 0))
     ]
 
 
@@ -58,17 +81,6 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
             for inner in node.body:
                 if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
                     yield f"{node.name}.{inner.name}", inner
-
-
-def _changes(tree: ast.Module, function: ast.AST) -> Iterator[tuple[int, str, ast.Module]]:
-    """Each a tree of its own. A place is found again in the copy by its number in the walk."""
-    numbered = {id(node): number for number, node in enumerate(ast.walk(tree))}
-    for place in _walk(function):
-        for what, change in _faults_at(place):
-            whole = copy.deepcopy(tree)
-            there = next(node for number, node in enumerate(ast.walk(whole)) if number == numbered[id(place)])
-            change(there)
-            yield getattr(place, "lineno", 0), what, ast.fix_missing_locations(whole)
 
 
 def _walk(function: ast.AST) -> Iterator[ast.AST]:
@@ -100,7 +112,7 @@ def _faults_at(node: ast.AST) -> Iterator[tuple[str, "_Change"]]:
 
 
 class _Change:
-    """What is done to the place in the copy."""
+    """What is done to the place in the tree."""
 
     def __init__(self, name: str, value: object) -> None:
         self.name, self.value = name, value
@@ -138,13 +150,3 @@ def _is_str(node: ast.AST | None) -> bool:
 
 def _is_none(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def _fault(module: str, name: str, line: int, what: str, tree: ast.Module, path: Path) -> Fault | None:
-    try:
-        code = compile(tree, str(path), "exec")
-    except (SyntaxError, ValueError):
-        return None
-    for part in name.split("."):
-        code = next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == part)
-    return Fault(module, name, line, what, code)

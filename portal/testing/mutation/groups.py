@@ -1,9 +1,19 @@
-"""Which modules T19 plants faults into, and which tests should notice."""
+"""Which modules T19 plants faults into, which tests should notice, and which faults nobody could notice."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.testing.mutation.faults import Fault, of_module
+
 HOUSE = Path(__file__).resolve().parents[3]
+ALIKE = Path(__file__).with_name("mutation.json")
+
+
+def alike() -> dict[str, str]:
+    """Faults that change nothing anybody could see, by name, each with its reason: they are not tried."""
+    known: dict[str, str] = json.loads(ALIKE.read_text(encoding="utf-8"))
+    return known
 
 
 @dataclass(frozen=True)
@@ -18,6 +28,9 @@ class Group:
         """(module's name, file) of each."""
         paths = [path for one in self.modules for path in _files(HOUSE / one)]
         return [(".".join(path.relative_to(HOUSE).with_suffix("").parts), path) for path in paths]
+
+    def faults(self) -> list[Fault]:
+        return [fault for module, path in self.files() for fault in of_module(module, path)]
 
 
 SEALED = ("aead", "wheel", "message", "field", "blind", "record", "envelope", "blob")

@@ -27,8 +27,8 @@ def codes_of(code: CodeType) -> list[CodeType]:
 
 def plant(fault: Fault) -> bool:
     """False where it does not fit: what it left out held a variable of the function around it."""
-    function = function_of(fault.module, fault.function)
-    if function is None or function.__code__.co_freevars != fault.code.co_freevars:
+    function, code = function_of(fault.module, fault.function), fault.code()
+    if function is None or code is None or function.__code__.co_freevars != code.co_freevars:
         return False
-    function.__code__ = fault.code
+    function.__code__ = code
     return True

@@ -1,13 +1,15 @@
 """A run: pytest collects the tests of a group and hands them to us instead of to its own loop."""
 
+import contextlib
 import os
 import random
+import resource
 import signal
 import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -15,19 +17,22 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from portal.testing.mutation import faults, plant
+from portal.testing.mutation import groups, plant
 from portal.testing.mutation.faults import Fault
 from portal.testing.mutation.groups import Group
 
-PATIENCE = 5.0  # seconds; and ten times what its tests took
+CPU, WAITING = 3.0, 30.0  # seconds a test may take more than ten times what it took: at work, and in all
+MEMORY = 8 << 30  # bytes of address space that a child may take
 KILLED, SURVIVED, UNFIT = 1, 0, 2
 
 
 @dataclass
 class Score:
-    """`survived` are the faults that no test noticed, those first that no test even reaches."""
+    """`alike` of those that can be made change nothing and are not tried; `survived` are those that no test noticed, those first
+    that no test even reaches."""
 
     made: int = 0
+    alike: int = 0
     killed: int = 0
     survived: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -57,12 +62,12 @@ class Run:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         began = time.monotonic()
         self.items = [one for one in session.items if not one.get_closest_marker("skip")]
-        made = [fault for module, path in self.group.files() for fault in faults.of_module(module, path)]
-        chosen = [fault for fault in made if self.only in str(fault)]
-        self.score.made = len(chosen)
+        made, alike = [fault for fault in self.group.faults() if self.only in str(fault)], groups.alike()
+        chosen = [fault for fault in made if fault.name not in alike]
+        self.score.made, self.score.alike = len(made), len(made) - len(chosen)
         if self.sample is not None:
             chosen = self.chance.sample(chosen, min(self.sample, len(chosen)))
-        self._run_as_it_is({fault.module: None for fault in chosen})
+        self._run_as_it_is(session)
         for fault in chosen:
             self._try(fault, session)
         session.testscollected = len(self.items)
@@ -70,30 +75,28 @@ class Run:
         return True
 
     # ── as it is ──────────────────────────────────────────────────────────────────────────────────────────────────
-    def _run_as_it_is(self, modules: dict[str, None]) -> None:
-        """Which test reaches which function, and how long it takes."""
-        files = {sys.modules[one].__file__ for one in modules if one in sys.modules}
+    def _run_as_it_is(self, session: pytest.Session) -> None:
+        """Which test reaches which function, and how long it takes. What belongs to the session stays open for the children."""
+        files = {str(path) for _, path in self.group.files()}
         now = -1
 
-        def look(frame: Any, event: str, _: object) -> None:
-            if event == "call" and frame.f_code.co_filename in files:
+        def look(frame: Any, _: str, __: object) -> None:
+            if frame.f_code.co_filename in files:
                 self.reach[frame.f_code].add(now)
 
-        for now, item in enumerate(self.items):
+        for now, (item, following) in enumerate(_with_following(self.items, session)):
             started = time.perf_counter()
-            threading.setprofile(look)
-            sys.setprofile(look)
+            threading.settrace(look)
+            sys.settrace(look)
             try:
-                reports = self._protocol(item, self.items[0])
+                reports = _protocol(item, following)
             finally:
-                sys.setprofile(None)
-                threading.setprofile(None)  # type: ignore[arg-type]
+                sys.settrace(None)
+                threading.settrace(None)  # type: ignore[arg-type]
             self.spent[now] = time.perf_counter() - started
-            if any(report.failed for report in reports):
-                raise pytest.UsageError(f"{item.nodeid} fails without any fault: {reports[-1].longrepr}")
-
-    def _protocol(self, item: pytest.Item, following: pytest.Item) -> Sequence[pytest.TestReport]:
-        return runtestprotocol(item, log=False, nextitem=following)
+            for report in reports:
+                if report.failed:
+                    raise pytest.UsageError(f"{item.nodeid} fails without any fault: {report.longrepr}")
 
     # ── with a fault ──────────────────────────────────────────────────────────────────────────────────────────────
     def _try(self, fault: Fault, session: pytest.Session) -> None:
@@ -103,7 +106,7 @@ class Run:
             if function is not None:
                 self.score.survived.insert(0, f"{fault} (no test reaches it)")
             return
-        outcome = self._in_a_child(fault, [self.items[number] for number in reached], session, self._patience(reached))
+        outcome = self._in_a_child(fault, reached, session)
         if outcome == KILLED:
             self.score.killed += 1
         elif outcome == SURVIVED:
@@ -114,32 +117,44 @@ class Run:
             return set()
         return set().union(*(self.reach.get(code, set()) for code in plant.codes_of(function.__code__)))
 
-    def _patience(self, reached: Sequence[int]) -> float:
-        return PATIENCE + 10 * sum(self.spent[number] for number in reached)
-
-    def _in_a_child(self, fault: Fault, items: list[pytest.Item], session: pytest.Session, patience: float) -> int:
-        """A fault may make a loop endless, or end the process: both are noticed."""
+    def _in_a_child(self, fault: Fault, reached: list[int], session: pytest.Session) -> int:
+        """A fault may make a loop endless, eat the memory or end the process: each is noticed, and what it started ends with it."""
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
-            os._exit(self._child(fault, items, session, patience))
+            os._exit(self._child(fault, reached, session))
         _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
         return os.waitstatus_to_exitcode(status) if not os.WIFSIGNALED(status) else KILLED
 
-    def _child(self, fault: Fault, items: list[pytest.Item], session: pytest.Session, patience: float) -> int:
+    def _child(self, fault: Fault, reached: list[int], session: pytest.Session) -> int:
         try:
-            signal.signal(signal.SIGALRM, lambda *_: os._exit(KILLED))
-            signal.setitimer(signal.ITIMER_REAL, patience)
+            os.setsid()
+            for ends in (signal.SIGALRM, signal.SIGPROF):
+                signal.signal(ends, signal.SIG_DFL)  # the kernel ends it, whatever it waits in
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             _leave_connections()
             if not plant.plant(fault):
                 return UNFIT
-            session._setupstate.teardown_exact(items[0])  # noqa: SLF001 - what pytest's own loop does between two tests
-            for item, following in zip(items, [*items[1:], items[0]], strict=True):
-                if any(report.failed for report in self._protocol(item, following)):
+            items = [self.items[number] for number in reached]
+            for number, (item, following) in zip(reached, _with_following(items, session), strict=True):
+                signal.setitimer(signal.ITIMER_PROF, CPU + 10 * self.spent[number])
+                signal.setitimer(signal.ITIMER_REAL, WAITING + 10 * self.spent[number])
+                if any(report.failed for report in _protocol(item, following)):
                     return KILLED
         except BaseException:  # noqa: BLE001 - whatever a fault does, it was noticed
             return KILLED
         return SURVIVED
+
+
+def _with_following(items: list[pytest.Item], session: pytest.Session) -> Iterator[tuple[pytest.Item, pytest.Item]]:
+    """The session stands after the last: it keeps its own fixtures, and all others are torn down."""
+    return zip(items, [*items[1:], session], strict=True)
+
+
+def _protocol(item: pytest.Item, following: pytest.Item) -> Sequence[pytest.TestReport]:
+    return runtestprotocol(item, log=False, nextitem=following)
 
 
 def _leave_connections() -> None:
@@ -153,8 +168,18 @@ def _leave_connections() -> None:
             one.connection = None
 
 
+def _decide_what_hypothesis_does() -> None:
+    """The same cases in every child, no time limit that a busy machine reaches, no search for the shortest failure."""
+    import hypothesis
+
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile("mutation", deadline=None, derandomize=True, database=None, phases=phases)
+    hypothesis.settings.load_profile("mutation")
+
+
 def of(group: Group, *, chance: random.Random, sample: int | None = None, only: str = "") -> Score:
     run = Run(group, chance, sample, only)
+    _decide_what_hypothesis_does()
     code = pytest.main(
         ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", *group.tests], plugins=[run]
     )
