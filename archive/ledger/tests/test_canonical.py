@@ -135,3 +135,13 @@ def test_every_value_comes_back_and_in_one_spelling(value):
     data = canonical.encode(value)
     assert canonical.parse(data) == value
     assert canonical.encode(canonical.parse(data)) == data
+
+
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}], ids=["lists", "objects"])
+def test_values_nest_32_deep(wrap):
+    value = []
+    for _ in range(31):
+        value = wrap(value)
+    assert canonical.parse(canonical.encode(value)) == value
+    with pytest.raises(canonical.CanonicalError):
+        canonical.encode(wrap(value))

@@ -72,6 +72,8 @@ def test_any_other_text_is_refused(text):
         checkpoint.Checkpoint("log", 1, ROOT[:31]),
         checkpoint.Checkpoint("log", 0, ROOT),
         checkpoint.Checkpoint("log", 1, ROOT, ("",)),
+        checkpoint.Checkpoint("log", 1, ROOT, ("one\ntwo",)),
+        checkpoint.Checkpoint(f"log\n1\n{EMPTY}", 2, ROOT),
     ],
 )
 def test_values_that_no_checkpoint_can_hold_are_not_written(tree):

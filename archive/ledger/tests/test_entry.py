@@ -291,3 +291,25 @@ def test_every_leaf_comes_back_and_is_canonical(kind, id, moment, actor, optiona
     data = entry.encode(leaf)
     assert entry.decode(data) == leaf
     assert canonical.encode(canonical.parse(data)) == data
+
+
+def test_the_digest_of_files_is_over_each_id_with_its_hash_in_any_order():
+    files = [(UUID(int=2), b"b" * 32), (UUID(int=1), b"a" * 32)]
+    expected = sha256(UUID(int=1).bytes + b"a" * 32 + UUID(int=2).bytes + b"b" * 32).hexdigest()
+    assert entry.digest_files(files) == entry.digest_files(files[::-1]) == expected
+
+
+def test_the_grammar_asks_for_what_is_required_and_lets_the_rest_be(monkeypatch):
+    monkeypatch.setattr(entry, "_matches", entry._write_grammar().fullmatch)
+    for leaf in (LEAF, BARE):
+        assert entry.decode(entry.encode(leaf)) == leaf
+    for name in entry.REQUIRED:
+        with pytest.raises(entry.EntryInvalid, match=name):
+            entry.encode(replace(LEAF, **{name: None}))
+    with pytest.raises(entry.EntryInvalid, match="class"):
+        entry.encode(replace(LEAF, retention="two words"))
+
+
+def test_codes_that_are_text_already_are_refused():
+    with pytest.raises(entry.EntryInvalid, match="codes"):
+        entry.encode(replace(BARE, codes='{"a":1}'))

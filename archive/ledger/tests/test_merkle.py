@@ -161,3 +161,20 @@ def test_a_proof_from_no_prefix_is_refused(m, n):
 def test_a_proof_between_equal_or_empty_trees_is_empty():
     hash_at = merkle.over_leaves(HASHES)
     assert merkle.consistency_path(hash_at, 0, 7) == merkle.consistency_path(hash_at, 7, 7) == []
+
+
+def test_no_byte_moves_between_two_hashes():
+    """A node hashes two hashes one behind the other: without their lengths a byte could pass from one to the other."""
+    one, two = HASHES[:2]
+    root = merkle.hash_node(one, two)
+    refuse(merkle.verify_inclusion, 1, 2, two[1:], [one + two[:1]], root)
+    refuse(merkle.verify_consistency, 1, 2, one + two[:1], root, [two[1:]])
+
+
+def test_a_longer_path_to_a_higher_root_is_refused():
+    """Whoever states the root can state one above the tree, too."""
+    for index, size, leaf_hash, path, root in inclusions():
+        refuse(merkle.verify_inclusion, index, size, leaf_hash, [*path, HASHES[0]], merkle.hash_node(HASHES[0], root))
+    for m, n, *roots, path in consistencies():
+        higher = [merkle.hash_node(HASHES[0], root) for root in roots]
+        refuse(merkle.verify_consistency, m, n, *higher, [*path, HASHES[0]])

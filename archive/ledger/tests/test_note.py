@@ -105,6 +105,10 @@ MALFORMED = {
     "base64 with a dash": SIGNED.replace("x08go/", "x08go-"),
     "only a key id": TEXT + "\n— PeterNeumann x08gow==\n",
     "a line between signatures": SIGNED + "hello\n" + PETER,
+    "a good signature, then a half line": SIGNED + "— Peter",
+    "a good signature, then one without its mark": SIGNED + PETER[2:],
+    "a good signature, then a plus in a name": SIGNED + PETER.replace("Peter", "Peter+"),
+    "a good signature, then only a key id": SIGNED + "— x YWJjZA==\n",
     "a lone surrogate": "\ud800" + SIGNED,
 }
 
@@ -112,6 +116,11 @@ MALFORMED = {
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_note_is_refused(text):
     refuse(text)
+
+
+def test_what_has_no_text_is_refused_before_anybody_verifies_it():
+    with pytest.raises(note.NoteError):
+        note.parse("x" + PETER)
 
 
 def test_bytes_that_are_not_utf8_are_refused():
@@ -178,8 +187,9 @@ def test_every_typo_of_an_skey_is_refused():
         with pytest.raises(note.NoteError) as refusal:
             note.parse_skey(GO_SKEY[:at] + chr(ord(char) + 1) + GO_SKEY[at + 1 :])
         assert "AYEK" not in str(refusal.value)
-    with pytest.raises(note.NoteError):
-        note.parse_skey(GO_VKEY)
+    for text in (GO_VKEY, GO_SKEY.removeprefix(note.PRIVATE)):
+        with pytest.raises(note.NoteError):
+            note.parse_skey(text)
 
 
 def test_a_generated_key_comes_back_from_its_text():
@@ -194,9 +204,9 @@ def test_a_signing_key_does_not_show_its_seed():
 
 
 def test_two_keys_of_one_name_and_id_are_refused(monkeypatch):
-    monkeypatch.setattr(note.VerifierKey, "key_id", property(lambda key: b"same"))
-    keys = [note.VerifierKey("one", bytes([n]) * 32) for n in (1, 2)]
-    refuse(SIGNED, *keys)
+    real = KEY.verifier.key_id
+    monkeypatch.setattr(note.VerifierKey, "key_id", property(lambda key: real))
+    refuse(SIGNED, KEY.verifier, note.VerifierKey("PeterNeumann", bytes(32)))
 
 
 @pytest.mark.parametrize("text", ["01", "-1", "+1", " 1", "1 ", "1_0", "٣", "", "9223372036854775808", "1" * 30])
@@ -207,3 +217,20 @@ def test_a_decimal_has_one_spelling(text):
 
 def test_the_largest_decimal_is_read():
     assert encoding.decode_decimal("9223372036854775807") == 2**63 - 1
+
+
+def test_the_largest_note_has_a_million_characters():
+    fits = note.sign("a" * (999_998 - len(PETER)) + "\n", KEY)
+    assert len(fits) == 1_000_000
+    assert note.open_(fits, GO_VKEY)
+    refuse(note.sign("a" * (999_999 - len(PETER)) + "\n", KEY))
+
+
+def test_a_key_of_a_name_that_no_note_carries_is_refused():
+    for name in ("Peter Neumann", "Peter\u00a0Neumann"):
+        with pytest.raises(note.NoteError):
+            note.parse_vkey(note.VerifierKey(name, KEY.verifier.public).encode())
+
+
+def test_the_shortest_signature_of_a_stranger_is_passed_over():
+    assert note.open_(SIGNED + note.Signature("x", b"abcd", b"!").encode(), GO_VKEY).text == TEXT

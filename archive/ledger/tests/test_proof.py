@@ -103,3 +103,11 @@ MALFORMED = {
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_file_is_refused(text):
     refuse(text)
+
+
+def test_a_path_has_63_hashes_at_most():
+    step = "\n" + HEAD.split("\n")[2]
+    longest = "\n".join(HEAD.split("\n")[:2]) + step * 63
+    assert len(proof.parse(longest + "\n\n" + SIGNED).path) == 63
+    with pytest.raises(merkle.ProofError):
+        proof.parse(longest + step + "\n\n" + SIGNED)

@@ -205,3 +205,15 @@ def test_an_entry_too_long_for_its_length_is_refused():
     assert len(tiles.encode_bundle([bytes(65_535)])) == 65_537
     with pytest.raises(tiles.TileError):
         tiles.encode_bundle([bytes(65_536)])
+
+
+def test_a_tile_with_a_hash_too_many_is_found():
+    store = cases.TileStore()
+    store.append(0, HASHES[:300])
+    store.tiles[0, 1] += HASHES[300]
+    with pytest.raises(tiles.TileError):
+        tiles.verify_tiles(store.read, 300, merkle.root(HASHES[:300]))
+
+
+def test_a_full_bundle_holds_256_entries():
+    assert tiles.decode_bundle(tiles.encode_bundle([b""] * 256)) == [b""] * 256

@@ -89,3 +89,12 @@ def test_nothing_unauthentic_is_given_before_it_is_found():
     with pytest.raises(errors.Unsealable):
         given.extend(blob.open_(key, broken, business=BUSINESS, blob=ID))
     assert [len(part) for part in given] == [CHUNK]
+
+
+def test_a_file_that_ends_in_an_empty_part_is_refused_though_it_is_authentic():
+    """One text has one blob: 65,536 bytes are one chunk, never one and an empty one."""
+    key, aad = bytes(32), blob._aad(BUSINESS, ID)
+    chunks = [(0, b"x" * CHUNK), (1, b"")]
+    parts = [AESGCM(key).encrypt(blob._NONCE.pack(number, number == 1), text, aad) for number, text in chunks]
+    with pytest.raises(errors.Unsealable):
+        opened(key, b"\x01" + b"".join(parts))

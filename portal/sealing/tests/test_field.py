@@ -75,3 +75,25 @@ def test_a_word_index_remembers_and_agrees():
     for _ in range(2):
         assert index.hash(["ebb", "tide"]) == blind.words(KEY, ["tide", "ebb"])
     assert len(index) == 2
+
+
+def test_an_opener_opens_what_open_opens_and_nothing_else():
+    opener = field.Opener(KEY, "profile")
+    for plaintext in (b"", b"Ada"):
+        assert opener.open_(OWNER.bytes, field.seal(KEY, "profile", OWNER, plaintext)) == plaintext
+    sealed = field.seal(KEY, "profile", OWNER, b"Ada")
+    flipped = [sealed[:i] + bytes([sealed[i] ^ 1]) + sealed[i + 1 :] for i in range(len(sealed))]
+    strange = [field.seal(bytes(32), "profile", OWNER, b"Ada"), field.seal(KEY, "profilE", OWNER, b"Ada")]
+    for broken in [*flipped, *(sealed[:i] for i in range(len(sealed))), *strange]:
+        with pytest.raises(errors.Unsealable):
+            opener.open_(OWNER.bytes, broken)
+    with pytest.raises(errors.Unsealable):
+        opener.open_(uuid.UUID(int=6).bytes, sealed)
+
+
+def test_an_opener_refuses_what_is_too_short_as_a_field_it_does_not_know():
+    """Before it is cut into a nonce and a rest that are none."""
+    with pytest.raises(errors.Unsealable, match="version"):
+        field.Opener(KEY, "profile").open_(OWNER.bytes, b"\x01" + bytes(27))
+    with pytest.raises(errors.Unsealable, match="version"):
+        field.Opener(KEY, "profile").open_(OWNER.bytes, b"\x02" + bytes(40))

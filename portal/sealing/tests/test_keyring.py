@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from portal.sealing import errors
-from portal.sealing.keyring import layout, live
+from portal.sealing.keyring import disk, layout, live, slots
 from portal.sealing.keyring.ring import Keyring
 from portal.sealing.tests import crash
 
@@ -296,9 +296,10 @@ def test_probe_tells_a_lost_or_damaged_file(ring, root):
 
 
 def test_probe_tells_a_folder_that_cannot_be_written(ring, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(errors.KeyringUnwritable):
-        ring.probe()
+    for missing in (os.R_OK, os.W_OK, os.X_OK):
+        monkeypatch.setattr(os, "access", lambda path, mode, missing=missing: not mode & missing)
+        with pytest.raises(errors.KeyringUnwritable):
+            ring.probe()
 
 
 def test_a_fork_during_a_write_does_not_keep_the_lock(ring):
@@ -320,3 +321,75 @@ def test_a_fork_during_a_write_does_not_keep_the_lock(ring):
     os.write(gate_write, b".")
     os.waitpid(forked[0], 0)
     assert not done.is_alive()
+
+
+def test_a_short_write_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: write(fd, data[:3], offset))
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        disk.DISK.pwrite(file.fileno(), b"0123456789", 5)
+    assert path.read_bytes() == bytes(5) + b"0123456789"
+
+
+def test_the_disk_is_asked_to_keep_what_it_was_given(ring, monkeypatch):
+    """A mark that waits asks once; one that does not wait asks never; a commit asks after each of its three writes."""
+    asked, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: asked.append(sync(fd)))
+    counts = []
+    for act in (
+        lambda: ring.live.mark(T - 200),
+        lambda: ring.live.mark(T - 100, durable=False),
+        lambda: ring.live.create(T),
+    ):
+        asked.clear()
+        act()
+        counts.append(len(asked))
+    assert counts == [1, 0, 3]
+
+
+def test_what_is_there_already_is_answered_without_the_lock(ring, root, monkeypatch):
+    key = ring.live.create(T)
+    Keyring(root, MASTER).live.mark(T - 100)
+    for name in ("update", "_load"):
+        monkeypatch.setattr(ring._live_file, name, lambda *_, **__: pytest.fail("it took the lock"))
+    assert ring.live.create(T) == ring.live.get(T) == key
+    ring.live.mark(T - 100)
+    with pytest.raises(errors.KeyGone):
+        ring.live.create(T - 200)
+
+
+def test_probe_tells_a_file_that_cannot_be_opened_for_writing(ring, monkeypatch):
+    really = os.open
+
+    def read_only(path, flags, *more):
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return really(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(errors.KeyringUnwritable):
+        ring.probe()
+
+
+def test_a_slot_takes_what_fills_it_to_the_last_byte(tmp_path):
+    full = layout.PAGE_BYTES - layout.SLOT_OVERHEAD_BYTES
+    for size in (full, full + 1):
+        file = slots.SlotFile(tmp_path / f"{size}.ring", b"file", MASTER, capacity=layout.PAGE_BYTES)
+        if size > full:
+            with pytest.raises(errors.KeyringFull):
+                file.birth(bytes(size))
+        else:
+            file.birth(bytes(size))
+            assert file.read().payload == bytes(size)
+
+
+def test_a_slot_cut_down_to_its_name_is_blank():
+    assert layout.unpack_slot(bytes(32), b"file", layout.SLOT_MAGIC) is None
+
+
+def test_a_keyring_is_made_below_folders_that_are_not_there_and_never_below_a_file(tmp_path):
+    assert Keyring(tmp_path / "a" / "b" / "ring", MASTER).live.create(T)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(errors.KeyringUnwritable):
+        Keyring(tmp_path / "file" / "ring", MASTER)

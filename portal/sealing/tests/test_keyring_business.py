@@ -151,3 +151,17 @@ def test_a_copy_is_reborn_under_another_master_key_and_never_over_a_file(tmp_pat
     with pytest.raises(errors.KeyTaken):
         new.rebirth(ACME, business.encode({"business": b"x" * 32}))
     assert new.business(ACME).get("business") == key
+
+
+def test_a_closed_business_gets_no_ring_again(ring):
+    ring.birth(ACME)
+    before = ring.business(ACME)
+    ring.bury(ACME, "closed on Friday")
+    assert ring.buried() == {ACME: "closed on Friday"}
+    assert not ring.holds(ACME)
+    assert ring.business(ACME) is not before  # nor does what it held stay in memory
+    with pytest.raises(errors.KeyTaken):
+        ring.birth(ACME)
+    with pytest.raises(errors.KeyTaken):
+        ring.rebirth(ACME, business.encode({}))
+    assert not ring.holds(ACME)

@@ -269,3 +269,24 @@ def test_a_removal_that_was_cut_short_can_be_repeated(tmp_path, at):
     ring.remove(name)
     with pytest.raises(errors.KeyGone):
         ring.business(name).get("business")
+
+
+def test_a_refused_flip_puts_every_byte_back(root):
+    path = root / "live.ring"
+    before = path.read_bytes()
+    for at in range(4):
+        ring = Keyring(root, MASTER, io=crash.Refusing(at, forever=False))
+        with pytest.raises(errors.KeyringUnwritable):
+            ring.live.create(FRESH)
+        assert path.read_bytes() == before
+
+
+def test_birth_of_what_exists_scrubs_it(tmp_path):
+    owner, path = uuid.UUID(int=1), tmp_path / "ring" / "business" / f"{uuid.UUID(int=1).hex}.ring"
+    Keyring(tmp_path / "ring", MASTER).birth(owner).create("business")
+    dying = Keyring(tmp_path / "ring", MASTER, io=crash.Stopping(1))
+    with pytest.raises(crash.PowerCut):
+        dying.business(owner).create("another")
+    assert idle_slot(path.read_bytes()).strip(b"\0")
+    Keyring(tmp_path / "ring", MASTER).birth(owner)
+    assert not idle_slot(path.read_bytes()).strip(b"\0")

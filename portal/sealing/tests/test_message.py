@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from portal.sealing import errors, message
+from portal.sealing import aead, errors, message
 
 WHEEL_KEY = bytes(range(32))
 BUSINESS, MESSAGE, RECIPIENT = (uuid.UUID(int=n) for n in (1, 2, 3))
@@ -123,3 +123,40 @@ def test_the_random_bytes_of_a_message_do_not_overlap(monkeypatch):
     sealed = seal()
     assert next(fresh) == 56
     assert (sealed.body[:12], sealed.wrap[14:26]) == (bytes(range(32, 44)), bytes(range(44, 56)))
+
+
+def test_a_format_of_another_release_is_refused_even_if_it_was_sealed_so():
+    key = bytes(32)
+    for version, suite in ((2, 1), (1, 2)):
+        head = message.HEADER.pack(version, suite, BUCKET, 7)
+        wrap = head + aead.seal(WHEEL_KEY, key, message.WRAP_LABEL + head + MESSAGE.bytes)
+        body = aead.seal(key, b"hello", message._body_aad(BUSINESS, MESSAGE, RECIPIENT, 1))
+        with pytest.raises(errors.Unsealable):
+            message.open_(WHEEL_KEY, wrap, body, **IDS)
+
+
+def test_a_sealer_makes_the_boxes_of_seal(monkeypatch):
+    """Two in a row from one draw: each is what `seal` would make of its own 56 bytes."""
+    drawn = bytes(range(112))
+    monkeypatch.setattr(os, "urandom", lambda n: drawn[:n])
+    sealer = message.Sealer(WHEEL_KEY, bucket=BUCKET, generation=7, business=BUSINESS, count=2)
+    for at in (0, 56):
+        monkeypatch.setattr(os, "urandom", lambda n, at=at: drawn[at : at + n])
+        assert sealer.seal(b"hello", MESSAGE.bytes, RECIPIENT.bytes) == seal()
+    with pytest.raises(ValueError, match="more bodies"):
+        sealer.seal(b"hello", MESSAGE.bytes, RECIPIENT.bytes)
+
+
+def test_a_sealer_draws_no_more_than_it_was_made_for(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(os, "urandom", lambda n: drawn.append(n) or bytes(n))
+    message.Sealer(WHEEL_KEY, bucket=BUCKET, generation=7, business=BUSINESS, count=3)
+    assert drawn == [3 * 56]
+
+
+def test_a_sealer_binds_the_version_of_the_text():
+    sealer = message.Sealer(WHEEL_KEY, bucket=BUCKET, generation=7, business=BUSINESS, count=1)
+    sealed = sealer.seal(b"hello", MESSAGE.bytes, RECIPIENT.bytes, (3).to_bytes(4, "big"))
+    assert message.open_(WHEEL_KEY, sealed.wrap, sealed.body, **IDS, version=3) == b"hello"
+    with pytest.raises(errors.Unsealable):
+        message.open_(WHEEL_KEY, sealed.wrap, sealed.body, **IDS)

@@ -148,3 +148,32 @@ def test_a_damaged_envelope_refuses():
 def test_an_envelope_without_recipients_is_never_made():
     with pytest.raises(ValueError, match="between one and 255"):
         record.seal_batch_key(BATCH_KEY, {}, business=BUSINESS, batch=BATCH)
+
+
+def test_a_sealer_makes_the_boxes_of_seal(monkeypatch):
+    """Two in a row from one draw: each is what `seal` would make of its own 100 bytes."""
+    drawn = bytes(range(200))
+    monkeypatch.setattr(os, "urandom", lambda n: drawn if n == len(drawn) else pytest.fail(f"{n} bytes"))
+    sealer = record.Sealer(
+        BATCH_KEY, DISPOSAL_KEY, business=BUSINESS, batch=BATCH, disposal_bucket="2026-11", count=2
+    )  # fmt: skip
+    for at in (0, 100):
+        monkeypatch.setattr(os, "urandom", lambda n, at=at: drawn[at : at + n])
+        assert sealer.seal(b"content", RECORD.bytes) == seal()
+    with pytest.raises(StopIteration):
+        sealer.seal(b"content", RECORD.bytes)
+
+
+def test_an_envelope_has_one_to_255_recipients_of_one_to_255_bytes(monkeypatch):
+    monkeypatch.setattr(hpke, "seal", lambda *_: b"box")
+
+    def ids_of(*key_ids):
+        return envelope.recipients_of(
+            record.seal_batch_key(BATCH_KEY, dict.fromkeys(key_ids, b""), business=BUSINESS, batch=BATCH)
+        )
+
+    assert ids_of("x" * 255) == ["x" * 255]
+    assert len(ids_of(*(f"{n:03d}" for n in range(255)))) == 255
+    for wrong in [("",), ("x" * 256,), tuple(map(str, range(256)))]:
+        with pytest.raises(ValueError, match="between"):
+            ids_of(*wrong)

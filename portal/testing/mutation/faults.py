@@ -85,8 +85,18 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 def _walk(function: ast.AST) -> Iterator[ast.AST]:
     """Its body, not what stands in its head: defaults and annotations are not in its code."""
-    for statement in function.body:  # type: ignore[attr-defined]
-        yield from ast.walk(statement)
+    waiting = list(function.body)  # type: ignore[attr-defined]
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        waiting += [child for name, child in _children(node) if name not in ("annotation", "returns")]
+
+
+def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    for name, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield name, child
 
 
 def _faults_at(node: ast.AST) -> Iterator[tuple[str, "_Change"]]:

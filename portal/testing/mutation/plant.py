@@ -31,4 +31,7 @@ def plant(fault: Fault) -> bool:
     if function is None or code is None or function.__code__.co_freevars != code.co_freevars:
         return False
     function.__code__ = code
+    for value in vars(importlib.import_module(fault.module)).values():
+        if hasattr(value, "cache_clear"):  # what the function answered before
+            value.cache_clear()
     return True
