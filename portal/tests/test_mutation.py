@@ -1,7 +1,7 @@
 """T19: faults planted into what the promises rest on, and whether the tests notice (`portal.testing.mutation`).
 
 On every change: some of the sealing and of the ledger, by a seed that is printed; full: every fault of every group. A fault that is
-known to change nothing stands in the package's `mutation.json` with its reason. EBB_MUTATION_SEED replays.
+known to change nothing stands in the package's `alike.json` with its reason. EBB_MUTATION_SEED replays.
 """
 
 import json
@@ -17,9 +17,9 @@ from portal.testing.mutation import groups
 from portal.testing.mutation.groups import GROUPS
 
 SEED = int(os.environ.get("EBB_MUTATION_SEED", random.SystemRandom().randrange(10**6)))
-SAMPLE = 30
+SAMPLE = 20
 LEAST = 0.9
-LEAST_OF_SAMPLE = 0.7  # so few of 30 come by chance, where 96 of 100 are noticed, less than once in a million runs
+LEAST_OF_SAMPLE = 0.6  # so few of 20 come by chance, where 96 of 100 are noticed, less than once in a million runs
 
 
 def tried(tmp_path, group: str, *more: str) -> dict:
@@ -47,7 +47,7 @@ def test_every_fault_that_is_let_off_can_be_made_and_says_why():
     assert all(len(reason) > 20 for reason in known.values())
 
 
-@pytest.mark.parametrize("group", ["ledger"])
+@pytest.mark.parametrize("group", GROUPS)
 def test_some_faults_are_noticed(tmp_path, group):
     told = tried(tmp_path, group, "--sample", str(SAMPLE))
     assert told["made"] > 10 * SAMPLE

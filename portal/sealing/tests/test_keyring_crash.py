@@ -290,3 +290,13 @@ def test_birth_of_what_exists_scrubs_it(tmp_path):
     assert idle_slot(path.read_bytes()).strip(b"\0")
     Keyring(tmp_path / "ring", MASTER).birth(owner)
     assert not idle_slot(path.read_bytes()).strip(b"\0")
+
+
+def test_a_business_whose_closing_cannot_be_kept_in_mind_keeps_its_keys(tmp_path):
+    owner = uuid.UUID(int=1)
+    key = Keyring(tmp_path / "ring", MASTER).birth(owner).create("business")
+    refusing = Keyring(tmp_path / "ring", MASTER, io=crash.Refusing(0, forever=False))
+    with pytest.raises(errors.KeyringUnwritable):
+        refusing.bury(owner, "closed")
+    assert Keyring(tmp_path / "ring", MASTER).business(owner).get("business") == key
+    assert not refusing.buried()

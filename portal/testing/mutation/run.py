@@ -1,6 +1,7 @@
 """A run: pytest collects the tests of a group and hands them to us instead of to its own loop."""
 
 import contextlib
+import ctypes
 import os
 import random
 import resource
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -17,12 +19,14 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from portal.kernel import tenancy
 from portal.testing.mutation import groups, plant
 from portal.testing.mutation.faults import Fault
 from portal.testing.mutation.groups import Group
 
 CPU, WAITING = 3.0, 30.0  # seconds a test may take more than ten times what it took: at work, and in all
 MEMORY = 8 << 30  # bytes of address space that a child may take
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18  # of sched.h and mount.h
 KILLED, SURVIVED, UNFIT = 1, 0, 2
 
 
@@ -68,6 +72,10 @@ class Run:
         if self.sample is not None:
             chosen = self.chance.sample(chosen, min(self.sample, len(chosen)))
         self._run_as_it_is(session)
+        if self._in_a_child(None, list(self.spent), session) != SURVIVED:
+            raise pytest.UsageError(
+                "the tests fail in a child without any fault: no child's answer would mean anything"
+            )
         for fault in chosen:
             self._try(fault, session)
         session.testscollected = len(self.items)
@@ -117,7 +125,7 @@ class Run:
             return set()
         return set().union(*(self.reach.get(code, set()) for code in plant.codes_of(function.__code__)))
 
-    def _in_a_child(self, fault: Fault, reached: list[int], session: pytest.Session) -> int:
+    def _in_a_child(self, fault: Fault | None, reached: list[int], session: pytest.Session) -> int:
         """A fault may make a loop endless, eat the memory or end the process: each is noticed, and what it started ends with it."""
         sys.stdout.flush()
         child = os.fork()
@@ -128,14 +136,14 @@ class Run:
             os.killpg(child, signal.SIGKILL)
         return os.waitstatus_to_exitcode(status) if not os.WIFSIGNALED(status) else KILLED
 
-    def _child(self, fault: Fault, reached: list[int], session: pytest.Session) -> int:
+    def _child(self, fault: Fault | None, reached: list[int], session: pytest.Session) -> int:
         try:
             os.setsid()
             for ends in (signal.SIGALRM, signal.SIGPROF):
                 signal.signal(ends, signal.SIG_DFL)  # the kernel ends it, whatever it waits in
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            _leave_connections()
-            if not plant.plant(fault):
+            _leave_what_is_the_parents()
+            if fault and not plant.plant(fault):
                 return UNFIT
             items = [self.items[number] for number in reached]
             for number, (item, following) in zip(reached, _with_following(items, session), strict=True):
@@ -157,8 +165,12 @@ def _protocol(item: pytest.Item, following: pytest.Item) -> Sequence[pytest.Test
     return runtestprotocol(item, log=False, nextitem=following)
 
 
-def _leave_connections() -> None:
-    """Those of the parent stay its own."""
+def _leave_what_is_the_parents() -> None:
+    """Its connections stay its own, its threads did not come along, and what a killed test had mounted goes with the child."""
+    tenancy._pool = ThreadPoolExecutor(max_workers=8)  # noqa: SLF001 - there is no other way in
+    libc = ctypes.CDLL(None)
+    if os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
     from django.conf import settings
 
     if settings.configured:
