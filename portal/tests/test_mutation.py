@@ -1,12 +1,11 @@
 """T19: faults planted into what the promises rest on, and whether the tests notice (`portal.testing.mutation`).
 
-On every change: some of the sealing and of the ledger, by a seed that is printed; full: every fault of every group. A fault that is
-known to change nothing stands in the package's `alike.json` with its reason. EBB_MUTATION_SEED replays.
+Full only: every fault of every group, minutes each. A fault that is known to change nothing stands in the package's `alike.json`
+with its reason, and on every change it is looked whether it can still be made.
 """
 
 import json
 import os
-import random
 import subprocess
 import sys
 
@@ -16,15 +15,12 @@ from portal.launch.environment import PROJECT
 from portal.testing.mutation import groups
 from portal.testing.mutation.groups import GROUPS
 
-SEED = int(os.environ.get("EBB_MUTATION_SEED", random.SystemRandom().randrange(10**6)))
-SAMPLE = 20
 LEAST = 0.9
-LEAST_OF_SAMPLE = 0.6  # so few of 20 come by chance, where 96 of 100 are noticed, less than once in a million runs
 
 
-def tried(tmp_path, group: str, *more: str) -> dict:
+def tried(tmp_path, group: str) -> dict:
     told = tmp_path / "told.json"
-    command = [sys.executable, "-m", "portal.testing.mutation", group, "--seed", str(SEED), "--json", str(told), *more]
+    command = [sys.executable, "-m", "portal.testing.mutation", group, "--json", str(told)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, env=own_environment())
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     print(done.stdout[done.stdout.rfind(f"\n{group}, seed") :])
@@ -45,14 +41,6 @@ def test_every_fault_that_is_let_off_can_be_made_and_says_why():
     known = groups.alike()
     assert set(known) <= made
     assert all(len(reason) > 20 for reason in known.values())
-
-
-@pytest.mark.parametrize("group", GROUPS)
-def test_some_faults_are_noticed(tmp_path, group):
-    told = tried(tmp_path, group, "--sample", str(SAMPLE))
-    assert told["made"] > 10 * SAMPLE
-    assert told["tried"] > SAMPLE / 2
-    assert told["killed"] >= LEAST_OF_SAMPLE * told["tried"], told["survived"]
 
 
 @pytest.mark.chaos
