@@ -431,6 +431,34 @@ def test_a_business_that_was_closed_since_is_left_out(story, tmp_path):
             assert api.get("messages").status_code == 200
 
 
+def test_a_tombstone_alone_keeps_a_closed_business_out(story, tmp_path):
+    """The backup is older than the closing and comes from another disk with nothing beside it: the keyring that stayed knows,
+    even one whose process died between the tombstone and the end of the ring (C5)."""
+    house, closed = story.house, story.house.business("globex")
+    certificate = note.sign('ebb-closing-certificate@v1\n{"link_sha256":"ab"}\n', note.generate("ebb.log/closed"))
+    lonely = tmp_path / "lonely" / max(story.folder.glob("ebb-*")).name
+    shutil.copytree(story.folder / lonely.name, lonely)
+    with machine(house) as other:
+        shutil.rmtree(other.keyring)
+        shutil.copytree(house.keyring, other.keyring)
+        other.env["EBB_MASTER_KEY"] = house.env["EBB_MASTER_KEY"]
+        ring = other.keyring / "business" / f"{UUID(closed.id).hex}.ring"
+        tombstone = ring.with_suffix(".closed")
+        tombstone.write_text(certificate)
+        assert ring.exists()
+        assert "1 was closed since" in other.manage("restore", str(lonely), "--key", str(story.key)).stdout
+        assert not ring.exists()
+        assert tombstone.read_text() == certificate
+        left = other.rows("SELECT state, certificate FROM tenants_closing WHERE business_id = %s", closed.id)
+        assert left == [("closed", certificate)]
+        assert other.rows("SELECT count(*) FROM pg_namespace WHERE nspname = %s", closed.schema) == [(0,)]
+        other.start("web")
+        with other.api(closed) as api:
+            assert api.get("messages").status_code == 410
+        with other.api(story.acme) as api:
+            assert api.get("messages").status_code == 200
+
+
 def test_older_ones_go_when_asked_and_the_house_forgets_them(story):
     house = story.house
     house.manage("backup", "--to", str(story.folder), "--keep", "1")

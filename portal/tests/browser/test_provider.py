@@ -58,10 +58,12 @@ def test_an_owner_sets_it_up_and_an_author_comes_by_it(desk, acme, issuer, eyes)
 def _there(desk, page, link, name):
     """At the provider, whose pages may complain of themselves."""
     desk.watch.quiet = True
-    page.click(link)
-    page.fill("input[name=login]", name)
-    page.fill("input[name=password]", "any")
-    page.click("button[type=submit]")
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_url("**/console/**")
-    desk.watch.quiet = False
+    try:
+        page.click(link)
+        page.fill("input[name=login]", name)
+        page.fill("input[name=password]", "any")
+        page.click("button[type=submit]")
+        page.get_by_role("button", name="Continue").click()
+        page.wait_for_url("**/console/**")
+    finally:
+        desk.watch.quiet = False
