@@ -66,10 +66,10 @@ def _fewest(client, path) -> int:
 def _asked(client, path) -> int:
     with CaptureQueriesContext(connection) as asked:
         answer = client.get(path)
-    return sum(_is_asked(one["sql"] or "") for one in asked) if answer.status_code == 200 else 0
+    return sum(is_asked(one["sql"] or "") for one in asked) if answer.status_code == 200 else 0
 
 
-def _is_asked(sql: str) -> bool:
+def is_asked(sql: str) -> bool:
     """Not the frame of a transaction, nor which schema is meant; nor the tiles at the tree's end, which a process looks at when
     something was signed since it last did."""
     is_frame = sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET "))
