@@ -79,6 +79,7 @@ class Checkpoint(models.Model):
     root = models.BinaryField(max_length=32)
     note = models.TextField()
     signed_at = models.DateTimeField()
+    vkey: str  # of its epoch, where it was asked for (`queries.proofs.latest`)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["epoch", "size"], name="an_epoch_signs_one_tree_of_a_size")]

@@ -50,7 +50,7 @@ def entry(request: HttpRequest, index: int) -> HttpResponseBase:
     seen = summary.get_summary()
     context: dict[str, Any] = {
         "entry": shared.shown(request.actor, [header], seen.signed)[0],
-        "proof": shared.proof_of(request.actor, header, proofs.latest()),
+        "proof": shared.proof_of(header, proofs.latest()),
         "before": index - 1 if index > 0 else None, "after": index + 1 if index + 1 < seen.size else None,
         "unlock": shared.lock_of(request, now),
     }  # fmt: skip

@@ -34,7 +34,7 @@ def record(request: HttpRequest, index: int) -> HttpResponseBase:
     context = {
         "record": shown(opened) if opened else None, "unlock": lock,
         "entry": shared.shown(request.actor, [header], newest.size if newest else 0)[0],
-        "is_mirrored": is_mirrored, "entries": _others(request, header), "proof": shared.proof_of(request.actor, header, newest),
+        "is_mirrored": is_mirrored, "entries": _others(request, header), "proof": shared.proof_of(header, newest),
         "holds": _holds(request, header),
     }  # fmt: skip
     return shared.draw(request, "record", context, here=f"Record {index}")

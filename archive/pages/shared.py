@@ -93,7 +93,7 @@ def shown(actor: Actor, found: Iterable[entries.Header], signed: int) -> list[di
     ]  # fmt: skip
 
 
-def proof_of(actor: Actor, header: entries.Header, newest: Checkpoint | None) -> dict[str, Any] | None:
+def proof_of(header: entries.Header, newest: Checkpoint | None) -> dict[str, Any] | None:
     """The proof of an entry, checked here step by step; None until a checkpoint covers it."""
     if newest is None or header.index >= newest.size:
         return None
@@ -101,7 +101,7 @@ def proof_of(actor: Actor, header: entries.Header, newest: Checkpoint | None) ->
         text = proofs.lead_to(newest, header.index)
     except Refusal:
         return None
-    parsed, holds = proofs_format.parse(text), _holds(text, proofs.get_key_for(actor), header)
+    parsed, holds = proofs_format.parse(text), _holds(text, newest.vkey, header)
     return {"tree_size": newest.size, "checkpoint_at": newest.signed_at, "steps": [
         {"title": "The exact bytes of the entry have this hash", "value": merkle.hash_leaf(header.leaf).hex(), "ok": True,
          "words": "SHA-256 over a zero byte and the leaf, as RFC 6962 says."},

@@ -3,6 +3,8 @@
 Everything here is answered for the newest *published* checkpoint, which the keyring knows before any door does.
 """
 
+from django.db.models import OuterRef, Subquery
+
 from archive.ledger import proof, tiles
 from archive.models import Checkpoint, Epoch
 from archive.queries import tree
@@ -81,8 +83,9 @@ def published_size() -> int:
 
 
 def latest() -> Checkpoint | None:
-    """The same; None before the first."""
-    return Checkpoint.objects.order_by("-epoch", "-size").first()
+    """The same, with the key of its epoch (`vkey`); None before the first."""
+    key = Epoch.objects.filter(number=OuterRef("epoch")).values("vkey")
+    return Checkpoint.objects.annotate(vkey=Subquery(key[:1])).order_by("-epoch", "-size").first()
 
 
 def _parse(path: str) -> tiles.Tile:

@@ -13,6 +13,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from archive.flows import tree
+from portal.kernel import clock
 from portal.testing import browser
 from portal.testing import cast as people
 from portal.testing.things import one_of_each
@@ -40,6 +42,8 @@ def callers(cast):
 @pytest.fixture(scope="module")
 def things(cast):
     made = {**one_of_each(cast, "counted"), "token": "x", "path": "0/000"}
+    with cast.inside():
+        tree.integrate(now=clock.now())  # so that a page of an entry draws its proof
     yield made
     if os.environ.get("EBB_COUNT") == "1":
         FILE.write_text(json.dumps(counted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
