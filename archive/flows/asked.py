@@ -7,6 +7,7 @@ from uuid import UUID
 
 from archive.models import AskedSearch
 from archive.queries import asked
+from archive.rules import naming
 from archive.rules import query as language
 from portal.kernel import ids, keys, unit
 from portal.kernel.actors import Actor
@@ -62,10 +63,9 @@ def keep_view(*, actor: Actor, now: datetime, of: str, name: str, query: str) ->
 
 
 def delete_view(*, actor: Actor, now: datetime, of: str, view_id: UUID) -> None:
-    if not any(one.id == view_id for one in asked.list_views_for(actor, of)):
-        raise not_found("view")
     with unit.work():
-        AskedSearch.objects.filter(id=view_id, of=of, staff_id=actor.id).delete()
+        if not AskedSearch.objects.filter(id=view_id, of=of, staff_id=actor.own_id("staff")).delete()[0]:
+            raise not_found("view")
 
 
 def sweep(*, now: datetime) -> int:
@@ -87,12 +87,7 @@ def check_reason(reason: str, *, needs_key: bool) -> str:
 
 
 def _named(name: str) -> str:
-    name = " ".join(name.split())
-    if not name:
-        raise Refusal("name_missing", "Give it a name.", field="name")
-    if len(name) > LONGEST_NAME:
-        raise Refusal("name_too_long", f"A name has at most {LONGEST_NAME} characters.", field="name")
-    return name
+    return naming.name(name, longest=LONGEST_NAME, missing="Give it a name.")
 
 
 def _check_room(kept: list[asked.Asked]) -> None:

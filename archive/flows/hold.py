@@ -18,7 +18,7 @@ from uuid import UUID
 from archive.flows import approval, guard
 from archive.models import Hold
 from archive.queries import holds, predicate
-from archive.rules import acts
+from archive.rules import acts, naming
 from archive.rules import query as language
 from portal.kernel import errors, ids, keys, unit
 from portal.kernel.actors import CLOCK, Actor
@@ -26,6 +26,7 @@ from portal.kernel.errors import Kind, Refusal
 
 COOL_OFF = timedelta(hours=24)
 LONGEST_NAME, LONGEST_REASON = 120, 1000
+NAMELESS = "Give the hold a name, such as the matter it is for."
 RELEASE = "hold.release"
 FLEETING = {"tag", "hold"}
 
@@ -41,7 +42,7 @@ class Placed:
 def place(*, actor: Actor, now: datetime, name: str, reason: str, query: str, everything: bool = False) -> Placed:
     """Keep what the query selects, now and later. `everything` says that an empty query is meant."""
     actor.require("hold.manage")
-    name, reason = _name(name), _reason(reason)
+    name, reason = naming.name(name, longest=LONGEST_NAME, missing=NAMELESS), _reason(reason)
     asked = understand(actor, query)
     if not asked.terms and not everything:
         raise Refusal(
@@ -144,15 +145,6 @@ def _locked(hold_id: UUID) -> Hold:
 def _case(asked: language.Query) -> UUID | None:
     """The case that it is a hold of, where it is one of exactly that."""
     return asked.terms[0].id if len(asked.terms) == 1 and asked.terms[0].name == "case" else None
-
-
-def _name(text: str) -> str:
-    words = " ".join(text.split())
-    if not words:
-        raise Refusal("name_missing", "Give the hold a name, such as the matter it is for.", field="name")
-    if len(words) > LONGEST_NAME:
-        raise Refusal("name_too_long", f"A name has at most {LONGEST_NAME} characters.", field="name")
-    return words
 
 
 def _reason(text: str) -> str:

@@ -35,7 +35,7 @@ def ceremony(request: HttpRequest) -> HttpResponseBase:
     except Refusal as refusal:
         if refusal.kind in {Kind.UNAVAILABLE, Kind.FORBIDDEN}:
             raise
-        return _page(request, step if step in STEPS else "passphrase", _told(refusal, step), status=422)
+        return _page(request, step if step in STEPS else "passphrase", told(refusal, step), status=422)
 
 
 def _passphrase(request: HttpRequest) -> HttpResponseBase:
@@ -76,7 +76,8 @@ def unknown_step(*_: object) -> HttpResponseBase:
     raise Refusal("unknown_step", "There is no such step. Begin again.")
 
 
-def _told(refusal: Refusal, step: str) -> dict[str, Any]:
+def told(refusal: Refusal, step: str) -> dict[str, Any]:
+    """Whatever is wrong with a recovery key stands at its field."""
     field = "recovery_key" if step == "return" else str(refusal.fields.get("field", ""))
     return {"errors": {field: refusal.message}} if field else {"refusal": pages.words(refusal)}
 

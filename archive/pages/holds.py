@@ -18,7 +18,7 @@ from archive.rules import months, searchform
 from archive.rules import query as language
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
-from portal.web import guards, names, pages
+from portal.web import acting, guards, names, pages
 from portal.web import listing as lists
 
 STATES = [("active", "In force"), ("releasing", "Being released"), ("released", "Released")]
@@ -67,7 +67,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
             raise
         return _form(request, values, _told(request, refusal, values["query"]), status=422)
     messages.success(request, "The hold is in force.")
-    return HttpResponseRedirect(reverse("console:archive_hold", args=[placed.id]))
+    return _back(placed.id)
 
 
 @guards.staff("hold.manage")
@@ -87,29 +87,22 @@ def hold(request: HttpRequest, hold_id: UUID) -> HttpResponseBase:
 @guards.staff("hold.manage")
 @require_POST
 def release(request: HttpRequest, hold_id: UUID) -> HttpResponseBase:
-    back = HttpResponseRedirect(reverse("console:archive_hold", args=[hold_id]))
-    try:
-        flow.ask_release(actor=request.actor, now=clock.now(), hold_id=hold_id, reason=request.POST.get("reason", ""))
-    except Refusal as refusal:
-        if refusal.kind not in {Kind.INVALID, Kind.CONFLICT}:
-            raise
-        pages.tell(request, refusal)
-    else:
-        messages.success(request, "Asked. Until another person agrees, and a day after that, the hold holds.")
-    return back
+    reason = request.POST.get("reason", "")
+    done = "Asked. Until another person agrees, and a day after that, the hold holds."
+    return acting.act(request, _back(hold_id), done, lambda: (
+        flow.ask_release(actor=request.actor, now=clock.now(), hold_id=hold_id, reason=reason)
+    ))  # fmt: skip
 
 
 @guards.staff("hold.manage")
 @require_POST
 def keep(request: HttpRequest, hold_id: UUID) -> HttpResponseBase:
-    try:
+    return acting.act(request, _back(hold_id), "The release is cancelled. The hold holds as before.", lambda: (
         flow.keep(actor=request.actor, now=clock.now(), hold_id=hold_id)
-    except Refusal as refusal:
-        if refusal.kind is not Kind.CONFLICT:
-            raise
-        pages.tell(request, refusal)
-    else:
-        messages.success(request, "The release is cancelled. The hold holds as before.")
+    ))  # fmt: skip
+
+
+def _back(hold_id: UUID) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("console:archive_hold", args=[hold_id]))
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from archive.rules import naming
 from portal.kernel.errors import Refusal
 
 # In the order of the keys 1 to 5.
@@ -53,9 +54,4 @@ def note(text: str) -> str:
 
 
 def name(text: str) -> str:
-    words = " ".join(text.split())
-    if not words:
-        raise Refusal("name_missing", "Give it a name that your colleagues will know it by.", field="name")
-    if len(words) > LONGEST_NAME:
-        raise Refusal("name_too_long", f"A name has at most {LONGEST_NAME} characters.", field="name")
-    return words
+    return naming.name(text, longest=LONGEST_NAME, missing="Give it a name that your colleagues will know it by.")

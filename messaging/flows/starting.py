@@ -34,18 +34,18 @@ def send_link(*, signup_id: UUID, now: datetime) -> None:
 
 def equip(*, now: datetime, signup_id: UUID, person: str, password: str, passphrase: str) -> str:
     """Its owner, and the keys of its archive. → the recovery key, which is kept nowhere. Until `finish` it may be done again."""
-    row, place = signups.get(signup_id, now), _built(signup_id, now)
+    row = signups.get(signup_id, now)
     owner = Person(row.email, person, "owner", password)
-    return opening.equip(now=now, place=place, people=[owner], passphrase=passphrase).recovery_text
+    return opening.equip(now=now, place=_built(row), people=[owner], passphrase=passphrase).recovery_text
 
 
 def finish(*, now: datetime, signup_id: UUID, recovery_text: str) -> None:
     """The recovery key given back once: from here on the business is served."""
-    opening.finish(now=now, place=_built(signup_id, now), recovery_text=recovery_text)
+    opening.finish(now=now, place=_built(signups.get(signup_id, now)), recovery_text=recovery_text)
 
 
-def _built(signup_id: UUID, now: datetime) -> tenancy.Place:
-    birth = signups.birth_of(signups.get(signup_id, now))
+def _built(row: signups.Signup) -> tenancy.Place:
+    birth = signups.birth_of(row)
     if birth is None or not birth.is_built:
         raise Refusal("not_built", "This business is still being built. Wait a moment.", Kind.CONFLICT)
     if birth.is_served:

@@ -19,7 +19,6 @@ from archive.pages import ceremony
 from messaging.flows import starting
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal, not_found
-from portal.web import pages
 from tenants.flows import signup
 from tenants.queries import signups
 
@@ -112,8 +111,7 @@ def _known(signup_id: UUID) -> dict[str, Any]:
 def _refused(
     request: HttpRequest, step: str, refusal: Refusal, values: dict[str, Any], **known: Any
 ) -> HttpResponseBase:
-    field = "recovery_key" if step == "return" else str(refusal.fields.get("field", ""))
-    told = {"errors": {field: refusal.message}} if field else {"refusal": pages.words(refusal)}
+    told = ceremony.told(refusal, step)
     kept = {name: values.get(name, "") for name in ("email", "name", "slug", "person")}
     drawn = step if step in {"ask", *_ACTS} else "name"
     return _draw(request, drawn, status=429 if refusal.kind is Kind.TOO_MANY else 422, values=kept, **known, **told)

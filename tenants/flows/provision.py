@@ -17,6 +17,7 @@ from django_tenants.utils import schema_exists
 
 from portal.kernel import ids, keys, tenancy
 from portal.kernel.errors import Kind, Refusal
+from tenants.flows import closing
 from tenants.models import Business, Domain, PlatformEvent
 from tenants.rules import names
 
@@ -88,8 +89,7 @@ def abandon(*, business_id: UUID, now: datetime) -> None:
         if business is None:
             return
         keys.keyring().remove(business_id)
-        with connection.cursor() as cursor:
-            cursor.execute(f'DROP SCHEMA IF EXISTS "{business.schema_name}" CASCADE')
+        closing.drop(business.place)
         Domain.objects.filter(tenant=business).delete()
         Business.objects.filter(id=business_id).delete()
         _event(business_id, "business.abandoned", now)

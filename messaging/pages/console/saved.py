@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -13,8 +12,8 @@ from django.views.decorators.http import require_POST
 from archive.flows import asked as flow
 from archive.queries import asked
 from portal.kernel import clock
-from portal.kernel.errors import Kind, Refusal, not_found
-from portal.web import guards, pages
+from portal.kernel.errors import not_found
+from portal.web import acting, guards
 
 # Which permission a list wants, and what its address may hold.
 LISTS = {
@@ -47,23 +46,19 @@ def shown(request: HttpRequest, of: str, filters: dict[str, str]) -> dict[str, A
 @require_POST
 def keep(request: HttpRequest, of: str) -> HttpResponseBase:
     query = _query(_list(request, of), request.POST.dict())
-    try:
-        flow.keep_view(actor=request.actor, now=clock.now(), of=of, name=request.POST.get("name", ""), query=query)
-    except Refusal as refusal:
-        if refusal.kind not in {Kind.INVALID, Kind.CONFLICT}:
-            raise
-        pages.tell(request, refusal)
-    else:
-        messages.success(request, "The view is kept.")
-    return _back(of, query)
+    name = request.POST.get("name", "")
+    return acting.act(request, _back(of, query), "The view is kept.", lambda: (
+        flow.keep_view(actor=request.actor, now=clock.now(), of=of, name=name, query=query)
+    ))  # fmt: skip
 
 
 @guards.staff()
 @require_POST
 def delete(request: HttpRequest, of: str, view_id: UUID) -> HttpResponseBase:
-    flow.delete_view(actor=request.actor, now=clock.now(), of=_list(request, of), view_id=view_id)
-    messages.success(request, "The view is gone. What it showed stays.")
-    return _back(of, "")
+    of = _list(request, of)
+    return acting.act(request, _back(of, ""), "The view is gone. What it showed stays.", lambda: (
+        flow.delete_view(actor=request.actor, now=clock.now(), of=of, view_id=view_id)
+    ))  # fmt: skip
 
 
 def _list(request: HttpRequest, of: str) -> str:
