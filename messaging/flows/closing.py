@@ -54,6 +54,7 @@ def carry_out(*, actor: Actor, now: datetime, target_id: UUID, codes: acts.Codes
         )  # fmt: skip
         u.entry(unit.Draft("business.closing", actor.label, codes={"closes_at": clock.text(closes_at)}))
         jobs.enqueue("messaging.jobs.tell_of_closing", target_id)
+        u.after_commit(tenancy.directory().forget)
 
 
 def call_off(*, actor: Actor, now: datetime) -> None:
@@ -62,6 +63,7 @@ def call_off(*, actor: Actor, now: datetime) -> None:
     with unit.work() as u:
         rows.call_off(now=now, business_id=tenancy.here().id)
         u.entry(unit.Draft("business.kept", actor.label))
+        u.after_commit(tenancy.directory().forget)
 
 
 def token() -> str:

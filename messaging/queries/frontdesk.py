@@ -12,10 +12,11 @@ ANSWER = "policy.answer"
 
 
 def told(now: datetime) -> dict[str, object]:
-    """{"opens_at" (null: open), "emergency_number", "watermark"}."""
-    desk, opens = policy.get_policy().desk, opens_at(now)
+    """{"opens_at" (null: open), "emergency_number", "watermark", "closes_at" (null: nobody closes the business)}."""
+    desk, opens, closes = policy.get_policy().desk, opens_at(now), tenancy.here().closes_at
     return {
         "opens_at": clock.text(opens) if opens else None, "emergency_number": desk.emergency_number, "watermark": desk.watermark,
+        "closes_at": clock.text(closes) if closes else None,
     }  # fmt: skip
 
 

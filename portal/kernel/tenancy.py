@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -29,7 +30,8 @@ PUBLIC = "public"
 @dataclass(frozen=True)
 class Place:
     """A business as the floor knows it: enough to set a schema and to name it in salts, cache keys and AADs. One that
-    `is_winding` is being closed: its staff and its mirrors get in, nobody else does, and nothing is sent."""
+    `is_winding` is being closed: its staff and its mirrors get in, nobody else does, and nothing is sent. `closes_at`: two people
+    agreed that this begins then, or later where something stops it; the directory knows it."""
 
     id: UUID
     schema: str
@@ -37,6 +39,7 @@ class Place:
     name: str
     host: str = ""
     is_winding: bool = field(default=False, compare=False)
+    closes_at: datetime | None = field(default=None, compare=False)
 
     @property
     def schema_name(self) -> str:

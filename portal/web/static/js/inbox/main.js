@@ -7,6 +7,7 @@ import * as acting from "./acts.js";
 import * as applock from "./applock.js";
 import { calm, sure } from "./calm.js";
 import * as clock from "./clock.js";
+import * as closes from "./closing.js";
 import * as composing from "./composer.js";
 import * as device_ from "./device.js";
 import { el } from "./dom.js";
@@ -43,7 +44,8 @@ export function start(device, { keep = true, said = "" } = {}) {
     device, out, line, link: () => link, changed: () => render(),
     answer: (message) => composer.answer(message),
   });
-  const view = viewing.create(acts);
+  const closing = closes.create(() => mine("copy"));
+  const view = viewing.create(acts, closing.node);
   const composer = composing.create({
     write: (value) => out.add({ ...value, for: view.person() }),
     carry: (file, how) => http.upload(device, "/inbox/attachments", file, how),
@@ -66,7 +68,7 @@ export function start(device, { keep = true, said = "" } = {}) {
   main.classList.add("live");
   menu.open({
     signOut, devices: () => mydevices.open(device), notices: () => told_.open(device), lock: lockSettings,
-    own: () => show("own", null, own.open(device, leave)),
+    own: mine,
   });
   const unwatch = empty.watch({ empty: putAway, back: connect, catchUp: () => (mode === "" ? connect() : expire()) });
   if (keep) device_.shell().then(() => told_.settle(device));
@@ -98,6 +100,7 @@ export function start(device, { keep = true, said = "" } = {}) {
     heed(told.lock);
     watermark = Boolean(told.desk?.watermark);
     composer.tell(told.desk ?? {});
+    closing.tell(told.desk?.closes_at, clock.now());
     out.settle(asked);
     out.resume();
     if (fresh) told_.clear();
@@ -176,6 +179,11 @@ export function start(device, { keep = true, said = "" } = {}) {
 
   // Beside the messages: their own page, the app lock's settings.
   const isAside = () => mode === "own" || mode === "settings";
+
+  // Their own page, or one act of it.
+  function mine(at) {
+    show("own", null, own.open(device, leave, at));
+  }
 
   function leave() {
     mode = "";

@@ -11,8 +11,8 @@ import { dated, day, duration, exact, region, say } from "./words.js";
 
 const FILES = 20_000_000; // bytes of files in one copy
 
-/** The page beside the messages. `back()` leaves it. */
-export function open(device, back) {
+/** The page beside the messages. `back()` leaves it. `at`: the act that somebody came for. */
+export function open(device, back, at = "") {
   const title = el("h2", { tabindex: "-1" }, say("own"));
   const said = el("p", { class: "said calmly", role: "status" });
   const room = el("div", { class: "own" }, el("p", { class: "soft" }, say("loading")));
@@ -31,11 +31,12 @@ export function open(device, back) {
   }
 
   function draw({ rules, customers }) {
-    const held = document.activeElement?.dataset.act; // what was pressed is made anew, and keeps the focus
+    const held = document.activeElement?.dataset.act ?? at; // what was pressed is made anew, and keeps the focus
+    at = "";
     room.replaceChildren(
       part("own_rules", el("dl", { class: "kept" }, ...rules.map(rule)), el("p", { class: "soft" }, say("kept_there"))),
       ...customers.flatMap((one) => person(one, customers.length > 1)));
-    if (held) room.querySelector(`[data-act="${held}"]`)?.focus();
+    if (held) room.querySelector(`[data-act^="${held}"]`)?.focus();
   }
 
   function person(one, several) {

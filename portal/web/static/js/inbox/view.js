@@ -11,8 +11,8 @@ import * as clock from "./clock.js";
 
 const LINES = 3; // endings in a row that stand by themselves
 
-/** acts: see bubble.js, and {earlier(), choose(customer)}. → what main.js steers. */
-export function create(acts) {
+/** acts: see bubble.js, and {earlier(), choose(customer)}. `above`: what stands over it all. → what main.js steers. */
+export function create(acts, above) {
   const people = el("div", { class: "persons", role: "group", "aria-label": say("whose"), hidden: true });
   const earlier = el("button", { class: "button quiet earlier", type: "button", hidden: true, onclick: acts.earlier }, say("earlier"));
   const log = el("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": say("messages"), tabindex: "-1" });
@@ -20,7 +20,7 @@ export function create(acts) {
     icon("wave"), el("h2", {}, say("empty_title")), el("p", {}, say("empty_text")));
   const waiting = el("p", { class: "waiting" }, say("loading"));
   const room = el("div", { class: "room" }, earlier, waiting, nothing, log);
-  const node = el("div", { class: "thread-view" }, people, room);
+  const node = el("div", { class: "thread-view" }, above, people, room);
   const shown = new Map(); // key → {node, stamp}
   let chosen = null;
   let known = ""; // the row of people as it stands

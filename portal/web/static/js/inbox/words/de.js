@@ -66,6 +66,8 @@ export default {
   connecting: "Verbindung wird wieder aufgebaut…",
   polling: "Langsame Verbindung. Neue Nachrichten können eine Minute brauchen.",
   back_online: "Wieder verbunden.",
+  closing_on: "{business} schließt dieses Postfach am {date}. Speichern Sie vorher, was Sie behalten möchten.",
+  closing_soon: "{business} schließt dieses Postfach bald. Speichern Sie, was Sie behalten möchten.",
   too_many: "Das war viel auf einmal. Bitte warten Sie eine Minute.",
   not_done: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
   over: "Diese Nachricht ist schon abgelaufen.",

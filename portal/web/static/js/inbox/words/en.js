@@ -67,6 +67,8 @@ export default {
   connecting: "Reconnecting…",
   polling: "Slow connection. New messages may take a minute.",
   back_online: "Connected again.",
+  closing_on: "{business} closes this inbox on {date}. Before then, save what you want to keep.",
+  closing_soon: "{business} is closing this inbox soon. Save what you want to keep.",
   too_many: "That was a lot at once. Please wait a minute.",
   not_done: "That did not work. Please try again.",
   over: "This message is already over.",

@@ -66,6 +66,8 @@ export default {
   connecting: "Reconectando…",
   polling: "Conexión lenta. Los mensajes nuevos pueden tardar un minuto.",
   back_online: "Conexión restablecida.",
+  closing_on: "{business} cerrará este buzón el {date}. Guarde antes lo que quiera conservar.",
+  closing_soon: "{business} cerrará pronto este buzón. Guarde lo que quiera conservar.",
   too_many: "Ha sido mucho de una vez. Espere un minuto.",
   not_done: "No ha funcionado. Inténtelo de nuevo.",
   over: "Este mensaje ya ha terminado.",

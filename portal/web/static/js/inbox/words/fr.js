@@ -66,6 +66,8 @@ export default {
   connecting: "Reconnexion…",
   polling: "Connexion lente. Les nouveaux messages peuvent prendre une minute.",
   back_online: "Connexion rétablie.",
+  closing_on: "{business} fermera cette boîte le {date}. Enregistrez avant cela ce que vous voulez garder.",
+  closing_soon: "{business} fermera bientôt cette boîte. Enregistrez ce que vous voulez garder.",
   too_many: "Cela fait beaucoup à la fois. Attendez une minute.",
   not_done: "Cela n’a pas fonctionné. Veuillez réessayer.",
   over: "Ce message a déjà expiré.",

@@ -66,6 +66,8 @@ export default {
   connecting: "Opnieuw verbinden…",
   polling: "Trage verbinding. Nieuwe berichten kunnen een minuut duren.",
   back_online: "Weer verbonden.",
+  closing_on: "{business} sluit deze inbox op {date}. Bewaar vóór die dag wat u wilt houden.",
+  closing_soon: "{business} sluit deze inbox binnenkort. Bewaar wat u wilt houden.",
   too_many: "Dat was veel ineens. Wacht een minuut.",
   not_done: "Dat lukte niet. Probeer het nog eens.",
   over: "Dit bericht is al voorbij.",
