@@ -8,11 +8,13 @@ from portal.testing.installation import until
 from portal.tests.browser.conftest import DESK, PHONE, new_customer
 
 pytestmark = pytest.mark.browser
-# Something may be in the tree, with a size, and lie below another or out of the window.
+# Something may be in the tree, with a size, and lie below another, beside it, or out of the window.
 SEEN = """(node) => {
   const box = node.getBoundingClientRect();
+  const line = node.parentNode.getBoundingClientRect();
+  const room = document.querySelector(".room").getBoundingClientRect();
   const at = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-  return box.height > 20 && node.contains(at);
+  return node.contains(at) && line.width === room.width && line.bottom <= room.top;
 }"""
 
 
