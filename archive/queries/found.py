@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from archive.models import Entry, Record, SearchDay, SearchRow, SearchState
@@ -315,8 +315,8 @@ def _by_day(query: Query) -> Q:
 
 def _dated(late: "QuerySet[Record]") -> "QuerySet[Record]":
     """With their day; without those that were taken in since."""
-    taken = SearchRow.objects.values("message_id")
-    return late.exclude(message_id__in=taken).annotate(day=TruncDate("sent_at", tzinfo=UTC))
+    taken = SearchRow.objects.filter(message_id=OuterRef("message_id"))
+    return late.exclude(Exists(taken)).annotate(day=TruncDate("sent_at", tzinfo=UTC))
 
 
 def _grouped(rows: "QuerySet[Any]") -> list[tuple[Any, ...]]:

@@ -181,25 +181,27 @@ def progress(run_ids: Iterable[UUID]) -> dict[UUID, Progress]:
 
 
 # ── the ledger of a run ───────────────────────────────────────────────────────────────────────────────────────────────
-_STATE = """
-    CASE WHEN r.outcome = 'excluded' OR r.outcome = 'suppressed' THEN 'suppressed'
-         WHEN r.outcome = 'failed' THEN 'failed'
-         WHEN m.id IS NULL AND k.state = 'failed' THEN 'failed'
-         WHEN m.id IS NULL AND (k.state = 'skipped' OR %(run_state)s = 'cancelled') THEN 'suppressed'
-         WHEN m.id IS NULL THEN 'pending'
-         WHEN m.outcome <> '' THEN m.outcome
+# What became of a customer: who was left out says so; whose message is there is as it is; all others are as their chunk is.
+_LEFT_OUT = "CASE r.outcome WHEN 'failed' THEN 'failed' ELSE 'suppressed' END"
+_SENT = """
+    CASE WHEN m.outcome <> '' THEN m.outcome
          WHEN m.ended_reason = 'recalled' THEN 'recalled'
          WHEN coalesce(m.ended_at, m.gone_at) <= %(now)s THEN 'expired_unread'
          ELSE 'sent' END
 """
-_REASON = """
-    CASE WHEN r.reason <> '' THEN r.reason
-         WHEN m.id IS NULL AND k.state = 'failed' THEN 'error'
-         WHEN m.id IS NULL AND k.state = 'skipped' THEN 'missed'
-         WHEN m.id IS NULL AND %(run_state)s = 'cancelled' THEN 'cancelled'
-         WHEN m.id IS NULL THEN ''
-         ELSE m.ended_reason END
+_UNSENT = """
+    CASE WHEN k.state = 'failed' THEN 'failed'
+         WHEN k.state = 'skipped' OR %(run_state)s = 'cancelled' THEN 'suppressed'
+         ELSE 'pending' END
 """
+_UNSENT_WHY = """
+    CASE WHEN k.state = 'failed' THEN 'error'
+         WHEN k.state = 'skipped' THEN 'missed'
+         WHEN %(run_state)s = 'cancelled' THEN 'cancelled'
+         ELSE '' END
+"""
+_STATE = f"CASE WHEN r.outcome <> '' THEN {_LEFT_OUT} WHEN m.id IS NOT NULL THEN {_SENT} ELSE {_UNSENT} END"
+_REASON = f"CASE WHEN r.outcome <> '' THEN r.reason WHEN m.id IS NOT NULL THEN m.ended_reason ELSE {_UNSENT_WHY} END"
 _LINE = f"""
     r.customer_id, m.id, {_STATE} AS state, {_REASON}, coalesce(k.due_at, %(run_due_at)s), m.sent_at, m.delivered_at,
     m.revealed_at, m.read_at, m.gone_at, coalesce(m.ended_at, m.outcome_at)
@@ -225,7 +227,15 @@ _IN_STATE = f"""
     SELECT * FROM (SELECT {_LINE} {_ALL}) AS found
      WHERE state = %(state)s AND coalesce(customer_id > %(after)s, false) ORDER BY customer_id LIMIT %(limit)s
 """  # noqa: S608 - constants of the code
-_COUNTS = f"SELECT {_STATE} AS state, {_REASON} AS reason, count(*) {_ALL} GROUP BY 1, 2"
+# Nothing is joined to be counted: of a chunk that is not done nobody has a message yet, of one that is done all others were left out.
+_COUNTS = f"""
+    SELECT {_LEFT_OUT}, r.reason, count(*) FROM messaging_runrecipient r WHERE r.run_id = %(run)s AND r.outcome <> '' GROUP BY 1, 2
+     UNION ALL
+    SELECT {_SENT}, m.ended_reason, count(*) FROM messaging_message m WHERE m.run_id = %(run)s GROUP BY 1, 2
+     UNION ALL
+    SELECT {_UNSENT}, {_UNSENT_WHY}, sum(k.size) FROM messaging_runchunk k
+     WHERE k.run_id = %(run)s AND k.state <> 'done' GROUP BY 1, 2
+"""  # noqa: S608 - constants of the code
 FIRST = UUID(int=0)
 
 

@@ -1,6 +1,12 @@
-"""How a run's messages were taken: sent, delivered, opened, read, over time. Counts only."""
+"""How a run's messages were taken: sent, delivered, opened, read, over time. Counts only.
+
+One walk over a run's messages, and none for what was sent: its chunks know. Counted finely first, over all the time there was, then
+folded to the steps that are drawn: the axis ends where something last happened, which is known only after the walk.
+"""
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,15 +15,19 @@ from django.db import connection
 from messaging.models import Run
 
 STEPS = 48
+FINE = 16  # parts of a step, over all the time there was
 LINES = ("sent", "delivered", "opened", "read")
-_COUNTED = """
-    SELECT least(floor(extract(epoch FROM (x.at - %(start)s)) / %(step)s), %(last)s)::int, x.line, count(*)
-      FROM messaging_message m
-     CROSS JOIN LATERAL (VALUES ('sent', m.sent_at), ('delivered', m.delivered_at),
-                                ('opened', least(m.revealed_at, m.read_at)), ('read', m.read_at)) AS x (line, at)
-     WHERE m.run_id = %(run)s AND x.at IS NOT NULL GROUP BY 1, 2
+_SENT = "SELECT done_at, sent, gone_at FROM messaging_runchunk WHERE run_id = %s AND sent > 0"
+# Of each row one of the three is not NULL, or all are: of what did not come yet.
+_TAKEN = """
+    SELECT delivered, opened, read, count(*)
+      FROM (SELECT date_bin(%(part)s, delivered_at, %(start)s) AS delivered,
+                   date_bin(%(part)s, least(revealed_at, read_at), %(start)s) AS opened,
+                   date_bin(%(part)s, read_at, %(start)s) AS read
+              FROM messaging_message WHERE run_id = %(run)s) AS m
+     GROUP BY GROUPING SETS ((delivered), (opened), (read))
 """
-_LAST = "SELECT max(greatest(sent_at, delivered_at, revealed_at, read_at)) FROM messaging_message WHERE run_id = %s"
+Counted = dict[str, Counter[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +47,42 @@ class Funnel:
         return self.start + timedelta(seconds=self.step * (number + 1))
 
 
-def of(run: Run) -> Funnel | None:
+def of(run: Run, now: datetime) -> Funnel | None:
     """None while nothing was sent."""
     if run.started_at is None:
         return None
+    start = run.started_at
     with connection.cursor() as cursor:
-        cursor.execute(_LAST, [run.id])
-        last = cursor.fetchone()[0]
-        if last is None:
+        cursor.execute(_SENT, [run.id])
+        sent = cursor.fetchall()
+        if not sent:
             return None
-        step = max(1.0, math.ceil((last - run.started_at).total_seconds() + 1) / STEPS)
-        cursor.execute(_COUNTED, {"start": run.started_at, "step": step, "last": STEPS - 1, "run": run.id})
-        counted = {(line, number): count for number, line, count in cursor.fetchall()}
-    return Funnel(run.started_at, step, {line: _so_far(counted, line) for line in LINES})
+        over = min(now, max(gone_at for _, _, gone_at in sent))  # little comes after the end: of what was extended
+        part = timedelta(seconds=max(1, math.ceil((over - start).total_seconds() / (STEPS * FINE))))
+        cursor.execute(_TAKEN, {"part": part, "start": start, "run": run.id})
+        counted = _by_part(cursor.fetchall(), start, part)
+    counted["sent"] = Counter()
+    for done_at, count, _ in sent:
+        counted["sent"][(done_at - start) // part] += count
+    return _folded(counted, start, part)
 
 
-def _so_far(counted: dict[tuple[str, int], int], line: str) -> list[int]:
-    total, found = 0, []
-    for number in range(STEPS):
-        total += counted.get((line, number), 0)
-        found.append(total)
-    return found
+def _by_part(rows: Iterable[tuple[datetime | None, datetime | None, datetime | None, int]], start: datetime, part: timedelta) -> Counted:
+    """How many came in each part, by line."""
+    counted: Counted = {line: Counter() for line in LINES}
+    for *instants, count in rows:
+        for line, at in zip(LINES[1:], instants, strict=True):
+            if at is not None:
+                counted[line][(at - start) // part] += count
+    return counted
+
+
+def _folded(counted: Counted, start: datetime, part: timedelta) -> Funnel:
+    """To as many steps as are drawn, up to the last part in which something came."""
+    last = max(part for line in counted.values() for part in line)
+    size = last // STEPS + 1
+    return Funnel(start, (size * part).total_seconds(), {line: _so_far(counted[line], size) for line in LINES})
+
+
+def _so_far(counted: Counter[int], size: int) -> list[int]:
+    return [sum(count for part, count in counted.items() if part // size <= step) for step in range(STEPS)]

@@ -47,7 +47,7 @@ def run(request: HttpRequest, campaign_id: UUID, number: int) -> HttpResponseBas
         "page": lists.Page(_lines(rows[:SIZE]), str(rows[SIZE - 1].customer) if len(rows) > SIZE else ""),
         "counts": [(value, label, counts.states.get(value, 0)) for value, label in STATES],
         "reasons": [(pages.REASONS.get(why, why), count) for why, count in sorted(counts.reasons.items())],
-        "chart": _chart(funnel.of(found)), "can": shared.may(request, archive="archive.search"),
+        "chart": _chart(funnel.of(found, now)), "can": shared.may(request, archive="archive.search"),
     }  # fmt: skip
     trail = (*pages.trail(request), (name, "campaigns"), (f"Run {found.number}", ""))
     return shared.draw(request, "campaign_run", "compose", context, trail=trail)
