@@ -89,6 +89,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/simulate", campaigns.simulate, name="campaign_simulate"),
     path("campaigns/<uuid:campaign_id>/start", campaigns.start, name="campaign_start"),
     path("campaigns/<uuid:campaign_id>/runs/<int:number>/", runs.run, name="campaign_run"),
+    path("campaigns/<uuid:campaign_id>/runs/<int:number>/taken", runs.taken, name="campaign_run_taken"),
     *(
         path(f"campaigns/<uuid:campaign_id>/{verb}", campaigns.act, {"verb": verb}, name=f"campaign_{verb}")
         for verb in campaigns.ACTS
@@ -207,6 +208,7 @@ urlpatterns = [
     path("archive/supervision/", supervision.rules, name="archive_supervision"),
     path("archive/supervision/<uuid:supervision_id>/retire", supervision.retire, name="archive_supervision_retire"),
     path("archive/disposal/", disposal.overview, name="archive_disposal"),
+    path("archive/disposal/months", disposal.months, name="archive_disposal_months"),
     path("archive/disposal/begin", disposal.begin, name="archive_disposal_begin"),
     path("archive/disposal/limits", disposal.limits, name="archive_disposal_limits"),
     path("archive/disposal/runs/", disposal.runs, name="archive_runs"),

@@ -18,7 +18,7 @@ from archive.pages import shared
 from archive.queries import certificates
 from archive.queries import disposal as queries
 from archive.rules import disposal as rules
-from archive.rules import months
+from archive.rules import months as drawing
 from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
 from portal.web import guards, names, pages
@@ -37,6 +37,21 @@ GROUP_COLUMNS = ("rule", "month", "count", "waiting_since", "oldest_sent", "newe
 @require_safe
 def overview(request: HttpRequest) -> HttpResponseBase:
     return _overview(request, {})
+
+
+@guards.staff("retention.view")
+@require_safe
+def months(request: HttpRequest) -> HttpResponseBase:
+    """All records counted by the month of their end: of a million that takes a while, so the overview asks for it apart."""
+    found = queries.get_months_for(request.actor, clock.now())
+    if request.GET.get("format") == "csv":
+        rows = [{name: getattr(one, name) for name in MONTH_COLUMNS} for one in found]
+        return lists.as_csv("disposal-months", MONTH_COLUMNS, rows)
+    dated = [(one.month, one.count, one.state) for one in found if one.month != rules.KEEP]
+    context = {
+        "months": found, "bars": drawing.bars(dated[-120:]), "width": drawing.WIDTH, "height": drawing.HEIGHT,
+    }  # fmt: skip
+    return shared.draw(request, "disposal_months", context, here="Months")
 
 
 @guards.staff("disposal.manage")
@@ -159,20 +174,12 @@ def _could_not(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
 
 
 def _overview(request: HttpRequest, extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
-    now, actor = clock.now(), request.actor
-    found = queries.get_months_for(actor, now)
-    if request.GET.get("format") == "csv":
-        return lists.as_csv(
-            "disposal-months", MONTH_COLUMNS, [{n: getattr(one, n) for n in MONTH_COLUMNS} for one in found]
-        )
+    actor = request.actor
     latest = list(queries.get_runs_for(actor).order_by("-id")[:5])
-    dated = [one for one in found if one.month != rules.KEEP]
     context = {
-        "due": queries.get_due_for(actor, now), "runs": _runs(latest), "months": found,
+        "due": queries.get_due_for(actor, clock.now()), "runs": _runs(latest),
         "limits": extra.get("asked_for") or queries.get_policy(),
-        "bars": months.bars([(one.month, one.count, one.state) for one in dated][-120:]),
-        "width": months.WIDTH, "height": months.HEIGHT, "last_backup": queries.last_backup(),
-        "is_waiting_for_backup": any(one.state == "decided" for one in found),
+        "last_backup": queries.last_backup(), "is_waiting_for_backup": queries.is_waiting_for_backup(),
         "certificates": certificates.get_certificates_for(actor).count(), **extra,
     }  # fmt: skip
     return shared.draw(request, "disposal", context, here="Disposal", status=status)

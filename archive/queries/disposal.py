@@ -71,6 +71,11 @@ def get_months_for(actor: Actor, now: datetime) -> list[Month]:
     return [_month(month, counts.get(month, 0), rows.get(month), now) for month in sorted(counts.keys() | rows.keys())]
 
 
+def is_waiting_for_backup() -> bool:
+    """Whether a month is empty and its key lives on until a backup says so."""
+    return Bucket.objects.filter(state=Bucket.State.DECIDED).exists()
+
+
 def get_policy() -> DisposalPolicy:
     return DisposalPolicy.objects.filter(id=1).first() or DisposalPolicy()
 

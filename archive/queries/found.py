@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from itertools import groupby
 from operator import and_, itemgetter, or_
@@ -118,9 +118,46 @@ def page(
     rows = predicate.select(query).filter(_from(cursor)).only(*_SHOWN, *(_SEALED if sealed else ()))
     if any(not word.negated for word in words):
         found = _walked(query, words, cursor, rows, size) or _beyond(query, words, cursor, rows, size)
-    else:
+    elif words or (few := _of_rare(query, cursor, rows, size)) is None:
         found = _newest(_by_words(rows, words), size)
+    else:
+        found = few
     return found[:size], encode(found[size - 1]) if len(found) > size else ""
+
+
+def _of_rare(query: Query, cursor: str, rows: "QuerySet[Record]", size: int) -> list[Record] | None:
+    """A page of what is rare: days were counted by kind, direction and category, so only days that hold any are looked through.
+    None, where nothing of that is asked for, or so many are that the walk from the newest meets them soon."""
+    if not _is_counted(query) or not query.metadata.of(*COUNTED):
+        return None
+    late = _newest(rows & _late(query), size)  # before days are asked, as in `_beyond`
+    days, most, is_full = _days_of_rare(query, _decode(cursor)[0].date() if cursor else date.max, size)
+    if most > RARE:
+        return None
+    ranges = (Q(sent_at__gte=_midnight(day), sent_at__lt=_midnight(day) + timedelta(days=1)) for day in days)
+    here = rows.filter(reduce(or_, ranges, NOTHING))  # in no order: for one the newest of everything would be walked
+    found = {row.message_id: row for row in (*late, *here)}
+    if is_full and len(found) <= size:  # some were disposed of since they were counted
+        return None
+    return sorted(found.values(), key=lambda row: (row.sent_at, row.message_id), reverse=True)[: size + 1]
+
+
+def _days_of_rare(query: Query, last: date, size: int) -> tuple[list[date], int, bool]:
+    """The newest days up to `last` that fill a page or are all there are, how many they hold, and whether they fill it without
+    the last, of which some were on the page before."""
+    counted = SearchDay.objects.filter(_by_day(query), day__lte=last).values_list("day").annotate(number=Sum("count"))
+    days, most, sure = [], 0, 0
+    for day, number in counted.filter(number__gt=0).order_by("-day")[: size + 2]:
+        days.append(day)
+        most += number
+        sure += number if day < last else 0
+        if sure > size:
+            return days, most, True
+    return days, most, False
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _walked(query: Query, words: Sequence[Word], cursor: str, rows: "QuerySet[Record]", size: int) -> list[Record]:

@@ -1,5 +1,6 @@
 """Search: finds all that was said and nothing else, and is never silent (I9)."""
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from archive.flows import indexkey, reading, search, searchindex, subject, unlock, wordindex
 from archive.models import Entry, IndexKey, Record, SearchDay, SearchRow
+from archive.queries import found as finding
 from archive.tests.conftest import PASSPHRASE, Home, keep, snapshot
 from portal.kernel import actors, clock, ids, keys, unit
 from portal.kernel.errors import Refusal
@@ -223,6 +225,39 @@ def test_pages_follow_one_another_without_gap_or_double(home: Home, when: Callab
         if not cursor:
             break
     assert sorted(found) == said
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_pages_of_what_is_rare_look_through_its_days_alone(
+    home: Home, fake: clock.Fake, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Page after page over days that were counted, one that was half shown, and what was not taken in yet: as a walk finds them."""
+    monkeypatch.setattr(finding, "RARE", most)  # 1: every page is walked
+    said = []
+    for number in range(4):
+        say(*["common"] * 3)
+        said += say(*["rare"] * (number + 1), category="billing")
+        fake.advance(days=2)
+    take_all()
+    said += say("rare", "rare", category="billing")
+    cursor, pages = "", []
+    while True:
+        page = ask(home, "category:billing", cursor=cursor, size=4)
+        pages.append([one.hit.index for one in page.shown])
+        cursor = page.next
+        if not cursor:
+            break
+    assert [len(one) for one in pages] == [4, 4, 4]
+    assert sorted(index for one in pages for index in one) == said
+    assert [max(one) < min(before) for before, one in itertools.pairwise(pages)] == [True, True]
+
+
+def test_what_is_rare_is_found_although_its_days_were_counted_too_high(home: Home) -> None:
+    """Disposal may come between the count and the look: the page is looked for again, and none is lost."""
+    said = say(*["rare"] * 3, category="billing")
+    take_all()
+    SearchDay.objects.filter(category="billing").update(count=40)
+    assert indexes(ask(home, "category:billing", size=5)) == said
 
 
 def test_a_made_up_cursor_is_refused(home: Home) -> None:

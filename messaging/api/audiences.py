@@ -24,9 +24,13 @@ def shown(one: audiences.Opened) -> dict[str, object]:
 
 
 def with_sample(one: audiences.Opened) -> dict[str, object]:
-    opened = [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in audiences.sample(one.filter)]
-    sample = [{"id": str(pk), "reference": found.reference, "name": found.name} for pk, found in opened]
-    return {**shown(one), "sample": sample}
+    told = shown(one)
+    rows = audiences.sample(one.filter, int(str(told["count"])))
+    opened = [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in rows]
+    return {
+        **told,
+        "sample": [{"id": str(pk), "reference": found.reference, "name": found.name} for pk, found in opened],
+    }
 
 
 class Audiences(View):

@@ -61,6 +61,7 @@ class Customer(models.Model):
         ]
         indexes = [
             GinIndex(fields=["marks"], name="customer_by_mark"),  # read by queries.audiences
+            models.Index(fields=["state"], name="customer_by_state"),  # read where all are counted
             # read by the list of customers: who asked to be erased and has no answer
             models.Index(
                 fields=["erasure_asked_at"],

@@ -14,6 +14,10 @@ class Messages(models.QuerySet["Message"]):
         ends_later = models.Q(gone_at__gt=now) | models.Q(gone_at__isnull=True)  # a customer's words: no end while open
         return self.filter(ends_later, sent_at__isnull=False, ended_at__isnull=True)
 
+    def ending(self, now: datetime) -> "Messages":
+        """Live, and with an end: found by the index of ends alone, however many have ended before."""
+        return self.filter(gone_at__gt=now, sent_at__isnull=False, ended_at__isnull=True)
+
     def unended(self, now: datetime) -> "Messages":
         """Live or still to be sent."""
         return self.filter(models.Q(gone_at__gt=now) | models.Q(gone_at__isnull=True), ended_at__isnull=True)

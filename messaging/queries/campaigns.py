@@ -227,7 +227,7 @@ _IN_STATE = f"""
     SELECT * FROM (SELECT {_LINE} {_ALL}) AS found
      WHERE state = %(state)s AND coalesce(customer_id > %(after)s, false) ORDER BY customer_id LIMIT %(limit)s
 """  # noqa: S608 - constants of the code
-# Nothing is joined to be counted: of a chunk that is not done nobody has a message yet, of one that is done all others were left out.
+# Nothing is joined to be counted: of a chunk that is not done nobody has a message, of one that is done all others were left out.
 _COUNTS = f"""
     SELECT {_LEFT_OUT}, r.reason, count(*) FROM messaging_runrecipient r WHERE r.run_id = %(run)s AND r.outcome <> '' GROUP BY 1, 2
      UNION ALL

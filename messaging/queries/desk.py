@@ -16,6 +16,7 @@ from portal.kernel import ids, tally
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Refusal
 
+MOST_LIVE = 20_000  # that are counted: a glance does not ask for more
 SCAN = 2000  # profiles are sealed, so a part of a name is looked for in this many, the newest
 
 
@@ -108,7 +109,7 @@ def labels_of_messages(actor: Actor, rows: list[Message], now: datetime) -> dict
 
 def ending_next(actor: Actor, now: datetime, limit: int = 6) -> list[Message]:
     actor.require("message.view")
-    return list(Message.objects.live(now).filter(direction="out").order_by("gone_at")[:limit])
+    return list(Message.objects.ending(now).filter(direction="out").order_by("gone_at")[:limit])
 
 
 def waiting(actor: Actor, limit: int = 6) -> list[Conversation]:
@@ -119,9 +120,10 @@ def waiting(actor: Actor, limit: int = 6) -> list[Conversation]:
 def totals(actor: Actor, now: datetime) -> dict[str, QuerySet[Any]]:
     """The overview's figures, to be counted."""
     actor.require("message.view")
+    scheduled = Message.objects.filter(messages.in_state("scheduled", now))
     return {
-        "live": Message.objects.live(now).filter(direction="out"),
-        "scheduled": Message.objects.filter(messages.in_state("scheduled", now)),
+        "live": Message.objects.ending(now).filter(direction="out")[:MOST_LIVE],
+        "scheduled": scheduled.filter(ended_at__isnull=True),  # as their index has it
         "customers": Customer.objects.filter(state="active"),
         "devices": Device.objects.filter(state="active"),
     }

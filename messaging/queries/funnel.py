@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -21,9 +22,9 @@ _SENT = "SELECT done_at, sent, gone_at FROM messaging_runchunk WHERE run_id = %s
 # Of each row one of the three is not NULL, or all are: of what did not come yet.
 _TAKEN = """
     SELECT delivered, opened, read, count(*)
-      FROM (SELECT date_bin(%(part)s, delivered_at, %(start)s) AS delivered,
-                   date_bin(%(part)s, least(revealed_at, read_at), %(start)s) AS opened,
-                   date_bin(%(part)s, read_at, %(start)s) AS read
+      FROM (SELECT date_bin(make_interval(secs => %(seconds)s), delivered_at, %(start)s) AS delivered,
+                   date_bin(make_interval(secs => %(seconds)s), least(revealed_at, read_at), %(start)s) AS opened,
+                   date_bin(make_interval(secs => %(seconds)s), read_at, %(start)s) AS read
               FROM messaging_message WHERE run_id = %(run)s) AS m
      GROUP BY GROUPING SETS ((delivered), (opened), (read))
 """
@@ -58,8 +59,9 @@ def of(run: Run, now: datetime) -> Funnel | None:
         if not sent:
             return None
         over = min(now, max(gone_at for _, _, gone_at in sent))  # little comes after the end: of what was extended
-        part = timedelta(seconds=max(1, math.ceil((over - start).total_seconds() / (STEPS * FINE))))
-        cursor.execute(_TAKEN, {"part": part, "start": start, "run": run.id})
+        seconds = max(1, math.ceil((over - start).total_seconds() / (STEPS * FINE)))
+        part = timedelta(seconds=seconds)
+        cursor.execute(_TAKEN, {"seconds": seconds, "start": start, "run": run.id})
         counted = _by_part(cursor.fetchall(), start, part)
     counted["sent"] = Counter()
     for done_at, count, _ in sent:
@@ -67,7 +69,7 @@ def of(run: Run, now: datetime) -> Funnel | None:
     return _folded(counted, start, part)
 
 
-def _by_part(rows: Iterable[tuple[datetime | None, datetime | None, datetime | None, int]], start: datetime, part: timedelta) -> Counted:
+def _by_part(rows: Iterable[tuple[Any, ...]], start: datetime, part: timedelta) -> Counted:
     """How many came in each part, by line."""
     counted: Counted = {line: Counter() for line in LINES}
     for *instants, count in rows:

@@ -52,7 +52,9 @@ def named(home, wanted):
         rows = audiences.within(Customer.objects.all(), wanted)
         found = {name for name, pk in home.people.items() if pk in set(rows.values_list("id", flat=True))}
         assert audiences.count(wanted) == len(found) == rows.count()
-        assert {row.id for row in audiences.sample(wanted)} <= {home.people[name] for name in found}
+        people = {home.people[name] for name in found}
+        assert {row.id for row in audiences.sample(wanted, len(found))} <= people
+        assert len(audiences.sample(wanted, len(found))) == min(len(found), audiences.SAMPLE)
     return "".join(sorted(name[0] for name in found))
 
 

@@ -40,7 +40,8 @@ CONSOLE = {
     "templates/<uuid:template_id>/": "message.send", "templates/<uuid:template_id>/delete": "template.manage",
     "templates/<uuid:template_id>/versions/<int:number>/": "message.send",
     "campaigns/": "campaign.view", "campaigns/coming": "campaign.view", "campaigns/new": "message.send",
-    **{f"campaigns/<uuid:campaign_id>/{act}": "campaign.view" for act in ("", "read", "simulate", "runs/<int:number>/")},
+    **{f"campaigns/<uuid:campaign_id>/{act}": "campaign.view" for act in
+       ("", "read", "simulate", "runs/<int:number>/", "runs/<int:number>/taken")},
     **{f"campaigns/<uuid:campaign_id>/{act}": "message.send" for act in
        ("edit", "save", "start", "pause", "resume", "cancel", "resend")},
     "messages/": "message.view", "messages/<uuid:message_id>/": "message.view",
@@ -91,7 +92,7 @@ CONSOLE = {
        for act in ("claim", "release", "decide", "note", "tag", "untag")},
     "archive/supervision/": "case.manage", "archive/supervision/<uuid:supervision_id>/retire": "case.manage",
     **{f"archive/disposal/{page}": "retention.view" for page in
-       ("", "runs/", "runs/<uuid:run_id>/", "review/", "certificates/", "certificates/<uuid:certificate_id>/")},
+       ("", "months", "runs/", "runs/<uuid:run_id>/", "review/", "certificates/", "certificates/<uuid:certificate_id>/")},
     **{f"archive/disposal/{act}": "disposal.manage" for act in
        ("begin", "limits", "runs/<uuid:run_id>/stop", "review/decide")},
     "archive/approvals/": ANY, "archive/approvals/<uuid:approval_id>/approve": "approval.decide",

@@ -125,9 +125,10 @@ def _form(
 
 
 def _live(wanted: dict[str, Any]) -> dict[str, Any]:
-    opened = [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in audiences.sample(wanted)]
+    count = audiences.count(wanted)
+    opened = [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in audiences.sample(wanted, count)]
     sample = [{"id": str(pk), "name": found.name or "No name", "reference": found.reference} for pk, found in opened]
-    return {"count": audiences.count(wanted), "sample": sample}
+    return {"count": count, "sample": sample}
 
 
 # ── between the form and the filter ───────────────────────────────────────────────────────────────────────────────────────

@@ -83,10 +83,11 @@ def _figures(request: HttpRequest, totals: dict[str, int]) -> list[dict[str, Any
         ("Devices", "devices", "enrolled and active", "devices", "?state=active"),
     )
     return [
-        {"name": name, "value": totals[key], "note": note, "url": reverse(f"console:{url}") + query}
+        {"name": name, "value": totals[key], "is_more": key == "live" and totals[key] >= desk.MOST_LIVE,
+         "note": note, "url": reverse(f"console:{url}") + query}
         for name, key, note, url, query in shown
         if url != "devices" or request.actor.may("device.view")
-    ]
+    ]  # fmt: skip
 
 
 def _rows(request: HttpRequest, now: datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A business with some customers, and a worker that works when the test says so."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -58,8 +59,12 @@ class Desk:
 
     def ledger(self, campaign_id: UUID, number: int = 0) -> dict[UUID, campaigns.Line]:
         with self.cast.inside():
-            found = self.runs(campaign_id)[number]
-            return {line.customer: line for line in campaigns.ledger(found, now=clock.now(), limit=10_000)}
+            found, now = self.runs(campaign_id)[number], clock.now()
+            lines = campaigns.ledger(found, now=now, limit=10_000)
+            counts = campaigns.counts(found, now=now)  # by chunks and messages: they always say what the ledger says
+            assert counts.states == Counter(line.state for line in lines)
+            assert counts.reasons == Counter(line.reason for line in lines if line.reason)
+            return {line.customer: line for line in lines}
 
     def messages(self, campaign_id: UUID) -> list[Message]:
         with self.cast.inside():

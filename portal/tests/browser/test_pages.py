@@ -43,6 +43,7 @@ AXE = """async (tags) => {
     one.nodes.map((node) => `${one.id}: ${node.target.join(" ")}: ${node.any.map((why) => why.message).join(" ")}`));
 }"""
 SETTLE = """async () => {
+  while (document.querySelector("[data-part][aria-busy]")) await new Promise(requestAnimationFrame);
   for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
   document.getAnimations().forEach((one) => one.finish());
 }"""

@@ -41,7 +41,9 @@ def ring(context: dict[str, Any]) -> SafeString:
     """From `from_at` to `until`, with `quiet`, `size` and `gone_words`, as `_ring.html` says."""
     from_at, until = (template_localtime(context[name]) for name in ("from_at", "until"))
     asked = "".join(
-        f' data-{name.replace("_", "-")}="{escape(value)}"' for name in ("size", "gone_words") if (value := context.get(name))
+        f' data-{name.replace("_", "-")}="{escape(value)}"'
+        for name in ("size", "gone_words")
+        if (value := context.get(name))
     )
     quiet = " data-quiet" if context.get("quiet") else ""
     return mark_safe(  # noqa: S308 - of instants, and what is escaped

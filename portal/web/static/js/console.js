@@ -5,6 +5,7 @@ import "./keys.js";
 import "./confirm.js";
 import "./copy.js";
 import "./fresh.js";
+import "./part.js";
 
 // A message that ends while its page is open takes its words with it: [data-live-body] inside [data-life] holds them.
 document.addEventListener("ebb:gone", (event) => {
