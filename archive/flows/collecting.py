@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from archive.flows import guard
 from archive.ledger import entry
 from archive.models import Case, CaseItem, Collection, Entry, Record
-from archive.queries import found, predicate
+from archive.queries import predicate, takenin
 from archive.rules import query as language
 from portal.kernel import bulk, errors, ids, jobs, unit
 from portal.kernel.actors import Actor
@@ -123,7 +123,7 @@ def add(
     listed = list(rows)
     known = set(_inside(case.id, [row.message_id for row in listed]))
     new = [row for row in listed if row.message_id not in known]
-    entries = Entry.objects.filter(message_id__in=[row.message_id for row in new], kind__in=found.SENT)
+    entries = Entry.objects.filter(message_id__in=[row.message_id for row in new], kind__in=takenin.SENT)
     places = dict(entries.values_list("id", "index"))
     why = matched or {}
     values = [

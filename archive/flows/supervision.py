@@ -23,7 +23,7 @@ from uuid import UUID
 
 from archive.flows import case, collecting, guard, monthkey, wordindex
 from archive.models import Entry, Record, Supervision, SupervisionGap, SupervisionState
-from archive.queries import found, supervision, tree
+from archive.queries import supervision, takenin, tree
 from archive.rules import casework, sampling, words
 from portal.kernel import errors, ids, keys, unit
 from portal.kernel.actors import CLOCK, Actor
@@ -167,7 +167,7 @@ def _look(u: unit.Unit, rules: list[_Rule], start: int, end: int, now: datetime)
 
 def _records(start: int, end: int) -> list[_Seen]:
     """Of these entries, those whose record is still there, in order."""
-    sent = Entry.objects.filter(index__gte=start, index__lt=end, kind__in=found.SENT, message_id__isnull=False)
+    sent = Entry.objects.filter(index__gte=start, index__lt=end, kind__in=takenin.SENT, message_id__isnull=False)
     places = dict(sent.values_list("id", "index"))
     rows = Record.objects.filter(entry_id__in=list(places)).only(*collecting.SHOWN, "index_month", "words")
     return sorted((_Seen(row, places[row.entry_id]) for row in rows), key=lambda one: one.place)

@@ -19,11 +19,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncDate
 
-from archive.models import Entry, Record, SearchDay, SearchRow, SearchState
-from archive.queries import predicate
+from archive.models import Entry, Record, SearchDay, SearchRow
+from archive.queries import predicate, takenin
 from archive.rules.query import Query
 from archive.rules.retention import GRACE
 from portal.kernel.errors import Refusal
@@ -33,11 +33,11 @@ BOUND = 10_000
 # statement cannot know that (it was seen to read and sort all of the second number: 113 ms at the median).
 PROBES = (1_000, 10_000)
 RARE = 5_000  # a page: up to here the index beats the walk
+RARE_DAYS = 1000  # a page: up to here the days of what has no words are looked through
 RARE_FOR_FIGURES = 20_000
 MOST_COUNTED = 30_000  # taken from the index of words alone
 COUNTED = ("kind", "direction", "category")
 NOTHING = Q(message_id__in=[])
-SENT = ("message.sent", "message.received")
 _SHOWN = (
     "message_id",
     "entry_id",
@@ -49,6 +49,9 @@ _SHOWN = (
     "gone_at",
     "archived_until",
 )
+_HIT = ("message_id", "customer_id", "kind", "category", "direction", "sent_at", "gone_at", "archived_until")
+_ENTRY = {"message_id": OuterRef("message_id"), "id": OuterRef("entry_id")}
+_INDEX = Subquery(Entry.objects.filter(**_ENTRY).values("index")[:1])
 
 _GROUPED = """
     SELECT day, kind, direction, category, count(*) FROM ({}) AS newest GROUP BY day, kind, direction, category
@@ -115,7 +118,9 @@ def page(
     """One page, newest first, and the cursor of the next, "" at the end; without what is sealed, unless it is to be opened.
 
     With words, the newest records are walked first: whatever is common fills a page there."""
-    rows = predicate.select(query).filter(_from(cursor)).only(*_SHOWN, *(_SEALED if sealed else ()))
+    rows = (
+        predicate.select(query).filter(_from(cursor)).only(*_SHOWN, *(_SEALED if sealed else ())).annotate(index=_INDEX)
+    )
     if any(not word.negated for word in words):
         found = _walked(query, words, cursor, rows, size) or _beyond(query, words, cursor, rows, size)
     elif words or (few := _of_rare(query, cursor, rows, size)) is None:
@@ -130,30 +135,29 @@ def _of_rare(query: Query, cursor: str, rows: "QuerySet[Record]", size: int) -> 
     None, where nothing of that is asked for, or so many are that the walk from the newest meets them soon."""
     if not _is_counted(query) or not query.metadata.of(*COUNTED):
         return None
-    late = _newest(rows & _late(query), size)  # before days are asked, as in `_beyond`
-    days, most, is_full = _days_of_rare(query, _decode(cursor)[0].date() if cursor else date.max, size)
-    if most > RARE:
+    last = _decode(cursor)[0].date() if cursor else date.max
+    counted = SearchDay.objects.filter(_by_day(query), day__lte=last).values("day").annotate(number=Sum("count"))
+    upto, newest = takenin.with_rows(counted.filter(number__gt=0).order_by("-day")[: size + 2], "day", "number")
+    days, is_full = _filling(newest, last, size)
+    if sum(number for _, number in days) > RARE_DAYS:
         return None
-    ranges = (Q(sent_at__gte=_midnight(day), sent_at__lt=_midnight(day) + timedelta(days=1)) for day in days)
+    ranges = (Q(sent_at__gte=_midnight(day), sent_at__lt=_midnight(day) + timedelta(days=1)) for day, _ in days)
     here = rows.filter(reduce(or_, ranges, NOTHING))  # in no order: for one the newest of everything would be walked
-    found = {row.message_id: row for row in (*late, *here)}
+    late = rows.filter(takenin.late(upto)).order_by("-sent_at", "-message_id")[: size + 1]
+    found = {row.message_id: row for row in here.union(late, all=True)}
     if is_full and len(found) <= size:  # some were disposed of since they were counted
         return None
     return sorted(found.values(), key=lambda row: (row.sent_at, row.message_id), reverse=True)[: size + 1]
 
 
-def _days_of_rare(query: Query, last: date, size: int) -> tuple[list[date], int, bool]:
-    """The newest days up to `last` that fill a page or are all there are, how many they hold, and whether they fill it without
-    the last, of which some were on the page before."""
-    counted = SearchDay.objects.filter(_by_day(query), day__lte=last).values_list("day").annotate(number=Sum("count"))
-    days, most, sure = [], 0, 0
-    for day, number in counted.filter(number__gt=0).order_by("-day")[: size + 2]:
-        days.append(day)
-        most += number
-        sure += number if day < last else 0
-        if sure > size:
-            return days, most, True
-    return days, most, False
+def _filling(newest: Sequence[tuple[str, int]], last: date, size: int) -> tuple[list[tuple[date, int]], bool]:
+    """The newest days that fill a page, or all; and whether they fill it without `last`, of which some were on the page before."""
+    days: list[tuple[date, int]] = []
+    for day, number in newest:
+        days.append((date.fromisoformat(day), number))
+        if sum(count for one, count in days if one < last) > size:
+            return days, True
+    return days, False
 
 
 def _midnight(day: date) -> datetime:
@@ -172,9 +176,9 @@ def _walked(query: Query, words: Sequence[Word], cursor: str, rows: "QuerySet[Re
 
 def _beyond(query: Query, words: Sequence[Word], cursor: str, rows: "QuerySet[Record]", size: int) -> list[Record]:
     """By the index of words where few have them; else the walk goes on, and meets them soon."""
-    late = _late(query)  # before the index is asked: what is taken in meanwhile is in both, and missed by neither
+    late = rows.filter(takenin.late(takenin.upto()))  # asked before the index: taken in meanwhile, it is in both
     wanted, denied = [word for word in words if not word.negated], [word for word in words if word.negated]
-    found = {row.message_id: row for row in _newest(_by_words(rows & late, words), size)}
+    found = {row.message_id: row for row in _newest(_by_words(late, words), size)}
     kept, count = _by_words(rows, denied).exclude(words=[]), 0  # the record has the last word
     for ids in _candidates(wanted, *_days_around(query, cursor), least=4 * size):
         if ids is None:
@@ -258,14 +262,8 @@ def _probed(query: Query, place: Q, number: int) -> datetime:
 
 
 def hits(found: Sequence[Record]) -> list[Hit]:
-    """With the index of each record's entry."""
-    entries = Entry.objects.filter(message_id__in=[row.message_id for row in found], kind__in=SENT)
-    places = dict(entries.values_list("id", "index"))
-    return [
-        Hit(places[row.entry_id], row.message_id, row.customer_id, row.kind, row.category, row.direction, row.sent_at,
-            row.gone_at, row.archived_until)
-        for row in found if row.entry_id in places
-    ]  # fmt: skip
+    """Of a page."""
+    return [Hit(row.index, *(getattr(row, name) for name in _HIT)) for row in found]  # type: ignore[attr-defined] # annotated
 
 
 def figures(query: Query, words: Sequence[Word] = ()) -> Figures:
@@ -299,10 +297,8 @@ def _by_index(wanted: Sequence[Word]) -> "QuerySet[Any]":
 
 
 def _late(query: Query) -> "QuerySet[Record]":
-    """Records that were not taken in when this was asked; what is taken in meanwhile is in both, and missed by neither."""
-    upto = SearchState.objects.filter(id=1).values_list("upto", flat=True).first() or 0
-    late = Entry.objects.filter(index__gte=upto, kind__in=SENT, message_id__isnull=False).values("message_id")
-    return predicate.select(query).filter(message_id__in=late)
+    """Records that were not taken in when this was asked."""
+    return predicate.select(query).filter(takenin.late(takenin.upto()))
 
 
 def _indexed(words: Sequence[Word]) -> "QuerySet[SearchRow]":
@@ -336,9 +332,10 @@ def _is_counted(query: Query) -> bool:
 
 def _from_days(query: Query) -> list[tuple[Any, ...]]:
     """From the counts of days, and what is not yet in them from the records."""
-    late = _late(query)
-    days = SearchDay.objects.filter(_by_day(query)).values_list("day", *COUNTED).annotate(Sum("count"))
-    return [*days.order_by(), *_grouped(_dated(late))]
+    days = SearchDay.objects.filter(_by_day(query)).values("day", *COUNTED).annotate(number=Sum("count")).order_by()
+    upto, groups = takenin.with_rows(days, "day", *COUNTED, "number")
+    counted = [(date.fromisoformat(day), *codes) for day, *codes in groups]
+    return [*counted, *_grouped(_dated(predicate.select(query).filter(takenin.late(upto))))]
 
 
 def _by_day(query: Query) -> Q:

@@ -65,7 +65,10 @@ def test_from_a_draft_to_its_ledger(desk: Desk, author) -> None:
     run = desk.runs(newest(desk).id)[0]
     ledger = page(author, f"{path}runs/{run.number}/")
     assert ledger.count("row-link") == 5
-    assert "<svg" in ledger
+    assert f'data-part="{path}runs/{run.number}/taken"' in ledger
+    taken = page(author, f"{path}runs/{run.number}/taken")
+    assert f'href="{path}runs/{run.number}/?state=sent"' in taken
+    assert '<polyline data-line="sent"' in taken
     listed = author.get(f"{path}runs/{run.number}/?format=csv").content.decode().splitlines()
     assert len(listed) == 6
     assert "Flu shots" in page(author, f"{LIST}?q=flu")
