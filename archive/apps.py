@@ -6,7 +6,7 @@ class ArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         from archive.flows import birth, disposal, hold, ledger, limits, restore, restored, rule
-        from archive.queries import backupage, cases
+        from archive.queries import backupage, cases, holds
         from portal.kernel import unit
         from portal.web import health
         from tenants.flows import provision
@@ -17,6 +17,7 @@ class ArchiveConfig(AppConfig):
         health.register("backup", backupage.find)
         hold.register()
         cases.register()
+        holds.register()
         disposal.register()
         limits.register()
         rule.register()

@@ -143,7 +143,7 @@ def draw(
     }  # fmt: skip
     if number is not None:
         context |= _file(request, row, rows, number, now)
-    return shared.draw(request, "archive_case", context, here=name, status=status)
+    return shared.draw(request, "archive_case", context, here=name, under="Cases", status=status)
 
 
 def shown(found: list[CaseItem]) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     """A name, and a first query if there is one. A query that cannot be read opens no case."""
     if request.method == "GET":
         values = {"query": shared.brought(request)}
-        return shared.draw(request, "archive_case_new", {"values": values}, here="New case")
+        return shared.draw(request, "archive_case_new", {"values": values}, here="New case", under="Cases")
     values = {name: request.POST.get(name, "") for name in ("name", "query")}
     try:
         if values["query"].strip():
@@ -59,7 +59,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         if refusal.kind is not Kind.INVALID:
             raise
         context = {"values": values, "errors": {str(refusal.fields.get("field")): refusal.message}}
-        return shared.draw(request, "archive_case_new", context, here="New case", status=422)
+        return shared.draw(request, "archive_case_new", context, here="New case", under="Cases", status=422)
     if values["query"].strip():
         return _collect(request, made, values["query"])
     return _to(made)

@@ -92,14 +92,16 @@ def runs(request: HttpRequest) -> HttpResponseBase:
     rows = queries.get_runs_for(request.actor)
     if request.GET.get("format") == "csv":
         return lists.as_csv("disposal-runs", RUN_COLUMNS, _runs(list(rows.order_by("-id")[: lists.MOST_IN_CSV])))
-    return shared.draw(request, "disposal_runs", {"page": lists.page(request, rows, _runs)}, here="Runs")
+    return shared.draw(
+        request, "disposal_runs", {"page": lists.page(request, rows, _runs)}, here="Runs", under="Disposal"
+    )
 
 
 @guards.staff("retention.view")
 @require_safe
 def run(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     row = queries.get_run_for(request.actor, run_id)
-    return shared.draw(request, "disposal_run", {"run": _runs([row])[0]}, here="Disposal run")
+    return shared.draw(request, "disposal_run", {"run": _runs([row])[0]}, here="Disposal run", under="Disposal")
 
 
 @guards.staff("disposal.manage")
@@ -124,7 +126,7 @@ def review(request: HttpRequest) -> HttpResponseBase:
         return lists.as_csv("disposal-review", GROUP_COLUMNS, groups)
     shown = [{**group, "hold_query": _hold_query(group)} for group in groups]
     context = {"groups": shown, "seen_at": clock.text(clock.now()), "policy": queries.get_policy()}
-    return shared.draw(request, "disposal_review", context, here="Review")
+    return shared.draw(request, "disposal_review", context, here="Review", under="Disposal")
 
 
 @guards.staff("disposal.manage")
@@ -150,7 +152,8 @@ def certificate_list(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         found = _certificates(list(rows.order_by("-id")[: lists.MOST_IN_CSV]))
         return lists.as_csv("certificates", ("id", "month", "issued_at", "disposed", "sha256"), found)
-    return shared.draw(request, "certificates", {"page": lists.page(request, rows, _certificates)}, here="Certificates")
+    context = {"page": lists.page(request, rows, _certificates)}
+    return shared.draw(request, "certificates", context, here="Certificates", under="Disposal")
 
 
 @guards.staff("retention.view")
@@ -162,7 +165,7 @@ def certificate(request: HttpRequest, certificate_id: UUID) -> HttpResponseBase:
         return HttpResponse(certificates.to_json(row), content_type="application/json", headers=headers)
     said = certificates.read(row.note)
     context = {"certificate": _certificates([row])[0], "said": said, "note": row.note, "times": _times(said)}
-    return shared.draw(request, "certificate", context, here=f"Certificate {row.month}")
+    return shared.draw(request, "certificate", context, here=f"Certificate {row.month}", under="Disposal")
 
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -79,12 +79,16 @@ def new(request: HttpRequest) -> HttpResponseBase:
 def export(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     now = clock.now()
     row = exports.get_export_for(request.actor, export_id)
-    shown = _shown([row])[0] | {"reason": exports.reason_of(row), "query": exports.query_of(row)}
+    shown = _shown([row])[0] | {"reason": exports.reason_of(row), "query": _words(request, exports.query_of(row))}
     context = {
         "export": shown, "progress": exports.progress_of(row, now), "vkey": proofs.get_key_for(request.actor),
         "missing": [{"count": n, "words": REASON_WORDS.get(reason, reason)} for reason, n in sorted(row.missing.items())],
     }  # fmt: skip
-    return shared.draw(request, "export", context, here="Export")
+    return shared.draw(request, "export", context, here="Export", under="Exports")
+
+
+def _words(request: HttpRequest, query: str) -> str:
+    return shared.in_words(query, shared.called(request.actor, query))
 
 
 @guards.staff("archive.export")
@@ -162,6 +166,7 @@ def _shown(rows: list[Export]) -> list[dict[str, Any]]:
 def _form(request: HttpRequest, values: dict[str, str], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
     context = {
         "values": values, "errors": {}, "unlock": shared.lock_of(request, clock.now()),
-        "officer": request.actor.may("archive.open"), **extra,
+        "officer": request.actor.may("archive.open"),
+        "who": shared.who(values.get("query", ""), shared.called(request.actor, values.get("query", ""))), **extra,
     }  # fmt: skip
-    return shared.draw(request, "export_new", context, here="New export", status=status)
+    return shared.draw(request, "export_new", context, here="New export", under="Exports", status=status)

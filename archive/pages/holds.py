@@ -80,7 +80,7 @@ def hold(request: HttpRequest, hold_id: UUID) -> HttpResponseBase:
         "hold": _shown([row])[0] | {"reason": holds.reason_of(row)}, "kept": _kept(holds.kept_by(row)),
         "freed": _kept(holds.freed_by(row, now=now)), "asked": asked, "cool_off_from": _cooling_since(row),
     }  # fmt: skip
-    return shared.draw(request, "hold", context, here=holds.name_of(row) or "Hold")
+    return shared.draw(request, "hold", context, here=holds.name_of(row) or "Hold", under="Holds")
 
 
 @sensitive_post_parameters("reason")
@@ -108,26 +108,18 @@ def _back(hold_id: UUID) -> HttpResponseRedirect:
 
 def _shown(found: list[Hold]) -> list[dict[str, Any]]:
     actors = names.actors(one.placed_by for one in found)
-    people = {one.id: _people(one) for one in found}
+    people = {one.id: shared.people_of(one.query) for one in found}
     named = names.customers(pk for listed in people.values() for pk in listed)
     return [
         {
             "id": one.id, "name": holds.name_of(one), "state": one.state, "query": one.query, "case_id": one.case_id,
+            "words": shared.in_words(one.query, named),
             "placed_by": actors.get(one.placed_by, one.placed_by), "placed_at": one.placed_at,
             "releases_at": one.releases_at, "released_at": one.released_at,
             "customers": [{"id": pk, "name": named.get(pk) or "Erased customer"} for pk in people[one.id]],
         }
         for one in found
     ]  # fmt: skip
-
-
-def _people(row: Hold) -> list[UUID]:
-    """The customers that the query names."""
-    try:
-        terms = language.parse(row.query).of(*language.PEOPLE)
-    except Refusal:
-        return []
-    return [term.id for term in terms if term.id]
 
 
 def _kept(found: holds.Kept) -> dict[str, Any]:
@@ -147,8 +139,10 @@ def _form(request: HttpRequest, values: dict[str, str], extra: dict[str, Any], s
         form = searchform.fields_of(language.parse(values.get("query", "")))
     except Refusal:
         form = {name: request.POST.get(name, "") for name in searchform.FIELDS}
-    context = {"values": values, "form": form, "kinds": KINDS, **extra}
-    return shared.draw(request, "hold_new", context, here="New hold", status=status)
+    line = values.get("query", "")
+    who = shared.who(line, shared.called(request.actor, line))
+    context = {"values": values, "form": form, "kinds": KINDS, "who": who, **extra}
+    return shared.draw(request, "hold_new", context, here="New hold", under="Holds", status=status)
 
 
 def _told(request: HttpRequest, refusal: Refusal, line: str) -> dict[str, Any]:

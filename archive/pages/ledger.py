@@ -1,5 +1,6 @@
 """The ledger: its list, searched by codes, and one entry with its proof. Looking is an entry, at most one a minute (I9)."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from portal.kernel import clock, ids
 from portal.web import guards, names
 from portal.web import listing as lists
 
+KIND_WORDS = sorted(((kind, re.split(r"[:;.]", words)[0]) for kind, words in KINDS.items()), key=lambda one: one[1])
 COLUMNS = ("index", "kind", "at", "actor", "customer_id", "message_id", "leaf_hash")
 
 
@@ -35,7 +37,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         return lists.as_csv("archive", COLUMNS, rows)
     context = {
         "page": lists.Page(rows, "" if found.next is None else str(found.next)), "filters": filters,
-        "kinds": [(kind, kind) for kind in KINDS], "unlock": shared.lock_of(request, now),
+        "kinds": KIND_WORDS, "unlock": shared.lock_of(request, now),
         "log_refuses": logstate.seems_broken(seen), "seen": seen, "officer_needed": not birth.is_complete(),
     }  # fmt: skip
     return shared.draw(request, "archive", context)

@@ -101,7 +101,7 @@ def _form(request: HttpRequest, kind: str, done: str, act: Any) -> HttpResponseB
         "state": officers.state_of(request.actor),
     }
     if request.method == "GET":
-        return shared.draw(request, "archive_key_form", context, here="Your key")
+        return shared.draw(request, "archive_key_form", context, here="Your key", under="Keys")
     words = request.POST.get("passphrase", "")
     try:
         if words != request.POST.get("again", ""):
@@ -111,7 +111,7 @@ def _form(request: HttpRequest, kind: str, done: str, act: Any) -> HttpResponseB
         told = acting.told(refusal)
         if kind == "change" and "passphrase" in told.get("errors", {}) and refusal.code == "wrong_passphrase":
             told = {"errors": {"old": refusal.message}}
-        return shared.draw(request, "archive_key_form", {**context, **told}, here="Your key", status=422)
+        return shared.draw(request, "archive_key_form", {**context, **told}, here="Your key", under="Keys", status=422)
     messages.success(request, done)
     return HttpResponseRedirect(reverse("console:archive_unlock") + f"?next={reverse(KEYS)}")
 

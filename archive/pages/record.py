@@ -78,7 +78,7 @@ def shown(opened: reading.Opened) -> dict[str, Any]:
     words = opened.detail or {}
     leaf = leaves.decode(opened.leaf)
     return {
-        "index": opened.index, "subject": content.get("subject") or opened.kind, "format": "text",
+        "index": opened.index, "subject": content.get("subject") or ("" if content else opened.kind), "format": "text",
         "body": content["body"] if content else "\n".join(f"{name}: {value}" for name, value in words.items()),
         "from_name": _who(content.get("from")), "to_name": _who(content.get("to")),
         "sent_at": opened.sent_at or opened.time, "gone_at": opened.gone_at, "ended_at": None,

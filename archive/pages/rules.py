@@ -144,7 +144,9 @@ def _page(
         "values": {name: request.POST.get(name, "") for name in ("reason", "retroactive")},
         **(ruleview.told(found) if found else {}), **(_told(refusal) if refusal else {}),
     }  # fmt: skip
-    return shared.draw(request, "archive_rule", context, here=row.name, status=422 if refusal else 200)
+    return shared.draw(
+        request, "archive_rule", context, here=row.name, under="Retention", status=422 if refusal else 200
+    )
 
 
 def _form(
@@ -158,7 +160,9 @@ def _form(
         "categories": scopes.categories().items(), "is_default": _is_default(follows), **(_told(refusal) if refusal else {}),
     }  # fmt: skip
     title = "Change the draft" if of else "New rule"
-    return shared.draw(request, "archive_rule_form", context, here=title, status=422 if refusal else 200)
+    return shared.draw(
+        request, "archive_rule_form", context, here=title, under="Retention", status=422 if refusal else 200
+    )
 
 
 def _told(refusal: Refusal) -> dict[str, Any]:

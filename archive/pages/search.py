@@ -130,12 +130,22 @@ def _told(refusal: Refusal) -> dict[str, Any]:
 def _page(request: HttpRequest, values: dict[str, Any], extra: dict[str, Any], status: int = 200) -> HttpResponseBase:
     now: datetime = clock.now()
     kept, recent = asked.list_all_for(request.actor)
+    listed = [] if "page" in extra else [*kept, *recent]  # they stand on the empty page only
+    called = shared.called(request.actor, values["line"], *(one.query for one in listed))
     context = {
         "values": values, "form": _form(values["line"]), "kinds": KINDS,
-        "directions": DIRECTIONS, "kept": kept, "recent": recent,
+        "directions": DIRECTIONS, "kept": _lines(kept, called), "recent": _lines(recent, called),
+        "who": shared.who(values["line"], called),
         "unlock": shared.lock_of(request, now), **extra,
     }  # fmt: skip
     return shared.draw(request, "archive_search", context, here="Search", status=status)
+
+
+def _lines(rows: list[asked.Asked], called: dict[UUID, str]) -> list[dict[str, Any]]:
+    return [
+        {"id": row.id, "name": row.name, "words": shared.in_words(row.query, called), "asked_at": row.asked_at}
+        for row in rows
+    ]
 
 
 def _form(line: str) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """What the archive's pages share: the state of the lock, an entry as it is shown, its proof in steps."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -24,13 +25,20 @@ from portal.web import listing as lists
 from portal.web import names
 
 COOKIE = "__Host-ebb-archive"
+LISTS = {
+    "Cases": "archive_cases", "Retention": "archive_rules", "Holds": "archive_holds", "Disposal": "archive_disposal",
+    "Exports": "archive_exports", "Keys": "archive_keys",
+}  # fmt: skip
 WITH_RECORD = frozenset({"message.sent", "message.received"})
 
 
 def draw(
-    request: HttpRequest, name: str, context: dict[str, Any], *, here: str = "", status: int = 200
+    request: HttpRequest, name: str, context: dict[str, Any], *, here: str = "", under: str = "", status: int = 200
 ) -> HttpResponse:
-    crumbs = [{"title": "Archive", "url": reverse("console:archive")}, {"title": here, "url": ""}] if here else []
+    """`here`: the title of this page where it is not the archive's first; `under`: the list that it belongs to."""
+    trail = [("Archive", "archive"), *([(under, LISTS[under])] if under else [])]
+    crumbs = [{"title": title, "url": reverse(f"console:{url}")} for title, url in trail] if here else []
+    crumbs += [{"title": here, "url": ""}] if here else []
     whole = {
         "section": "archive",
         "crumbs": crumbs,
@@ -69,6 +77,39 @@ def brought(request: HttpRequest) -> str:
         return request.GET.get("query", "")[: language.LONGEST]
     line = asked.get_asked_for(request.actor, search_id).query
     return searchform.narrowed(language.parse(line), lists.chosen(request, *searchform.NARROWING)).to_text()
+
+
+def in_words(line: str, known: Mapping[UUID, str]) -> str:
+    """The line as people read it, customers by name where it holds their ids. For the eye only: it is not parsed again."""
+    try:
+        terms = language.parse(line).terms
+    except Refusal:
+        return line
+    return " ".join(
+        f'{"-" if term.negated else ""}{term.name}:"{known[term.id]}"'
+        if term.name in language.PEOPLE and term.id in known
+        else term.to_text()
+        for term in terms
+    )
+
+
+def people_of(line: str) -> list[UUID]:
+    """The customers that a query names by id."""
+    try:
+        return [term.id for term in language.parse(line).of(*language.PEOPLE) if term.id]
+    except Refusal:
+        return []
+
+
+def called(actor: Actor, *lines: str) -> dict[UUID, str]:
+    """The names of the customers that these queries name by id, for who may see customers."""
+    people = {pk for line in lines for pk in people_of(line)} if actor.may("customer.view") else set()
+    return names.customers(people) if people else {}
+
+
+def who(line: str, known: Mapping[UUID, str]) -> str:
+    """What a form says below an id: whose it is."""
+    return ", ".join(dict.fromkeys(known[pk] for pk in people_of(line) if pk in known))
 
 
 def shown(actor: Actor, found: Iterable[entries.Header], signed: int) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def _page(
         "gaps": supervision.get_gaps_for(request.actor), "standing": standing, "values": values,
         "waiting": cases.progress_of([standing])[standing].left if standing else 0, **extra,
     }  # fmt: skip
-    return shared.draw(request, "archive_supervision", context, here="Supervision", status=status)
+    return shared.draw(request, "archive_supervision", context, here="Supervision", under="Cases", status=status)
 
 
 def _shown(found: list[Supervision]) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from portal.kernel import clock
 from portal.kernel.errors import Kind, Refusal
 from portal.web import guards, pages
 
+FIRST_TIME = "The first time it is the passphrase that was chosen when the business began. From then on it is yours."
+
 
 @sensitive_post_parameters("passphrase")
 @guards.staff("archive.list")
@@ -57,10 +59,11 @@ def _told(refusal: Refusal) -> dict[str, object]:
 
 
 def _page(request: HttpRequest, back: str, extra: dict[str, object], status: int = 200) -> HttpResponseBase:
+    own = officers.state_of(request.actor) if request.actor.may("archive.open") else ""
     minutes = int(flow.IDLE_FOR.total_seconds() // 60)
     context = {
         "next": back, "minutes": minutes, "officer": request.actor.may("archive.open"),
-        "own": officers.state_of(request.actor) if request.actor.may("archive.open") else "",
-        "values": {"reason": request.POST.get("reason", "")}, **extra,
+        "own": own,
+        "first_time": FIRST_TIME if own == "unclaimed" else "", "values": {"reason": request.POST.get("reason", "")}, **extra,
     }  # fmt: skip
     return shared.draw(request, "archive_unlock", context, here="Open", status=status)

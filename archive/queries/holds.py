@@ -92,6 +92,21 @@ def measure(rows: "QuerySet[Record]") -> Kept:
     return Kept(sums["n"], sums["size"] or 0, sums["first"], sums["last"], listed)
 
 
+def register() -> None:
+    """At start: what `hold:` selects, for who manages holds."""
+    predicate.register("hold", _held_by, asked_with="hold.manage")
+
+
+def _held_by(terms: Sequence[language.Term]) -> Q:
+    """A hold that is not there is refused: nothing would be found, and nobody would know why. A released one keeps nothing."""
+    wanted = {term.id: term for term in terms}
+    known = set(Hold.objects.filter(id__in=[one for one in wanted if one]).values_list("id", flat=True))
+    for pk, term in wanted.items():
+        if pk not in known:
+            raise predicate.invalid(term.position, "there is no such hold. Copy its id from the hold's page.")
+    return _any_of(Hold.objects.in_force().filter(id__in=known))
+
+
 def name_of(hold: Hold) -> str:
     return _open(NAME, hold.id, hold.sealed_name)
 

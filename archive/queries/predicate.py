@@ -20,6 +20,7 @@ from archive.models import Record
 from archive.rules import campaigns
 from archive.rules.query import BUSINESS, PEOPLE, SIDES, Query, Term, invalid
 from portal.kernel.actors import Actor
+from portal.kernel.roles import PERMISSIONS
 from portal.web import names
 
 Condition = Callable[[Sequence[Term]], Q]
@@ -45,10 +46,11 @@ def resolve(actor: Actor, query: Query) -> Query:
     return Query(tuple(found for term in query.terms for found in _resolved(actor, term)))
 
 
-def register(name: str, condition: Condition) -> None:
+def register(name: str, condition: Condition, *, asked_with: str = "") -> None:
     """What a term of the language means. `condition` gets its terms, all asked for or all denied, and says which records
-    have any of them; it may raise `invalid(term.position, …)`."""
+    have any of them; it may raise `invalid(term.position, …)`. `asked_with`: the permission without which nobody asks for it."""
     _CONDITIONS[name] = condition
+    _ASKED_WITH[name] = asked_with
 
 
 def _one_name(name: str, query: Query) -> Q:
@@ -65,6 +67,8 @@ def _not(condition: Q) -> Q:
 
 
 def _resolved(actor: Actor, term: Term) -> list[Term]:
+    if (needed := _ASKED_WITH.get(term.name)) and not actor.may(needed):
+        raise invalid(term.position, f"{term.name}: is for those who may {PERMISSIONS[needed]}.")
     if term.name not in PEOPLE or term.id or term.value == BUSINESS:
         return [term]
     found = sorted(names.identify_customer(actor, term.value))
@@ -137,6 +141,7 @@ def _unknown(terms: Sequence[Term]) -> Q:
     raise invalid(terms[0].position, f"{terms[0].name}: cannot be asked for in this installation.")
 
 
+_ASKED_WITH: dict[str, str] = {}
 _CONDITIONS: dict[str, Condition] = {
     "from": _side, "to": _side, "customer": _customer, "kind": _kind, "category": _column("category"),
     "direction": _column("direction"), "campaign": _campaign, "message": _id_column("message_id"),

@@ -10,7 +10,8 @@ from django.db import close_old_connections
 
 from archive.flows import approval, guard, hold, subject, sweep
 from archive.models import Entry, Hold, Record
-from archive.queries import holds
+from archive.queries import holds, predicate
+from archive.rules import query as language
 from archive.tests.conftest import Home, Team, fail_after, keep, snapshot
 from portal.kernel import actors, clock, ids, tenancy, unit
 from portal.kernel.errors import Refusal
@@ -75,6 +76,31 @@ def test_everything_is_held_only_if_it_is_meant(home: Home) -> None:
     place(home, "", everything=True)
     place(home, "kind:message.received")
     assert held_ids() == {one.message_id}
+
+
+def test_a_query_asks_for_what_a_hold_keeps(home: Home) -> None:
+    customer = ids.uuid7()
+    one, other = snapshot(customer_id=customer), snapshot()
+    keep(one)
+    keep(other)
+    placed = place(home, f"customer:{customer}")
+    asked = language.parse(f"hold:{placed.id}")
+    assert {row.message_id for row in predicate.select(predicate.resolve(home.officer, asked))} == {one.message_id}
+    everything = place(home, "", everything=True)
+    assert predicate.select(language.parse(f"hold:{everything.id}")).count() == 2
+    Hold.objects.filter(id=placed.id).update(state=Hold.State.RELEASED)
+    assert not predicate.select(asked).exists()
+    with pytest.raises(Refusal) as refused:
+        predicate.where(language.parse(f"hold:{ids.uuid7()}"))
+    assert "there is no such hold" in refused.value.message
+
+
+def test_only_who_manages_holds_asks_for_what_one_keeps(home: Home) -> None:
+    placed = place(home)
+    reviewer = actors.staff(ids.uuid7(), "reviewer")
+    with pytest.raises(Refusal) as refused:
+        predicate.resolve(reviewer, language.parse(f"-hold:{placed.id}"))
+    assert "those who may place legal holds" in refused.value.message
 
 
 def test_a_stranger_neither_places_nor_sees(home: Home) -> None:

@@ -38,9 +38,12 @@ def test_a_hold_is_looked_at_placed_and_released_by_two(office):
         assert not Hold.objects.exists()
     page = post(officer, f"{HOLDS}new", **form).content
     assert b"Kowalski" in page
-    assert f"customer:{customer}".encode() in page
     with made.inside():
         row = Hold.objects.get()
+        name = names.customers([customer])[customer]
+    assert row.query == f"customer:{customer}"
+    assert f"customer:&quot;{name}&quot;".encode() in page  # people read a name, the hold rests on the id
+    assert str(customer).encode() not in page.split(b'aria-labelledby="what"')[1].split(b"<dt>Customer")[0]
     assert b"Kowalski" in officer.get(HOLDS).content
     asked = post(officer, f"{HOLDS}{row.id}/release", reason="settled").content
     assert b"waits for a second person" in asked

@@ -25,6 +25,7 @@ SCREEN = """
 
  Archive passphrase   {passphrase}
  Everything else      {file}  (links for staff in all eight roles, passwords, API keys)
+ Start a business     {url}/  (its letters lie in the folder below)
  Letters to customers {mail}  (nothing leaves this machine: e-mails are files there)
  Logs                 {logs}
 
@@ -39,6 +40,7 @@ def screen(place: Place, demo: dict[str, Any]) -> str:
         name=business["customers"][0]["name"],
         author=link_of(business, "author"),
         officer=link_of(business, "officer"),
+        url=place.url,
         passphrase=business["archive_passphrase"],
         file=place.data / "demo.json",
         mail=place.mail,

@@ -153,7 +153,8 @@ def _page(request: HttpRequest, row: Customer, issued: enrolment.Issued | None =
         "customer": {
             "id": row.id, "name": profile.name, "reference": profile.reference, "email": profile.email,
             "phone": profile.phone, "fields": profile.fields, "tags": profile.tags,
-            "language": row.language, "time_zone": row.time_zone, "created_at": row.created_at, "erased_at": None,
+            "language": tongues.NAMES.get(row.language, row.language), "time_zone": row.time_zone,
+            "created_at": row.created_at, "erased_at": None,
             **shared.may(
                 request, can_invite="customer.invite", can_show="customer.show_link",
                 can_erase="customer.manage", can_change="customer.manage",

@@ -99,7 +99,9 @@ def _draw(request: HttpRequest, extra: dict[str, Any] | None = None, status: int
         ],
         "can": shared.may(request, manage="settings.manage"), **(extra or {}),
     }  # fmt: skip
-    return shared.draw(request, "notices", "settings", context, status=status)
+    return shared.draw(
+        request, "notices", "settings", context, trail=(("Settings", "settings"), ("Notices", "")), status=status
+    )
 
 
 def _pushed() -> int | None:

@@ -15,6 +15,7 @@ from messaging.models import Conversation
 from messaging.pages.console import shared, views
 from messaging.queries import account, desk, devices
 from messaging.rules import account as rules
+from portal.accounts.queries import staff
 from portal.kernel import clock, tally
 from portal.web import guards
 
@@ -26,7 +27,8 @@ Counted = dict[str, int]
 def overview(request: HttpRequest) -> HttpResponseBase:
     now, actor, is_complete = clock.now(), request.actor, birth.is_complete()
     totals = desk.totals(actor, now) if actor.may("message.view") else {}
-    counted = tally.count(totals | desk.rail(actor) | waiting.to_decide(actor) | waiting.to_review(actor))
+    asked = totals | desk.rail(actor) | waiting.to_decide(actor) | waiting.to_review(actor) | staff.officers(actor)
+    counted = tally.count(asked)
     context = {
         "checklist": _checklist(request, counted, is_complete=is_complete),
         "figures": _figures(request, counted) if totals else [],
@@ -121,16 +123,20 @@ def _checklist(request: HttpRequest, totals: dict[str, int], *, is_complete: boo
         return []
     has_sent = totals["live"] > 0 or desk.has_sent()
     steps = [
-        ("Make the archive key", "Nothing is sent before there is an archive to keep it.", "archive_ceremony", "Begin",
+        ("Make the archive key", "Nothing is sent before there is an archive to keep it.", "console:archive_ceremony", "Begin",
          is_complete),
-        ("Add a customer", "A phone number or an e-mail address is enough.", "customer_new", "Add", totals["customers"] > 0),
-        ("Enrol a device", "Invite the customer: the link makes their browser their inbox.", "customers", "Invite",
-         totals["devices"] > 0),
-        ("Send a message", "Choose when it goes from the phone.", "compose", "Write", has_sent),
+        ("Add a customer", "A phone number or an e-mail address is enough.", "console:customer_new", "Add",
+         totals["customers"] > 0),
+        ("Enrol a device", "Choose the customer and press “Invite a device”: the link makes their browser their inbox.",
+         "console:customers", "Choose", totals["devices"] > 0),
+        ("Send a message", "Choose when it goes from the phone.", "console:compose", "Write", has_sent),
     ]  # fmt: skip
+    if "officers" in totals:
+        words = "Somebody who keeps the archive and opens it with its passphrase. An owner does not."
+        steps.append(("Invite an officer", words, "account_staff", "Invite", totals["officers"] > 0))
     if all(done for *_, done in steps):
         return []
     return [
-        {"title": title, "words": words, "url": reverse(f"console:{url}"), "action": action, "done": done}
+        {"title": title, "words": words, "url": reverse(url), "action": action, "done": done}
         for title, words, url, action, done in steps
     ]

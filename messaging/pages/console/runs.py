@@ -109,4 +109,5 @@ def _chart(found: funnel.Funnel | None) -> dict[str, Any] | None:
         for n in range(3, steps, 4)
     ]  # fmt: skip
     return {"lines": lines, "rows": rows, "names": list(WORDS.values()), "width": WIDTH, "height": HEIGHT,
-            "start": found.start, "end": found.at(steps - 1), "most": found.most}  # fmt: skip
+            "start": found.start, "end": found.at(steps - 1), "most": found.most,
+            "is_unread": not found.lines["read"][-1]}  # fmt: skip

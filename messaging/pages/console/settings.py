@@ -24,10 +24,7 @@ FACTORS = [
     ("passphrase", "A passphrase that you agreed on with each customer"),
 ]
 LOCKS = [("offered", "Customers may set one"), ("required", "Every device needs one")]
-MAY = {
-    "manage_keys": "key.manage", "webhooks": "webhook.manage", "manage": "settings.manage", "govern": "business.govern",
-    "danger": "business.close",
-}  # fmt: skip
+MAY = {"manage_keys": "key.manage", "manage": "settings.manage", "govern": "business.govern"}
 KEY_LIVES = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 TABS = ("keys", "roles", "second", "lifetimes", "devices")
 

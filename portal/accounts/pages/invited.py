@@ -27,5 +27,5 @@ def page(request: HttpRequest, token: str) -> HttpResponseBase:
         if refusal.kind is not Kind.INVALID:
             raise
         return render(request, "account/invited.html", {"error": refusal.message}, status=422)
-    messages.success(request, "Welcome. Sign in with your new password.")
+    messages.success(request, "Welcome. Sign in with your e-mail address and your new password.")
     return HttpResponseRedirect(settings.LOGIN_URL)

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, QuerySet, Value
+from django.db.models import CharField, Q, QuerySet, Value
 
 from portal.accounts.models import ApiKey, User
-from portal.kernel import ids
+from portal.kernel import ids, roles
 from portal.kernel.actors import Actor
 
 Whose = tuple[str, UUID | None]  # the kind of an actor, and which one
@@ -33,6 +33,15 @@ def get_assignable() -> list[User]:
     return [
         user for user in User.objects.filter(is_active=True).order_by("name") if user.actor.may("conversation.manage")
     ]
+
+
+def officers(actor: Actor) -> dict[str, QuerySet[Any]]:
+    """To be counted by an owner: who opens the archive, or is invited to."""
+    if not actor.may("business.govern"):
+        return {}
+    allowed = [role for role, may in roles.MATRIX.items() if "archive.open" in may]
+    there = Q(is_active=True) | Q(invited_at__isnull=False)
+    return {"officers": User.objects.filter(there, role__in=allowed)}
 
 
 def get_names(labels: Iterable[str], known: Iterable[User] = ()) -> dict[str, str]:

@@ -70,6 +70,7 @@ def test_who_is_invited_chooses_a_password_and_signs_in(cast, owner):
     assert stranger.post("/console/sign-in/", {"login": cast.emails[name], "password": ""}).status_code == 422
     assert stranger.post(link, {"password": "short"}).status_code == 422
     assert stranger.post(link, {"password": cast.password}).status_code == 302
+    assert b"Welcome. Sign in with your e-mail address" in stranger.get("/console/sign-in/").content
     assert is_in(browser.staff(cast, name))
     assert told(cast, "staff.joined")[-1].codes["staff"] == str(person(cast, name).id)
     assert link not in owner.get(TEAM).content.decode(), "shown once"

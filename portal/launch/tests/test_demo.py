@@ -104,6 +104,7 @@ def test_the_first_screen_names_three_links_and_says_that_it_is_a_demo(tmp_path)
         "localhost:8000/o",
         "four quiet words",
         "(Ada Abel",
+        "http://localhost:8000/ ",
     ):
         assert part in screen
 

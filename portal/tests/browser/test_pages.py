@@ -221,6 +221,7 @@ def test_a_business_is_started(desk, eyes):
         page.fill("input[name=password]", typed["password"])
         page.click("button[type=submit]")
         page.get_by_text("First steps").wait_for()
+        page.get_by_text("Invite an officer").wait_for()  # nobody opens the archive of a new business yet
         eyes.look(page, "the first page of a new business", TWICE)
 
 
