@@ -85,12 +85,12 @@ def in_words(line: str, known: Mapping[UUID, str]) -> str:
         terms = language.parse(line).terms
     except Refusal:
         return line
-    return " ".join(
-        f'{"-" if term.negated else ""}{term.name}:"{known[term.id]}"'
-        if term.name in language.PEOPLE and term.id in known
-        else term.to_text()
-        for term in terms
-    )
+    return " ".join(_term_in_words(term, known) for term in terms)
+
+
+def _term_in_words(term: language.Term, known: Mapping[UUID, str]) -> str:
+    name = known.get(term.id) if term.name in language.PEOPLE and term.id else None
+    return f'{"-" if term.negated else ""}{term.name}:"{name}"' if name else term.to_text()
 
 
 def people_of(line: str) -> list[UUID]:
