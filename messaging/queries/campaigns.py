@@ -183,10 +183,11 @@ def progress(run_ids: Iterable[UUID]) -> dict[UUID, Progress]:
 # ── the ledger of a run ───────────────────────────────────────────────────────────────────────────────────────────────
 # What became of a customer: who was left out says so; whose message is there is as it is; all others are as their chunk is.
 _LEFT_OUT = "CASE r.outcome WHEN 'failed' THEN 'failed' ELSE 'suppressed' END"
+_IS_OVER = "coalesce(m.ended_at, m.gone_at) <= %(now)s"
 _SENT = """
     CASE WHEN m.outcome <> '' THEN m.outcome
          WHEN m.ended_reason = 'recalled' THEN 'recalled'
-         WHEN coalesce(m.ended_at, m.gone_at) <= %(now)s THEN 'expired_unread'
+         WHEN {is_over} THEN 'expired_unread'
          ELSE 'sent' END
 """
 _UNSENT = """
@@ -200,7 +201,8 @@ _UNSENT_WHY = """
          WHEN %(run_state)s = 'cancelled' THEN 'cancelled'
          ELSE '' END
 """
-_STATE = f"CASE WHEN r.outcome <> '' THEN {_LEFT_OUT} WHEN m.id IS NOT NULL THEN {_SENT} ELSE {_UNSENT} END"
+_SO_FAR = _SENT.format(is_over=_IS_OVER)
+_STATE = f"CASE WHEN r.outcome <> '' THEN {_LEFT_OUT} WHEN m.id IS NOT NULL THEN {_SO_FAR} ELSE {_UNSENT} END"
 _REASON = f"CASE WHEN r.outcome <> '' THEN r.reason WHEN m.id IS NOT NULL THEN m.ended_reason ELSE {_UNSENT_WHY} END"
 _LINE = f"""
     r.customer_id, m.id, {_STATE} AS state, {_REASON}, coalesce(k.due_at, %(run_due_at)s), m.sent_at, m.delivered_at,
@@ -231,7 +233,9 @@ _IN_STATE = f"""
 _COUNTS = f"""
     SELECT {_LEFT_OUT}, r.reason, count(*) FROM messaging_runrecipient r WHERE r.run_id = %(run)s AND r.outcome <> '' GROUP BY 1, 2
      UNION ALL
-    SELECT {_SENT}, m.ended_reason, count(*) FROM messaging_message m WHERE m.run_id = %(run)s GROUP BY 1, 2
+    SELECT {_SENT.format(is_over="m.is_over")}, m.ended_reason, sum(m.number)::bigint
+      FROM (SELECT m.outcome, m.ended_reason, {_IS_OVER} AS is_over, count(*) AS number
+              FROM messaging_message m WHERE m.run_id = %(run)s GROUP BY 1, 2, 3) AS m GROUP BY 1, 2
      UNION ALL
     SELECT {_UNSENT}, {_UNSENT_WHY}, sum(k.size) FROM messaging_runchunk k
      WHERE k.run_id = %(run)s AND k.state <> 'done' GROUP BY 1, 2
