@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from archive.flows import approval, bucket, disposal, hold, limits, reading, review, sweep, unlock
+from archive.flows import approval, bucket, disposal, hold, limits, reading, review, searchindex, sweep, unlock
 from archive.ledger import entry
-from archive.models import Approval, Batch, Bucket, DisposalRun, Disposed, Entry, Record, Rule
+from archive.models import Approval, Batch, Bucket, DisposalRun, Disposed, Entry, Record, Rule, SearchRow
 from archive.queries import sealed, verification
 from archive.rules import events
 from archive.tests.conftest import PASSPHRASE, Home, Team, allow, fail_after, happen, keep, snapshot
@@ -62,23 +62,28 @@ def read(home: Home, index: int) -> Any:
 def test_what_is_over_goes_and_the_rest_stays(home: Home, fake: clock.Fake) -> None:
     gone, stays = [over() for _ in range(5)], [snapshot(), snapshot(archived_until=None, gone_at=None)]
     keep(*gone, *stays)
+    searchindex.take_in()
     fake.advance(days=6)
     done = run()
     assert left() == {one.message_id for one in stays}
+    assert set(SearchRow.objects.values_list("message_id", flat=True)) == left(), "its words are looked for no more"
     assert (done.state, done.disposed) == ("finished", 5)
     assert set(Disposed.objects.values_list("message_id", flat=True)) == {one.message_id for one in gone}
 
 
-def test_nothing_goes_before_its_end_whatever_its_row_promises(home: Home, fake: clock.Fake) -> None:
-    """The latest end wins: rules that keep longer now, keep."""
-    one = over()
+@pytest.mark.parametrize("days", [6, 40], ids=["in its month", "after its month"])
+def test_nothing_goes_before_its_end_whatever_its_row_promises(home: Home, fake: clock.Fake, days: int) -> None:
+    """The latest end wins: rules that keep longer now, keep. Who shows ends elsewhere hears of it."""
+    one, heard = over(), []
+    events.register_moved(heard.extend)
     (draft,) = keep(one)
     open_wide("P7Y")
-    fake.advance(days=6)
+    fake.advance(days=days)
     assert run().disposed == 0
     row = Record.objects.get()
     assert row.archived_until == one.sent_at.replace(year=2038)
     assert row.disposal_bucket == "2038-05"
+    assert heard == [(one.message_id, row.archived_until, "default")]
     assert read(home, draft.index)["body"] == "over"
 
 
@@ -133,12 +138,15 @@ def test_survivors_leave_a_month_that_is_over_and_open_after(home: Home, fake: c
 def test_an_end_that_became_known_leaves_keep(home: Home, fake: clock.Fake) -> None:
     """Kept without an end, while its conversation was open; then it was closed."""
     one = snapshot(archived_until=None, gone_at=None, rule="default")
+    heard: list[Any] = []
+    events.register_moved(heard.extend)
     keep(one)
     fake.advance(days=6)
-    assert run().moved == 0
+    assert (run().moved, heard) == (0, [])
     Record.objects.update(gone_at=clock.now() + timedelta(days=40))
     assert run().moved == 1
     assert Record.objects.get().disposal_bucket == "2031-06"
+    assert (Bucket.objects.get().moved, [pk for pk, _, _ in heard]) == (1, [one.message_id])
 
 
 def test_an_altered_record_keeps_its_bucket_from_being_decided(home: Home, fake: clock.Fake) -> None:

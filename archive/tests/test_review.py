@@ -37,6 +37,14 @@ def test_what_a_rule_wants_looked_at_waits_and_goes_once_approved(home: Home, fa
     assert (left(), Review.objects.count()) == (set(), 0)
 
 
+def test_it_waits_under_the_month_of_its_end(home: Home, fake: clock.Fake) -> None:
+    keep(over())
+    Rule.objects.update(action="review")
+    fake.advance(days=40)
+    run()
+    assert Review.objects.get().month == "2031-05"
+
+
 def test_two_stages_take_two_people(home: Home, fake: clock.Fake) -> None:
     group = waiting(home, fake, stages=2)
     review.approve(actor=home.officer, now=clock.now(), group=group)

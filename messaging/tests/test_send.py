@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from archive.models import Entry, Record
-from messaging.flows import body, expiry, message, schedule, words
+from messaging.flows import body, message, schedule, words
 from messaging.models import Body, Message
 from messaging.queries import frames
 from messaging.rules import state
@@ -123,21 +123,6 @@ def test_it_is_gone_at_its_instant_and_not_before(acme, at):
         at.at = sent.gone_at
         assert words.read(actor=acme.author, now=clock.now(), message_id=sent.id).body is None
         assert state.of(Message.objects.get(id=sent.id), clock.now()) == "expired_unread"
-
-
-def test_purging_sets_one_outcome_and_one_mass_entry(fresh):
-    it = fresh()
-    fake = clock.Fake(clock.now())
-    with clock.use(fake):
-        pk = it.customer()
-        sent = [it.send(pk, gone_after=10) for _ in range(3)]
-        fake.advance(seconds=11)
-        with it.inside():
-            assert expiry.purge(now=clock.now()) == expiry.Purged(3, 3)
-            assert expiry.purge(now=clock.now()) == expiry.Purged(0, 0)
-            assert set(Message.objects.values_list("outcome", flat=True)) == {"expired_unread"}
-            assert not Body.objects.filter(message_id__in=[one.id for one in sent]).exists()
-            assert Entry.objects.filter(kind="messages.ended").count() == 1
 
 
 def test_a_recall_removes_the_body_at_once(acme):

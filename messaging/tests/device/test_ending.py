@@ -1,17 +1,20 @@
 """What ends by itself: a visit on somebody else's device, a device that nobody uses, a grant with an end."""
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 
 from archive.models import Entry
-from messaging import hub
+from messaging import hub, push
 from messaging.flows import ending, enrolment
 from messaging.models import Device, DeviceCustomer
 from messaging.tests.device.phone import Phone, aside
-from portal.kernel import actors, clock, tenancy
+from portal.kernel import actors, clock, tenancy, wake
 from portal.kernel.errors import Refusal
 
 IDLE = timedelta(days=90)
@@ -84,7 +87,63 @@ def test_a_grant_ends_at_its_time_and_its_device_with_the_last(cast, inside, at)
     assert not inside(DeviceCustomer.objects.filter(customer_id=child).exists)
     assert inside(Device.objects.get, id=only.id).revoked_reason == "unserved"
     assert inside(Device.objects.get, id=both.id).state == "active"
-    assert inside(Entry.objects.filter(kind="device.grant_ended").count) >= 2
+    ended = inside(lambda: [bytes(row.leaf).decode() for row in Entry.objects.filter(kind="device.grant_ended")])
+    assert [phone.id in "".join(ended) for phone in (both, only)] == [True, True]
+
+
+def test_each_end_is_counted_and_told_and_the_idle_are_looked_for_once_an_hour(cast, inside, at) -> None:
+    for later in (2, 0):
+        inside(ending.end_due, now=at.at + timedelta(hours=later))  # what other tests left; and this hour's look
+    own, child = cast.customer(), cast.customer()
+    brief, idle, both = Phone(), cast.phone(), cast.phone(own)
+    brief.enrol(cast.invite(own)[0], brief=True)
+    both.enrol(granted(cast, child, "child", at.at + timedelta(minutes=1)))
+    inside(Device.objects.filter(id=brief.id).update, ends_at=at.at)
+    inside(Device.objects.filter(id=idle.id).update, seen_at=at.at - IDLE)
+    inside(DeviceCustomer.objects.filter(customer_id=child).update, until=at.at)
+    heard: list[wake.Event] = []
+    stop = wake.subscribe(cast.acme.schema, heard.append)
+    assert inside(ending.end_due, now=at.at) == 2, "the hour's look at the idle was taken"
+    at.advance(seconds=3600)
+    assert inside(ending.end_due, now=at.at) == 1
+    stop()
+    told = [(str(one.ids["device"]), one.ids["act"]) for one in heard if one.kind == push.DEVICE]
+    assert told == [(brief.id, "revoke"), (both.id, "refresh"), (idle.id, "revoke")]
+
+
+def test_what_somebody_holds_is_left_for_the_next_round(cast, inside, at) -> None:
+    own, child = cast.customer(), cast.customer()
+    brief, both = Phone(), cast.phone(own)
+    brief.enrol(cast.invite(own)[0], brief=True)
+    both.enrol(granted(cast, child, "child", at.at + timedelta(minutes=15)))
+    at.advance(seconds=15 * 60)
+
+    def look() -> int:
+        """In another thread; a wait for a row that is held would be refused."""
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = 100")
+        return ending.end_due(now=at.at)
+
+    def stand() -> tuple[bool, bool]:
+        serves = DeviceCustomer.objects.filter(customer_id=child).exists()
+        return Device.objects.get(id=brief.id).state == "active", serves
+
+    with tenancy.tenant_scope(cast.acme):
+        with transaction.atomic(), ThreadPoolExecutor(1) as other:
+            list(Device.objects.select_for_update().filter(id=brief.id))
+            list(DeviceCustomer.objects.select_for_update().filter(customer_id=child))
+            other.submit(_away, cast.acme, look).result()
+        assert stand() == (True, True)
+        ending.end_due(now=at.at)
+        assert stand() == (False, False)
+
+
+def _away(place: tenancy.Place, act: Callable[[], int]) -> int:
+    try:
+        with tenancy.tenant_scope(place):
+            return act()
+    finally:
+        connection.close()
 
 
 def test_a_grant_names_who_gave_it_and_a_recovery_changes_nothing_of_it(cast, inside, at) -> None:

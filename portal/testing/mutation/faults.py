@@ -27,7 +27,8 @@ _SIGNS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """`function` is its name within the module (`Ring.get`), `place` a number in the walk over the module's tree."""
+    """`function` is its name within the module (`Ring.get`), `place` a number in the walk over the module's tree, `lines` those of
+    its statement: a test that reaches none of them cannot notice."""
 
     module: str
     function: str
@@ -37,6 +38,7 @@ class Fault:
     place: int
     change: "_Change"
     path: Path
+    lines: range
 
     def __str__(self) -> str:
         return f"{self.module.replace('.', '/')}.py:{self.line} {self.function}: {self.what}"
@@ -61,12 +63,12 @@ class Fault:
 
 def of_module(module: str, path: Path) -> list[Fault]:
     text = path.read_text(encoding="utf-8")
-    tree, lines = ast.parse(text), text.splitlines()
+    tree, source = ast.parse(text), text.splitlines()
     numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
     return [
-        Fault(module, name, line, lines[line - 1].strip(), what, numbers[id(place)], change, path)
+        Fault(module, name, line, source[line - 1].strip(), what, numbers[id(place)], change, path, lines)
         for name, function in _functions(tree)
-        for place in _walk(function)
+        for place, lines in _walk(function)
         for what, change in _faults_at(place)
         if (line := getattr(place, "lineno", 0))
     ]
@@ -83,13 +85,22 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                     yield f"{node.name}.{inner.name}", inner
 
 
-def _walk(function: ast.AST) -> Iterator[ast.AST]:
-    """Its body, not what stands in its head: defaults and annotations are not in its code."""
-    waiting = list(function.body)  # type: ignore[attr-defined]
+def _walk(function: ast.AST) -> Iterator[tuple[ast.AST, range]]:
+    """Its body, each with the lines of its statement, not what stands in its head: defaults and annotations are not in its code."""
+    nothing = range(0)
+    waiting = [(node, nothing) for node in function.body]  # type: ignore[attr-defined]
     while waiting:
-        node = waiting.pop(0)
-        yield node
-        waiting += [child for name, child in _children(node) if name not in ("annotation", "returns")]
+        node, lines = waiting.pop(0)
+        lines = _lines_of(node) if isinstance(node, ast.stmt) else lines
+        yield node, lines
+        waiting += [(child, lines) for name, child in _children(node) if name not in ("annotation", "returns")]
+
+
+def _lines_of(statement: ast.stmt) -> range:
+    """What has a body is reached where it begins, or, as `while True`, where the body does."""
+    body = getattr(statement, "body", None)
+    last = statement.end_lineno if body is None else body[0].lineno
+    return range(statement.lineno, (last or statement.lineno) + 1)
 
 
 def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -1,5 +1,6 @@
 """Where a fault goes: into the code of a function that is already imported, wherever its name was taken to."""
 
+import gc
 import importlib
 from types import CodeType, FunctionType
 from typing import Any
@@ -30,8 +31,24 @@ def plant(fault: Fault) -> bool:
     function, code = function_of(fault.module, fault.function), fault.code()
     if function is None or code is None or function.__code__.co_freevars != code.co_freevars:
         return False
-    function.__code__ = code
+    before, function.__code__ = function.__code__, code
+    _renew_inner(before, code)
     for value in vars(importlib.import_module(fault.module)).values():
         if hasattr(value, "cache_clear"):  # what the function answered before
             value.cache_clear()
     return True
+
+
+def _renew_inner(before: CodeType, after: CodeType) -> None:
+    """Functions that it has made already, as a decorator makes them, keep the code they were made of."""
+    old = {id(code): _name_of(code) for code in codes_of(before)[1:]}
+    new = {_name_of(code): code for code in codes_of(after)[1:]}
+    for one in gc.get_objects() if old else ():
+        if isinstance(one, FunctionType) and id(one.__code__) in old:
+            code = new.get(old[id(one.__code__)])
+            if code and code.co_freevars == one.__code__.co_freevars:
+                one.__code__ = code
+
+
+def _name_of(code: CodeType) -> tuple[str, int]:
+    return code.co_qualname, code.co_firstlineno
