@@ -145,8 +145,8 @@ def _of_rare(query: Query, cursor: str, rows: "QuerySet[Record]", size: int) -> 
     here = rows.filter(reduce(or_, ranges, NOTHING))  # in no order: for one the newest of everything would be walked
     late = rows.filter(takenin.late(upto)).order_by("-sent_at", "-message_id")[: size + 1]
     found = {row.message_id: row for row in here.union(late, all=True)}
-    if is_full and len(found) <= size:  # some were disposed of since they were counted
-        return None
+    if is_full and sum(row.sent_at >= _midnight(days[-1][0]) for row in found.values()) <= size:
+        return None  # some were disposed of since they were counted: what is older comes first
     return sorted(found.values(), key=lambda row: (row.sent_at, row.message_id), reverse=True)[: size + 1]
 
 

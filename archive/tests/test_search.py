@@ -244,11 +244,11 @@ def test_pages_of_what_is_rare_look_through_its_days_alone(
     assert _pages(home, "category:billing") == pages
 
 
-def _pages(home: Home, query: str) -> list[list[int]]:
-    page = ask(home, query, size=4)
+def _pages(home: Home, query: str, size: int = 4) -> list[list[int]]:
+    page = ask(home, query, size=size)
     found = [[one.hit.index for one in page.shown]]
     while page.next:
-        page = ask(home, query, cursor=page.next, size=4)
+        page = ask(home, query, cursor=page.next, size=size)
         found.append([one.hit.index for one in page.shown])
     return found
 
@@ -259,6 +259,19 @@ def test_what_is_rare_is_found_although_its_days_were_counted_too_high(home: Hom
     take_all()
     SearchDay.objects.filter(category="billing").update(count=40)
     assert indexes(ask(home, "category:billing", size=5)) == said
+
+
+def test_a_late_record_of_an_old_day_does_not_stand_in_for_what_was_disposed_of(home: Home) -> None:
+    """The newest day lost two since it was counted, and an older day is not looked through: a page filled by what was not taken
+    in yet, from before both, would go past that day."""
+    start = clock.now()
+    say(*["a"] * 6, category="billing", sent_at=start + timedelta(days=5))
+    say(*["b"] * 10, category="billing", sent_at=start + timedelta(days=3))
+    take_all()
+    say("c", "c", category="billing", sent_at=start + timedelta(days=1))
+    gone = Record.objects.order_by("-sent_at").values_list("message_id", flat=True)[:2]
+    Record.objects.filter(message_id__in=list(gone)).delete()
+    assert sum(len(page) for page in _pages(home, "category:billing", size=5)) == 16
 
 
 def test_a_made_up_cursor_is_refused(home: Home) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django import template
 from django.utils.dates import MONTHS_3
-from django.utils.html import escape
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timeuntil
 from django.utils.timezone import template_localtime
@@ -29,7 +29,7 @@ _CIRCLES = (
 def when(context: dict[str, Any]) -> SafeString:
     """Of `at`, `exact` and `none`, as `_when.html` says."""
     if not context.get("at"):
-        return mark_safe(f'<span class="muted">{escape(context.get("none") or "never")}</span>')  # noqa: S308 - escaped
+        return mark_safe(f'<span class="muted">{conditional_escape(context.get("none") or "never")}</span>')  # noqa: S308 - escaped
     at = template_localtime(context["at"])
     shown = "data-local" if context.get("exact") else "data-relative"
     words = f'<time datetime="{at.isoformat()}" title="{_exactly(at)}" {shown}>{_minute(at)} {at.tzname()}</time>'
@@ -41,7 +41,7 @@ def ring(context: dict[str, Any]) -> SafeString:
     """From `from_at` to `until`, with `quiet`, `size` and `gone_words`, as `_ring.html` says."""
     from_at, until = (template_localtime(context[name]) for name in ("from_at", "until"))
     asked = "".join(
-        f' data-{name.replace("_", "-")}="{escape(value)}"'
+        f' data-{name.replace("_", "-")}="{conditional_escape(value)}"'
         for name in ("size", "gone_words")
         if (value := context.get(name))
     )

@@ -10,7 +10,11 @@ async function fetchPart(place) {
   try {
     const answer = await fetch(place.dataset.part, { headers: { Accept: "text/html" } });
     const body = answer.ok && !answer.redirected && inert(await answer.text()).querySelector("[data-part-body]");
-    if (body) place.replaceChildren(...body.children);
+    if (body) {
+      const held = place.contains(document.activeElement);
+      place.replaceChildren(...body.children);
+      if (held) Object.assign(place, { tabIndex: -1 }).focus(); // not back to the beginning of the page
+    }
     refresh(place);
   } catch {
     // Offline, or the server restarts: the link leads to the same.
