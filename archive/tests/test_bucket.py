@@ -86,6 +86,19 @@ def test_the_key_waits_for_a_verified_backup_past_the_decision(home: Home, fake:
     assert Entry.objects.get(kind="bucket.destroyed").index == Bucket.objects.get(month=MAY).destroyed_index
 
 
+def test_a_destruction_says_whether_it_has_happened(home: Home, fake: clock.Fake) -> None:
+    empty_may(fake)
+
+    def destroy() -> bool:
+        return bucket.destroy(month=MAY, now=clock.now())
+
+    assert destroy() is False, "nobody decided it"
+    bucket.decide(month=MAY, now=clock.now())
+    assert destroy() is False, "no backup is past that"
+    back_up()
+    assert (destroy(), destroy()) == (True, True)
+
+
 def test_another_businesss_backup_is_not_ours(home: Home, fake: clock.Fake) -> None:
     empty_may(fake)
     bucket.sweep(now=clock.now())
@@ -128,7 +141,7 @@ def test_a_record_that_turns_up_keeps_the_key(home: Home, fake: clock.Fake) -> N
     bucket.sweep(now=clock.now())
     lost.save(force_insert=True)
     back_up()
-    bucket.sweep(now=clock.now())
+    assert bucket.destroy(month=MAY, now=clock.now()) is False
     assert has_key()
     assert Bucket.objects.get(month=MAY).state == "deciding"
 

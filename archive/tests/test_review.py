@@ -78,6 +78,13 @@ def test_kept_longer_moves_to_its_new_month_and_stays(home: Home, fake: clock.Fa
     assert run().waiting == 3
 
 
+def test_what_may_stay_longer_leaves_the_queue(home: Home, fake: clock.Fake) -> None:
+    waiting(home, fake)
+    open_wide("P7Y")
+    run()
+    assert (len(left()), Review.objects.count()) == (3, 0)
+
+
 def test_approved_and_then_held_stays(home: Home, fake: clock.Fake) -> None:
     group = waiting(home, fake)
     review.approve(actor=home.officer, now=clock.now(), group=group)
