@@ -51,7 +51,7 @@ def months(request: HttpRequest) -> HttpResponseBase:
     context = {
         "months": found, "bars": drawing.bars(dated[-120:]), "width": drawing.WIDTH, "height": drawing.HEIGHT,
     }  # fmt: skip
-    return shared.draw(request, "disposal_months", context, here="Months")
+    return shared.draw(request, "disposal_months", context, here="Months", under="Disposal")
 
 
 @guards.staff("disposal.manage")
