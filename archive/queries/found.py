@@ -38,18 +38,8 @@ RARE_FOR_FIGURES = 20_000
 MOST_COUNTED = 30_000  # taken from the index of words alone
 COUNTED = ("kind", "direction", "category")
 NOTHING = Q(message_id__in=[])
-_SHOWN = (
-    "message_id",
-    "entry_id",
-    "customer_id",
-    "kind",
-    "category",
-    "direction",
-    "sent_at",
-    "gone_at",
-    "archived_until",
-)
 _HIT = ("message_id", "customer_id", "kind", "category", "direction", "sent_at", "gone_at", "archived_until")
+_SHOWN = ("entry_id", *_HIT)
 _ENTRY = {"message_id": OuterRef("message_id"), "id": OuterRef("entry_id")}
 _INDEX = Subquery(Entry.objects.filter(**_ENTRY).values("index")[:1])
 
@@ -123,10 +113,9 @@ def page(
     )
     if any(not word.negated for word in words):
         found = _walked(query, words, cursor, rows, size) or _beyond(query, words, cursor, rows, size)
-    elif words or (few := _of_rare(query, cursor, rows, size)) is None:
-        found = _newest(_by_words(rows, words), size)
     else:
-        found = few
+        few = None if words else _of_rare(query, cursor, rows, size)
+        found = _newest(_by_words(rows, words), size) if few is None else few
     return found[:size], encode(found[size - 1]) if len(found) > size else ""
 
 

@@ -12,25 +12,23 @@ from messaging.api import answers, paging, serializers
 from messaging.api.views import View, given, iso
 from messaging.flows import audience
 from messaging.models import Audience
-from messaging.queries import audiences, profiles
+from messaging.queries import audiences
 from portal.kernel import clock
 
 
-def shown(one: audiences.Opened) -> dict[str, object]:
+def shown(one: audiences.Opened, count: int | None = None) -> dict[str, object]:
+    """`count`: how many they are, where that is known already."""
     return {
-        "id": str(one.id), "name": one.name, "filter": one.filter, "count": audiences.count(one.filter),
+        "id": str(one.id), "name": one.name, "filter": one.filter,
+        "count": audiences.count(one.filter) if count is None else count,
         "created_at": iso(one.created_at), "updated_at": iso(one.updated_at),
     }  # fmt: skip
 
 
 def with_sample(one: audiences.Opened) -> dict[str, object]:
-    told = shown(one)
-    rows = audiences.sample(one.filter, int(str(told["count"])))
-    opened = [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in rows]
-    return {
-        **told,
-        "sample": [{"id": str(pk), "reference": found.reference, "name": found.name} for pk, found in opened],
-    }
+    count, opened = audiences.look(one.filter)
+    sample = [{"id": str(pk), "reference": found.reference, "name": found.name} for pk, found in opened]
+    return {**shown(one, count), "sample": sample}
 
 
 class Audiences(View):

@@ -112,6 +112,12 @@ def sample(wanted: dict[str, Any], of: int) -> list[Customer]:
     return list(Customer.objects.raw(sql, [*values, below, SAMPLE]))
 
 
+def look(wanted: dict[str, Any]) -> tuple[int, list[tuple[UUID, profiles.Profile]]]:
+    """How many they are, and five of them, opened."""
+    number = count(wanted)
+    return number, [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in sample(wanted, number)]
+
+
 def within(rows: QuerySet[Customer], wanted: dict[str, Any]) -> QuerySet[Customer]:
     """Those of `rows` whom the filter names."""
     condition, values = where(wanted)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from django.db import connection
@@ -87,4 +88,7 @@ def _folded(counted: Counted, start: datetime, part: timedelta) -> Funnel:
 
 
 def _so_far(counted: Counter[int], size: int) -> list[int]:
-    return [sum(count for part, count in counted.items() if part // size <= step) for step in range(STEPS)]
+    steps: Counter[int] = Counter()
+    for part, count in counted.items():
+        steps[max(0, part // size)] += count
+    return list(accumulate(steps[step] for step in range(STEPS)))

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from messaging.flows import audience as flow
 from messaging.pages.console import shared
-from messaging.queries import audiences, policy, profiles
+from messaging.queries import audiences, policy
 from messaging.rules import tags
 from portal.kernel import clock
 from portal.kernel.errors import Refusal
@@ -125,8 +125,7 @@ def _form(
 
 
 def _live(wanted: dict[str, Any]) -> dict[str, Any]:
-    count = audiences.count(wanted)
-    opened = [(row.id, profiles.open_(row.id, row.sealed_profile)) for row in audiences.sample(wanted, count)]
+    count, opened = audiences.look(wanted)
     sample = [{"id": str(pk), "name": found.name or "No name", "reference": found.reference} for pk, found in opened]
     return {"count": count, "sample": sample}
 
