@@ -220,5 +220,6 @@ BARE = {
     "archive/flows/listing.py": "who looked at which list lately, as ids",
     "archive/rules/campaigns.py": "who knows which runs a campaign has",
     "archive/rules/events.py": "who knows which event, by its name",
+    "archive/queries/predicate.py": "functions that say what a term of a query means, and who may ask with it",
     "archive/queries/rules.py": "the retention rules of each business, for three seconds",
 }

@@ -185,7 +185,7 @@ def test_strangers_name_no_mirror_and_sign_nothing(home: Home, named: Any) -> No
 WRONG = [("", KEY.verifier.encode(), "bad_mirror_name"), ("x", "nonsense", "bad_mirror_key")]
 
 
-@pytest.mark.parametrize(("name", "vkey", "code"), WRONG)
+@pytest.mark.parametrize(("name", "vkey", "code"), WRONG, ids=["name", "key"])
 def test_a_mirror_has_a_name_and_a_key(home: Home, name: str, vkey: str, code: str) -> None:
     with pytest.raises(Refusal, match=code):
         mirror.add(actor=home.officer, now=clock.now(), name=name, vkey=vkey)

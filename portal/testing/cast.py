@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 from django.test.utils import setup_databases
 
@@ -135,6 +136,8 @@ def house(django_db_modify_db_settings: None, django_db_blocker) -> Iterator[Non
 
     Not pytest-django's own set-up: that one serves only tests it wraps in a transaction."""
     django_db_blocker.unblock()
+    # Passwords cost what they cost in the processes beside; here, where thousands are hashed, they were most of a run's time.
+    PBKDF2PasswordHasher.iterations = 1000
     # One port for this run, so that hosts and signed statements are the same here and in the processes beside.
     settings.EBB_BASE_HOST = f"localhost:{_free_port()}"
     setup_databases(verbosity=0, interactive=False, aliases={"default"})

@@ -41,4 +41,5 @@ BARE = {
     "portal/web/help.py": "the help pages, as the release has them",
     "portal/web/spoken.py": "the inbox's own words, as the release has them",
     "portal/web/statics.py": "the static files, as the release has them",
+    "portal/web/templatetags/times.py": "the months' short names, in each language",
 }

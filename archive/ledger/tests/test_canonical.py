@@ -76,7 +76,7 @@ def nest(depth):
         {1},
         {1: 2},
         {"a": {None: 1}},
-        object(),
+        Ellipsis,
         "\ud800",
         {"\udc00": 1},
         nest(40),

@@ -156,9 +156,7 @@ def test_no_value_passes_for_two_fields():
 
 
 @pytest.mark.parametrize("name", sorted(set(entry.ATTRIBUTES.values())))
-@pytest.mark.parametrize(
-    "value", ['"', ',"', '","v":1', "x", "\ud800", object(), 1.5, float("nan"), [], (), b""], ids=repr
-)
+@pytest.mark.parametrize("value", ['"', ',"', '","v":1', "x", "\ud800", ..., 1.5, float("nan"), [], (), b""], ids=repr)
 def test_no_odd_value_of_any_field_gets_through(name, value):
     if (name, value) != ("retention", "x"):  # the one field for which a short word is a value
         with pytest.raises(entry.EntryInvalid):

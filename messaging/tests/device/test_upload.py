@@ -15,6 +15,7 @@ from messaging.tests.device.phone import Phone, aside
 from portal.kernel import actors, clock, ids, tenancy
 from portal.testing import browser
 
+pytestmark = pytest.mark.ahead  # for the last one
 PDF = b"%PDF-1.7\n" + b"1 0 obj <<>> endobj\n" * 20 + b"startxref\n0\n%%EOF\n"
 PATH = "/inbox/attachments"
 
@@ -46,43 +47,6 @@ def write(phone: Phone, customer: object, *uploads: str, body: str = "see the fi
 def pair(cast):
     customer = cast.customer()
     return customer, cast.phone(customer)
-
-
-@pytest.mark.ahead
-def test_what_a_customer_sends_is_seen_by_both_sides_archived_and_goes_with_the_message(
-    cast, acme, inside, pair
-) -> None:
-    customer, phone = pair
-    up = upload(phone, picture(), "rash.png")
-    assert (up.status_code, up.json()["name"], up.json()["type"]) == (201, "rash.png", "image/png")
-    sent = write(phone, customer, up.json()["id"])
-    assert sent.status_code == 201, sent.content
-    [mine] = phone.ask("GET", "/inbox/state").json()["messages"]
-    assert mine["attachments"] == [up.json()]
-    shown = phone.ask("GET", f"/inbox/messages/{sent.json()['id']}/attachments/{up.json()['id']}")
-    assert b"".join(shown.streaming_content).startswith(b"\x89PNG")
-    talk = _talk(cast, customer)
-    page = browser.staff(acme, "author").get(f"/console/conversations/{talk}/").content.decode()
-    assert "rash.png" in page
-    wrote = ids.parse_uuid(sent.json()["id"])
-    with tenancy.tenant_scope(cast.acme):
-        assert [str(pk) for pk in Record.objects.get(message_id=wrote).blobs] == [up.json()["id"]]
-        ends = conversation.close(actor=acme.author, now=clock.now(), conversation_id=ids.parse_uuid(talk))
-    path = f"/inbox/messages/{wrote}/attachments/{up.json()['id']}"
-    at = clock.Fake(ends - timedelta(seconds=1))
-    with clock.use(at):
-        assert phone.ask("GET", path).status_code == 200
-        at.advance(seconds=1)
-        assert phone.ask("GET", path).status_code == 404
-    with tenancy.tenant_scope(cast.acme):
-        assert Blob.objects.filter(id=up.json()["id"], bucket__isnull=True).exists()  # the record's, no upload any more
-
-
-def _talk(cast, customer) -> str:
-    with tenancy.tenant_scope(cast.acme):
-        return str(
-            Message.objects.filter(customer_id=customer, direction="in").values_list("conversation_id", flat=True)[0]
-        )
 
 
 async def test_over_the_socket_files_may_come_without_words(cast, open_hub) -> None:
@@ -200,3 +164,39 @@ def test_staff_see_it_and_a_stranger_does_not(cast, acme, globex, pair) -> None:
     assert browser.staff(globex, "author").post(path).status_code == 404
     stranger = cast.phone()
     assert stranger.ask("GET", f"/inbox/messages/{sent}/attachments/{up}").status_code == 404
+
+
+def test_what_a_customer_sends_is_seen_by_both_sides_archived_and_goes_with_the_message(
+    cast, acme, inside, pair
+) -> None:
+    customer, phone = pair
+    up = upload(phone, picture(), "rash.png")
+    assert (up.status_code, up.json()["name"], up.json()["type"]) == (201, "rash.png", "image/png")
+    sent = write(phone, customer, up.json()["id"])
+    assert sent.status_code == 201, sent.content
+    [mine] = phone.ask("GET", "/inbox/state").json()["messages"]
+    assert mine["attachments"] == [up.json()]
+    shown = phone.ask("GET", f"/inbox/messages/{sent.json()['id']}/attachments/{up.json()['id']}")
+    assert b"".join(shown.streaming_content).startswith(b"\x89PNG")
+    talk = _talk(cast, customer)
+    page = browser.staff(acme, "author").get(f"/console/conversations/{talk}/").content.decode()
+    assert "rash.png" in page
+    wrote = ids.parse_uuid(sent.json()["id"])
+    with tenancy.tenant_scope(cast.acme):
+        assert [str(pk) for pk in Record.objects.get(message_id=wrote).blobs] == [up.json()["id"]]
+        ends = conversation.close(actor=acme.author, now=clock.now(), conversation_id=ids.parse_uuid(talk))
+    path = f"/inbox/messages/{wrote}/attachments/{up.json()['id']}"
+    at = clock.Fake(ends - timedelta(seconds=1))
+    with clock.use(at):
+        assert phone.ask("GET", path).status_code == 200
+        at.advance(seconds=1)
+        assert phone.ask("GET", path).status_code == 404
+    with tenancy.tenant_scope(cast.acme):
+        assert Blob.objects.filter(id=up.json()["id"], bucket__isnull=True).exists()  # the record's, no upload any more
+
+
+def _talk(cast, customer) -> str:
+    with tenancy.tenant_scope(cast.acme):
+        return str(
+            Message.objects.filter(customer_id=customer, direction="in").values_list("conversation_id", flat=True)[0]
+        )

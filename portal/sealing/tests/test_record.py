@@ -119,6 +119,7 @@ def test_each_recipient_opens_the_batch_alone():
         ("officers-1", OFFICERS.private, BUSINESS, OTHER),
         ("nobody", OFFICERS.private, BUSINESS, BATCH),
     ],
+    ids=["stranger", "other recipient", "other business", "other batch", "nobody"],
 )
 def test_a_batch_refuses_strangers_and_other_places(key_id, private, business, batch):
     sealed = record.seal_batch_key(BATCH_KEY, RECIPIENTS, business=BUSINESS, batch=BATCH)
