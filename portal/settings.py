@@ -281,6 +281,22 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": [],
 }
 
+SCIM_SERVICE_PROVIDER = {  # django-scim2's name for its settings; NETLOC it asks for, and we go by the request's host
+    "NETLOC": EBB_BASE_HOST,
+    "AUTHENTICATION_SCHEMES": [
+        {
+            "type": "oauthbearertoken",
+            "name": "API key",
+            "description": "Bearer key with the scope staff.provision",
+            "primary": True,
+        }
+    ],
+    "BASE_LOCATION_GETTER": "portal.accounts.api.scim.base",
+    "USER_ADAPTER": "portal.accounts.api.scim.Person",
+    "GROUP_ADAPTER": "portal.accounts.api.scim.People",
+    "SERVICE_PROVIDER_CONFIG_MODEL": "portal.accounts.api.scim.ProviderConfig",
+}
+
 # ── language, time, logs ──────────────────────────────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

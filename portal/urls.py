@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include("messaging.api.urls")),
     path("api/v1/", include("archive.api.root_urls")),
     path("api/v1/archive/", include("archive.api.urls")),
+    path("scim/v2/", include("portal.accounts.scim_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs/",

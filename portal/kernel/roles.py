@@ -39,6 +39,7 @@ PERMISSIONS: dict[str, str] = {
     "settings.manage": "change the business's settings",
     "webhook.manage": "send events to programs of the business, and see what became of them",
     "staff.manage": "invite, remove and let in again authors and support",
+    "staff.provision": "bring, change and let go staff, all but owners, for the provider that they sign in by",
     "business.govern": "do so with every role; say what staff need to sign in and from when a second person is asked",
     "key.manage": "make and revoke API keys",
     "business.close": "agree to the closing of the business, and call it off",
@@ -86,6 +87,7 @@ ABOUT: dict[str, str] = {
 
 GIVEN_BY: dict[str, frozenset[str]] = {
     "staff.manage": frozenset({"author", "support"}),
+    "staff.provision": frozenset(MATRIX) - {"owner"},
     "business.govern": frozenset(MATRIX),
 }
 

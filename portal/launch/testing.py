@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from django.conf import settings
+
 from portal.launch.postgres import EmbeddedPostgres
 
 # The data lives as long as the run: nothing here may wait for a disk. What is tested is still every commit's order.
@@ -62,3 +64,4 @@ def use_own_keyring(worker: str) -> None:
     keyring = Path(os.environ["EBB_TEST_FOLDER"]) / f"keyring-{worker}"
     keyring.mkdir(mode=0o700, exist_ok=True)
     os.environ["EBB_KEYRING"] = str(keyring)
+    settings.EBB_KEYRING = str(keyring)  # pytest-django read the settings of a worker before its conftest

@@ -13,6 +13,7 @@ from django.urls import get_resolver
 from archive.ledger.kinds import KINDS
 from messaging.rules import state
 from messaging.sockets import protocol
+from portal.accounts import scim_urls
 from portal.kernel import roles
 from portal.kernel.errors import Kind
 from portal.sealing import errors as sealing
@@ -132,6 +133,12 @@ def test_every_address_of_a_device_is_told():
     paths = {re.sub(r"<[^>]+>", "{}", str(one.pattern)) for one in addresses} - shell
     plain = re.sub(r"\{[a-z]+\}|<token>", "{}", PROTOCOL).replace("`, `…", " /inbox/messages/{}")
     assert sorted(path for path in paths if f"/inbox/{path}" not in plain) == []
+
+
+def test_every_address_of_the_providers_program_is_told():
+    paths = [re.sub(r"<[^>]+>", "{id}", str(one.pattern)) for one in scim_urls.urlpatterns]
+    assert len(paths) == 9
+    assert [path for path in paths if not re.search(rf"^\| .*`{re.escape(path)}`.* \|", PROTOCOL, re.MULTILINE)] == []
 
 
 def test_every_frame_of_a_device_is_told():

@@ -154,6 +154,11 @@ PROVED = {
     "own", "own/consent", "own/copy", "own/erasure",
     "notices", "notices/choices", "notices/push", "notices/no-push",
 }  # fmt: skip
+# The provider's program; a key with `staff.provision`, while the business signs in by its provider.
+SCIM = {
+    "Users", "Users/<str:uuid>", "Groups", "Groups/<str:uuid>", "ServiceProviderConfig", "ResourceTypes",
+    "ResourceTypes/<str:uuid>", "Schemas", "Schemas/<str:uuid>",
+}  # fmt: skip
 OPEN = {
     "", "log", "log/checkpoint", "inbox/", "inbox/enrol", "inbox/enrol/<str:token>", "inbox/recover", "inbox/nonce",
     "inbox/lost", "inbox/lost/use", "inbox/lost/act", "inbox/lost/<str:token>", "inbox/kept", "inbox/wiped", "inbox/sw.js",
@@ -173,7 +178,7 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterato
 ROUTES = dict(_walk(get_resolver("portal.urls").url_patterns))
 EXPECTED = (
     {f"console/{route}" for route in CONSOLE} | {f"api/v1/{route}" for route in API}
-    | {f"inbox/{route}" for route in PROVED} | OPEN
+    | {f"inbox/{route}" for route in PROVED} | {f"scim/v2/{route}" for route in SCIM} | OPEN
 )  # fmt: skip
 GUARDED = {f"console/{route}": wanted for route, wanted in CONSOLE.items() if wanted != "open"}
 
@@ -225,7 +230,7 @@ def test_an_old_proof_does_nothing_dangerous(acme, at, route):
 def things(globex):
     """One of each of the other business."""
     made = one_of_each(globex, "kqzvcanary")
-    return {**made, "token": "foreign", "name": "foreign", "path": "0/999", "index": 10**9}
+    return {**made, "token": "foreign", "name": "foreign", "path": "0/999", "index": 10**9, "uuid": made["staff_id"]}
 
 
 def _path(route: str, things: dict[str, object]) -> str:
@@ -270,7 +275,7 @@ def test_a_page_is_absent_for_roles_without_its_permission(people, things, route
             assert not answer["Location"].startswith("/console/sign-in/")
 
 
-@pytest.mark.parametrize("route", sorted(f"api/v1/{route}" for route in API))
+@pytest.mark.parametrize("route", sorted({f"api/v1/{route}" for route in API} | {f"scim/v2/{route}" for route in SCIM}))
 def test_the_api_wants_a_key_of_this_business(acme, globex, things, route):
     for cast_key in (None, globex.key, "ebb_nothing"):
         client = browser.visitor(acme)
@@ -303,6 +308,16 @@ def test_a_key_without_the_scope_does_nothing(acme, things, route):
     for method in ("get", "post", "patch", "delete"):
         answer = _ask(client, method, _path(route, things))
         assert answer.status_code in {400, 403, 404, 405, 415, 422}, (method, answer.status_code, answer.content)
+
+
+@pytest.mark.parametrize("route", sorted(f"scim/v2/{route}" for route in SCIM))
+def test_the_providers_program_is_nobody_while_the_provider_is_off(acme, things, route):
+    """Also with a key of all scopes. What it may while it is on, and of whom, `portal/accounts/tests/test_scim.py` shows."""
+    for method in METHODS:
+        answer = _ask(browser.program(acme), method, _path(route, things))
+        _has_no_canary(answer)
+        assert answer.status_code == 403, method
+        assert answer["Content-Type"] == "application/scim+json"
 
 
 @pytest.mark.parametrize("route", sorted(f"inbox/{route}" for route in PROVED))

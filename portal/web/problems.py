@@ -128,8 +128,8 @@ def handle_api(error: Exception, context: dict[str, Any]) -> JsonResponse | None
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Whether the caller is a program: the API, and every inbox call that is not a page being opened."""
-    if request.path.startswith(("/api/", "/hooks/")):
+    """Whether the caller is a program: the API, a provider's program, and every inbox call that is not a page being opened."""
+    if request.path.startswith(("/api/", "/hooks/", "/scim/")):
         return True
     if request.path.startswith("/inbox/"):
         return "text/html" not in request.headers.get("Accept", "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework import authentication, permissions
 from rest_framework.request import Request
 
@@ -32,16 +33,8 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer ebb_…` → `request.user.actor`. A key opens the business of its host only."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if not scheme:
-            return None
-        address = str(
-            request.META.get("REMOTE_ADDR", "")
-        )  # as the server in front reports it, no header that a caller chose
-        actor = get_actor(secret.strip(), address) if scheme.lower() == "bearer" else None
-        if actor is None:
-            raise no_key()
-        return Caller(actor), None
+        caller = caller_of(request)
+        return None if caller is None else (caller, None)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -52,6 +45,20 @@ class HasKey(permissions.BasePermission):
         if not isinstance(request.user, Caller):
             raise no_key()
         return True
+
+
+def caller_of(request: Request | HttpRequest) -> Caller | None:
+    """Whose key the request shows; None where it shows none. A key that opens nothing is refused."""
+    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if not scheme:
+        return None
+    address = str(
+        request.META.get("REMOTE_ADDR", "")
+    )  # as the server in front reports it, no header that a caller chose
+    actor = get_actor(secret.strip(), address) if scheme.lower() == "bearer" else None
+    if actor is None:
+        raise no_key()
+    return Caller(actor)
 
 
 def get_actor(secret: str, address: str) -> Actor | None:

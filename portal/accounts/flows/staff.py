@@ -27,34 +27,39 @@ def add(*, actor: Actor, now: datetime, email: str, name: str, role: str, passwo
     actor.require("staff.manage")
     user = User(id=ids.uuid7(), email=email.strip().lower(), name=name.strip(), role=role, created_at=now)
     _check(user, password)
-    _may_give(actor, role)
+    may_give(actor, role)
     user.set_password(password)
     with unit.work() as u:
         if User.objects.filter(email=user.email).exists():
-            raise Refusal("staff_exists", "This e-mail address is staff already.", Kind.CONFLICT, field="email")
+            raise is_there()
         user.save(force_insert=True)
-        u.entry(_draft("staff.added", actor, user))
+        u.entry(draft("staff.added", actor, user))
     return user.id
 
 
 def change_role(*, actor: Actor, now: datetime, user_id: UUID, role: str) -> None:
     actor.require("staff.manage")
-    _check_role(role)
-    _may_give(actor, role)
+    check_role(role)
+    may_give(actor, role)
     with unit.work() as u:
         user = _locked(user_id)
-        _may_give(actor, user.role)
+        may_give(actor, user.role)
         if role != User.Role.OWNER:
             _keep_an_owner(user)
-        user.role = role
-        user.save(update_fields=["role"])
-        wayback.void(actor=actor, user_id=user.id)
-        unlock.close_all(actor=actor, now=now, staff_id=user.id)
-        u.entry(_draft("staff.changed", actor, user))
-        may = user.actor.permissions if user.actor.may("key.manage") else frozenset()
-        key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id, but_within=may)
-        if not user.actor.may("archive.open"):
-            officer.dismiss(actor=actor, now=now, staff_id=user.id)
+        give_role(u, actor=actor, now=now, user=user, role=role)
+
+
+def give_role(u: unit.Unit, *, actor: Actor, now: datetime, user: User, role: str) -> None:
+    """Within the caller's unit, which holds the row and has looked whether it may be. What the new role does not allow ends."""
+    user.role = role
+    user.save(update_fields=["role"])
+    wayback.void(actor=actor, user_id=user.id)
+    unlock.close_all(actor=actor, now=now, staff_id=user.id)
+    u.entry(draft("staff.changed", actor, user))
+    may = user.actor.permissions if user.actor.may("key.manage") else frozenset()
+    key.revoke_all_of(u, actor=actor, now=now, staff_id=user.id, but_within=may)
+    if not user.actor.may("archive.open"):
+        officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
 
 def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
@@ -63,11 +68,16 @@ def remove(*, actor: Actor, now: datetime, user_id: UUID) -> None:
     actor.require("staff.manage")
     with unit.work() as u:
         user = _locked(user_id, invited=True)
-        _may_give(actor, user.role)
+        may_give(actor, user.role)
         _keep_an_owner(user)
-        _shut(u, actor, now, user, invited_at=None)
-        u.entry(_draft("staff.removed", actor, user))
-        officer.dismiss(actor=actor, now=now, staff_id=user.id)
+        let_go(u, actor=actor, now=now, user=user)
+
+
+def let_go(u: unit.Unit, *, actor: Actor, now: datetime, user: User) -> None:
+    """Within the caller's unit, which holds the row and has looked whether it may be."""
+    _shut(u, actor, now, user, invited_at=None)
+    u.entry(draft("staff.removed", actor, user))
+    officer.dismiss(actor=actor, now=now, staff_id=user.id)
 
 
 def invite(*, actor: Actor, now: datetime, email: str, name: str, role: str) -> UUID:
@@ -75,19 +85,19 @@ def invite(*, actor: Actor, now: datetime, email: str, name: str, role: str) -> 
     they were: entries name their id."""
     actor.require("staff.manage")
     user = User(id=ids.uuid7(), email=email.strip().lower(), name=name.strip(), role=role, created_at=now)
-    _check_person(user)
-    _may_give(actor, role)
+    check_person(user)
+    may_give(actor, role)
     with unit.work() as u:
         left = User.objects.select_for_update().filter(email=user.email).first()
         if left is not None and (left.is_active or left.invited_at is not None):
-            raise Refusal("staff_exists", "This e-mail address is staff already.", Kind.CONFLICT, field="email")
+            raise is_there()
         if left is not None:
-            _may_give(actor, left.role)  # what they wrote is theirs to read: who comes back is who they were
+            may_give(actor, left.role)  # what they wrote is theirs to read: who comes back is who they were
             user.id, user.created_at, user.last_login = left.id, left.created_at, left.last_login
         user.is_active, user.invited_at = False, now
         user.set_unusable_password()
         user.save(force_insert=left is None, force_update=left is not None)
-        u.entry(_draft("staff.invited", actor, user))
+        u.entry(draft("staff.invited", actor, user))
     return user.id
 
 
@@ -99,10 +109,10 @@ def invite_again(*, actor: Actor, now: datetime, user_id: UUID) -> None:
         raise Refusal("not_yourself", "Somebody else lets you in again.", Kind.CONFLICT)
     with unit.work() as u:
         user = _locked(user_id, invited=True)
-        _may_give(actor, user.role)
+        may_give(actor, user.role)
         _keep_an_owner(user)
         _shut(u, actor, now, user, invited_at=now)
-        u.entry(_draft("staff.invited", actor, user))
+        u.entry(draft("staff.invited", actor, user))
 
 
 def join(*, now: datetime, user_id: UUID, invited_at: datetime, password: str) -> None:
@@ -121,7 +131,7 @@ def join(*, now: datetime, user_id: UUID, invited_at: datetime, password: str) -
             user.is_active, user.invited_at = True, None
             user.set_password(password)
             user.save(update_fields=["is_active", "invited_at", "password"])
-            u.entry(_draft("staff.joined", actor, user))
+            u.entry(draft("staff.joined", actor, user))
     if user is not None and now < invited_at:
         raise Refusal("invitation_waits", f"This link opens {invited_at:%-d %B %Y, %H:%M} UTC.", Kind.CONFLICT)
     if not is_good:  # after the commit, so that the entry stays
@@ -142,7 +152,7 @@ def join_by_provider(u: unit.Unit, user: User) -> None:
     """Within the caller's unit, which holds the row: the business's own provider vouches for them. They have no password."""
     user.is_active, user.invited_at = True, None
     user.save(update_fields=["is_active", "invited_at"])
-    u.entry(_draft("staff.joined", Actor("staff", user.id), user))
+    u.entry(draft("staff.joined", Actor("staff", user.id), user))
 
 
 def see_news(*, actor: Actor, now: datetime, upto: datetime) -> None:
@@ -176,13 +186,17 @@ def set_password(*, actor: Actor, now: datetime, user_id: UUID, password: str) -
     with unit.work() as u:
         user = _locked(user_id)
         if actor.id != user_id:
-            _may_give(actor, user.role)
+            may_give(actor, user.role)
         _check_password(password, user)
         user.set_password(password)
         user.save(update_fields=["password"])
         wayback.void(actor=actor, user_id=user.id)
         unlock.close_all(actor=actor, now=now, staff_id=user.id)
-        u.entry(_draft("staff.changed", actor, user))
+        u.entry(draft("staff.changed", actor, user))
+
+
+def is_there() -> Refusal:
+    return Refusal("staff_exists", "This e-mail address is staff already.", Kind.CONFLICT, field="email")
 
 
 def beyond_you() -> Refusal:
@@ -191,12 +205,12 @@ def beyond_you() -> Refusal:
     )  # fmt: skip
 
 
-def _may_give(actor: Actor, role: str) -> None:
+def may_give(actor: Actor, role: str) -> None:
     if role not in roles.given_by(actor.permissions):
         raise beyond_you()
 
 
-def _draft(kind: str, actor: Actor, user: User) -> unit.Draft:
+def draft(kind: str, actor: Actor, user: User) -> unit.Draft:
     return unit.Draft(kind, actor.label, codes={"staff": str(user.id), "role": user.role})
 
 
@@ -221,12 +235,12 @@ def _keep_an_owner(user: User) -> None:
 
 
 def _check(user: User, password: str) -> None:
-    _check_person(user)
+    check_person(user)
     _check_password(password, user)
 
 
-def _check_person(user: User) -> None:
-    _check_role(user.role)
+def check_person(user: User) -> None:
+    check_role(user.role)
     if not user.name:
         raise Refusal("name_missing", "Give a name.", field="name")
     try:
@@ -235,7 +249,7 @@ def _check_person(user: User) -> None:
         raise Refusal("invalid_email", "That is not an e-mail address.", field="email") from None
 
 
-def _check_role(role: str) -> None:
+def check_role(role: str) -> None:
     if role not in User.Role.values:
         raise Refusal("unknown_role", "There is no such role.", field="role")
 

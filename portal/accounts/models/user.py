@@ -33,6 +33,9 @@ class User(AbstractBaseUser):
     # By the one link that still opens; empty once it was used. Of who is in: when a way back opens (`flows.wayback`).
     invited_at = models.DateTimeField(null=True)
     provider_subject = models.BinaryField(max_length=16, null=True, unique=True)  # keyed hash of who they are there
+    # The provider's program brought them or looks after them (`flows.provisioning`), and what it calls them.
+    is_provisioned = models.BooleanField(default=False)
+    external_id = models.CharField(max_length=200, default="")
     news_seen_at = models.DateTimeField(null=True)  # what is newer in their list of notifications is unread
 
     USERNAME_FIELD = "email"

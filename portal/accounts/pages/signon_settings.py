@@ -64,6 +64,7 @@ def draw(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResp
         ],
         "saved": saved, "values": {"issuer": saved.issuer, "client_id": saved.client_id},
         "redirect_uri": request.build_absolute_uri(reverse("account_provider_back")),
+        "scim_url": request.build_absolute_uri("/scim/v2/"), "brought": saved.brought,
         "can_manage": request.actor.may("business.govern"),
     }  # fmt: skip
     return render(request, "console/signon.html", {**shown, **context}, status=status)

@@ -115,7 +115,7 @@ def _draw(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpRes
             "role_label": person.get_role_display(), "last_sign_in_at": person.last_login, "is_active": person.is_active,
             "is_invited": person.invited_at is not None and not person.is_active,
             "way_back_at": person.invited_at if person.is_active else None, "second_factor": person.id in guarded,
-            "is_self": person.id == request.actor.id,
+            "is_provisioned": person.is_provisioned, "is_self": person.id == request.actor.id,
             "can_change": person.role in given and (person.is_active or person.invited_at is not None),
         }
         for person in staff.get_list_for(request.actor)

@@ -17,14 +17,16 @@ class Shown:
     use: str
     tried_at: datetime | None
     trusts_factor: bool
+    brought: int  # staff whom its program looks after
 
 
 def get_for(actor: Actor) -> Shown:
     actor.require("settings.view")
     row = _row()
     return Shown(
-        row.issuer, row.client_id, bool(row.client_secret), row.provider_use, row.provider_tried_at, row.trusts_provider
-    )
+        row.issuer, row.client_id, bool(row.client_secret), row.provider_use, row.provider_tried_at, row.trusts_provider,
+        User.objects.filter(is_active=True, is_provisioned=True).count(),
+    )  # fmt: skip
 
 
 def use() -> str:

@@ -40,6 +40,7 @@ settings.view         x x . . x . x .
 settings.manage       x x . . . . . .
 webhook.manage        x x . . . . . .
 staff.manage          x x . . . . . .
+staff.provision       x . . . . . . .
 business.govern       x . . . . . . .
 key.manage            x x . . . . . .
 business.close        x . . . x . . .

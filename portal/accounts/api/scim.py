@@ -1,0 +1,230 @@
+"""SCIM 2.0 at /scim/v2/ (RFC 7643 and 7644, by django-scim2): the provider's program brings staff, changes them, lets them go.
+
+A person is a User whose `userName` is their e-mail address; a role is a Group of fixed name, whose members have it. The key is one
+of the API's, with the scope `staff.provision`. What may be is the flows' to say (`flows.provisioning`); here are the two shapes,
+and one way to say no.
+"""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
+from django_scim import adapters, constants, exceptions, models, views
+
+from portal.accounts.api import authentication
+from portal.accounts.flows import provisioning
+from portal.accounts.models import User
+from portal.accounts.queries import provisioned
+from portal.accounts.rules import scim
+from portal.kernel import clock, roles
+from portal.kernel.errors import Kind, Refusal, not_found
+from portal.web import parsers, problems
+
+MOST = 200  # people in one answer
+_TYPE = constants.SCIM_CONTENT_TYPE
+
+
+def base(request: HttpRequest | None = None, *_: object, **__: object) -> str:
+    """Where the business is, for `meta.location`."""
+    return request.build_absolute_uri("/") if request else ""
+
+
+class ProviderConfig(models.SCIMServiceProviderConfig):
+    """What of the standard is here: PATCH and filters; no bulk, no sorting, no ETags, and no passwords, ever."""
+
+    def to_dict(self) -> dict[str, Any]:
+        said = super().to_dict()
+        return said | {
+            "documentationUri": base(self.request) + "help/owner", "changePassword": {"supported": False},
+            "filter": {"supported": True, "maxResults": MOST},
+            "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        }  # fmt: skip
+
+
+class Person(adapters.SCIMUser):
+    """`obj`: a member of staff. What is said of them is kept until `save`, which lets a flow do it in one transaction."""
+
+    id_field = "id"
+
+    def to_dict(self) -> dict[str, Any]:
+        user, role = self.obj, User.Role(self.obj.role)
+        where = base(self.request).rstrip("/") + reverse("scim:groups", kwargs={"uuid": user.role})
+        said = {
+            "schemas": [constants.SchemaURI.USER], "id": str(user.id), "userName": user.email, "displayName": user.name,
+            "name": {"formatted": user.name}, "active": provisioned.is_here(user),
+            "emails": [{"value": user.email, "primary": True}],
+            "roles": [{"value": user.role, "display": role.label, "primary": True}],
+            "groups": [{"value": user.role, "display": role.label, "$ref": where, "type": "direct"}],
+            "meta": {"resourceType": "User", "created": clock.text(user.created_at), "location": self.location},
+        }  # fmt: skip
+        return said | ({"externalId": user.external_id} if user.external_id else {})
+
+    def validate_dict(self, d: dict[str, Any]) -> None:
+        self.asked = scim.person(d)
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        self.asked = scim.person(d)
+
+    def handle_operations(self, operations: list[Any]) -> None:
+        self.asked = scim.person_by_operations({"Operations": operations})
+        self.save()
+
+    def save(self) -> None:
+        ours = {"actor": self.request.actor, "now": clock.now()}
+        if self.obj.created_at is None:  # a POST's
+            user_id = provisioning.bring(asked=self.asked, **ours)
+        else:
+            user_id = self.obj.id
+            provisioning.change(user_id=user_id, asked=self.asked, **ours)
+        self.obj: User = provisioned.get(str(user_id))
+
+    def delete(self) -> None:
+        provisioning.let_go(actor=self.request.actor, now=clock.now(), user_id=self.obj.id)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a Group stands for here."""
+
+    id: str
+
+    @property
+    def name(self) -> str:
+        return str(User.Role(self.id).label)
+
+
+class People(adapters.SCIMGroup):
+    """`obj`: a role. Its name is ours; its people are the provider's to say, but for owners."""
+
+    id_field = "id"
+
+    def to_dict(self) -> dict[str, Any]:
+        said = {
+            "schemas": [constants.SchemaURI.GROUP], "id": self.obj.id, "displayName": self.obj.name,
+            "meta": {"resourceType": "Group", "location": self.location},
+        }  # fmt: skip
+        if "members" not in self.request.GET.get("excludedAttributes", "").split(","):
+            said["members"] = [{"value": str(pk), "display": name} for pk, name in provisioned.by_role(self.obj.id)]
+        return said
+
+    def validate_dict(self, d: dict[str, Any]) -> None:
+        self.moves = scim.members(d)
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        self.moves = scim.members(d)
+
+    def handle_operations(self, operations: list[Any]) -> None:
+        self.moves = scim.members_by_operations({"Operations": operations})
+        self.save()
+
+    def save(self) -> None:
+        provisioning.move(actor=self.request.actor, now=clock.now(), role=self.obj.id, moves=self.moves)
+
+
+class Door:
+    """The one way in: a key that may, of this business; and the one way to say no (RFC 7644 section 3.12)."""
+
+    @method_decorator(csrf_exempt)
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        try:
+            caller = authentication.caller_of(request)
+            if caller is None:
+                raise authentication.no_key()
+            provisioning.check(caller.actor)
+            request.actor = caller.actor  # type: ignore[attr-defined]
+            return View.dispatch(self, request, *args, **kwargs)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 (what is not a refusal is raised again)
+            return _no(error)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        refusal = Refusal("method_not_allowed", "This address does not take that method.", Kind.MALFORMED)
+        answer = _no(refusal)
+        answer["Allow"] = ", ".join(self._allowed_methods())  # type: ignore[attr-defined]
+        return answer
+
+    def load_body(self, body: bytes) -> Any:
+        found = parsers.loads(body or b"{}")
+        if not isinstance(found, dict):
+            raise scim.invalid("The body is not what SCIM describes.", "invalidSyntax")
+        return found
+
+
+def _no(error: Exception) -> HttpResponse:
+    """What is a fault of ours stays loud."""
+    if isinstance(error, exceptions.SCIMException):
+        error = scim.invalid(str(error.detail), "")  # of a page or a body that cannot be read
+    refusal = problems.refusal_for(error)
+    if refusal is None:
+        raise error
+    status = problems.status_of(refusal)
+    said = {
+        "schemas": [constants.SchemaURI.ERROR], "status": str(status), "code": refusal.code,
+        "detail": refusal.message or HTTPStatus(status).phrase,
+    }  # fmt: skip
+    kind = refusal.fields.get("scim_type") or ("uniqueness" if refusal.code == "staff_exists" else None)
+    return HttpResponse(
+        json.dumps(said | ({"scimType": kind} if kind else {})), status=status, content_type=_TYPE,
+        headers=problems.headers(refusal),
+    )  # fmt: skip
+
+
+class UsersView(Door, views.UsersView):
+    def get_object(self) -> User:
+        return provisioned.get(str(self.kwargs["uuid"]))
+
+    def get_many(self, request: HttpRequest) -> HttpResponse:
+        return _page(self, request, provisioned.find(request.GET.get("filter", "")))
+
+
+class RolesView(Door, views.GroupsView):
+    http_method_names = ["get", "put", "patch"]
+
+    def get_object(self) -> Role:
+        if self.kwargs["uuid"] not in roles.MATRIX:
+            raise not_found("role")
+        return Role(self.kwargs["uuid"])
+
+    def get_many(self, request: HttpRequest) -> HttpResponse:
+        wanted = scim.named(request.GET.get("filter", ""))
+        found = [role for role in map(Role, roles.MATRIX) if wanted is None or wanted in {role.id, role.name.lower()}]
+        return _page(self, request, found)
+
+
+def _page(view: Any, request: HttpRequest, found: "QuerySet[User] | list[Role]") -> HttpResponse:
+    start, count = view._page(request)  # noqa: SLF001 - the library's own reading of startIndex and count
+    total = len(found) if isinstance(found, list) else found.count()
+    rows = found[start - 1 : start - 1 + min(max(count, 0), MOST)]
+    shown = [view.scim_adapter(one, request=request).to_dict() for one in rows]
+    said = {
+        "schemas": [constants.SchemaURI.LIST_RESPONSE], "totalResults": total, "startIndex": start, "itemsPerPage": len(shown),
+        "Resources": shown,
+    }  # fmt: skip
+    return HttpResponse(json.dumps(said), content_type=_TYPE)
+
+
+class ProviderConfigView(Door, views.ServiceProviderConfigView):
+    pass
+
+
+class ResourceTypesView(Door, views.ResourceTypesView):
+    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        return _found(super().get(request, *args, **kwargs))
+
+
+class SchemasView(Door, views.SchemasView):
+    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        return _found(super().get(request, *args, **kwargs))
+
+
+def _found(answer: HttpResponse) -> HttpResponse:
+    """The library says 404 with nothing in it."""
+    if answer.status_code == 404:
+        raise not_found("description")
+    return answer
