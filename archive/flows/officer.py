@@ -108,17 +108,19 @@ def remove(*, actor: Actor, now: datetime, staff_id: UUID) -> None:
     if actor.id != staff_id and not actor.may("business.govern"):
         raise not_found("officer")  # as if there were none: whose key there is, is not theirs to ask
     with unit.work():
-        rows = list(OfficerKey.objects.select_for_update().order_by("id"))
-        own = next((row for row in rows if row.staff_id == staff_id), None)
-        if own is None:
+        if not OfficerKey.objects.filter(staff_id=staff_id).exists():
             raise not_found("officer")
-        if own.ends_at is None and sum(row.ends_at is None for row in rows) == 1:
-            raise Refusal(
-                "last_officer_key",
-                "This is the only key to the archive. Give one to somebody else first.",
-                Kind.CONFLICT,
-            )
+        keep_one(staff_id=staff_id)
         dismiss(actor=actor, now=now, staff_id=staff_id)
+
+
+def keep_one(*, staff_id: UUID) -> None:
+    """Refuses to take the only key to the archive. Runs in the caller's unit; all keys are locked by it."""
+    taken_up = {row.staff_id for row in OfficerKey.objects.select_for_update().order_by("id") if row.ends_at is None}
+    if taken_up == {staff_id}:
+        raise Refusal(
+            "last_officer_key", "This is the only key to the archive. Give one to somebody else first.", Kind.CONFLICT
+        )
 
 
 def dismiss(*, actor: Actor, now: datetime, staff_id: UUID) -> bool:

@@ -7,12 +7,12 @@ from portal.accounts.api import scim
 app_name = "scim"
 urlpatterns = [
     path("Users", scim.UsersView.as_view(), name="users"),
-    path("Users/<str:uuid>", scim.UsersView.as_view(), name="users"),
+    path("Users/<str:uuid>", scim.UserView.as_view(), name="users"),
     path("Groups", scim.RolesView.as_view(), name="groups"),
-    path("Groups/<str:uuid>", scim.RolesView.as_view(), name="groups"),
+    path("Groups/<str:uuid>", scim.RoleView.as_view(), name="groups"),
     path("ServiceProviderConfig", scim.ProviderConfigView.as_view(), name="service-provider-config"),
-    path("ResourceTypes", scim.ResourceTypesView.as_view(), name="resource-types"),
-    path("ResourceTypes/<str:uuid>", scim.ResourceTypesView.as_view(), name="resource-types"),
-    path("Schemas", scim.SchemasView.as_view(), name="schemas"),
-    path("Schemas/<str:uuid>", scim.SchemasView.as_view(), name="schemas"),
+    path("ResourceTypes", scim.DescriptionsView.as_view(of="types"), name="resource-types"),
+    path("ResourceTypes/<str:uuid>", scim.DescriptionsView.as_view(of="types"), name="resource-types"),
+    path("Schemas", scim.DescriptionsView.as_view(of="schemas"), name="schemas"),
+    path("Schemas/<str:uuid>", scim.DescriptionsView.as_view(of="schemas"), name="schemas"),
 ]

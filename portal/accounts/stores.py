@@ -13,6 +13,8 @@ STORES = [
     Store("accounts_user.email", "e-mail address of a member of staff", PLAIN, "with the business", WALK),
     Store("accounts_user.name", "name of a member of staff", PLAIN, "with the business", WALK),
     Store("accounts_user.external_id", "what the sign-in provider calls a member of staff", PLAIN, "with the business", WALK),
+    Store("accounts_user.given_name", "name of a member of staff", PLAIN, "with the business", WALK),
+    Store("accounts_user.family_name", "name of a member of staff", PLAIN, "with the business", WALK),
     Store("accounts_user.password", "password of a member of staff", "scrypt or PBKDF2 hash", "when it is changed", WALK),
     *(
         Store(f"accounts_staffpolicy.{column}", "the sign-in provider, and what the business is known by there", PLAIN_PROVIDER,

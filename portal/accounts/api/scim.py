@@ -6,6 +6,7 @@ and one way to say no.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -28,7 +29,6 @@ from portal.kernel.errors import Kind, Refusal, not_found
 from portal.web import parsers, problems
 
 MOST = 200  # people in one answer
-_TYPE = constants.SCIM_CONTENT_TYPE
 
 
 def base(request: HttpRequest | None = None, *_: object, **__: object) -> str:
@@ -55,10 +55,15 @@ class Person(adapters.SCIMUser):
 
     def to_dict(self) -> dict[str, Any]:
         user, role = self.obj, User.Role(self.obj.role)
+        parts = (
+            {"givenName": user.given_name, "familyName": user.family_name}
+            if user.given_name or user.family_name
+            else {}
+        )
         where = base(self.request).rstrip("/") + reverse("scim:groups", kwargs={"uuid": user.role})
         said = {
             "schemas": [constants.SchemaURI.USER], "id": str(user.id), "userName": user.email, "displayName": user.name,
-            "name": {"formatted": user.name}, "active": provisioned.is_here(user),
+            "name": {"formatted": user.name, **parts}, "active": provisioned.is_here(user),
             "emails": [{"value": user.email, "primary": True}],
             "roles": [{"value": user.role, "display": role.label, "primary": True}],
             "groups": [{"value": user.role, "display": role.label, "$ref": where, "type": "direct"}],
@@ -72,8 +77,9 @@ class Person(adapters.SCIMUser):
     def from_dict(self, d: dict[str, Any]) -> None:
         self.asked = scim.person(d)
 
-    def handle_operations(self, operations: list[Any]) -> None:
-        self.asked = scim.person_by_operations({"Operations": operations})
+    def handle_operations(self, operations: dict[str, Any]) -> None:
+        """The whole body of a PATCH."""
+        self.asked = scim.person_by_operations(operations)
         self.save()
 
     def save(self) -> None:
@@ -87,6 +93,10 @@ class Person(adapters.SCIMUser):
 
     def delete(self) -> None:
         provisioning.let_go(actor=self.request.actor, now=clock.now(), user_id=self.obj.id)
+
+    @classmethod
+    def resource_type_dict(cls, request: HttpRequest | None = None) -> dict[str, Any]:
+        return super().resource_type_dict(request) | {"endpoint": "/Users"}
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,8 @@ class People(adapters.SCIMGroup):
             "schemas": [constants.SchemaURI.GROUP], "id": self.obj.id, "displayName": self.obj.name,
             "meta": {"resourceType": "Group", "location": self.location},
         }  # fmt: skip
-        if "members" not in self.request.GET.get("excludedAttributes", "").split(","):
+        left_out = {one.strip().lower() for one in self.request.GET.get("excludedAttributes", "").split(",")}
+        if "members" not in left_out:
             said["members"] = [{"value": str(pk), "display": name} for pk, name in provisioned.by_role(self.obj.id)]
         return said
 
@@ -120,12 +131,17 @@ class People(adapters.SCIMGroup):
     def from_dict(self, d: dict[str, Any]) -> None:
         self.moves = scim.members(d)
 
-    def handle_operations(self, operations: list[Any]) -> None:
-        self.moves = scim.members_by_operations({"Operations": operations})
+    def handle_operations(self, operations: dict[str, Any]) -> None:
+        """The whole body of a PATCH."""
+        self.moves = scim.members_by_operations(operations)
         self.save()
 
     def save(self) -> None:
         provisioning.move(actor=self.request.actor, now=clock.now(), role=self.obj.id, moves=self.moves)
+
+    @classmethod
+    def resource_type_dict(cls, request: HttpRequest | None = None) -> dict[str, Any]:
+        return super().resource_type_dict(request) | {"endpoint": "/Groups"}
 
 
 class Door:
@@ -155,41 +171,54 @@ class Door:
             raise scim.invalid("The body is not what SCIM describes.", "invalidSyntax")
         return found
 
+    def patch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        """The library's would open a transaction around the flow's own, and what comes after its commit would come before."""
+        told = self.scim_adapter(self.get_object(), request=request)  # type: ignore[attr-defined]
+        told.handle_operations(self.load_body(request.body))
+        return _said(told.to_dict())
+
 
 def _no(error: Exception) -> HttpResponse:
     """What is a fault of ours stays loud."""
     if isinstance(error, exceptions.SCIMException):
-        error = scim.invalid(str(error.detail), "")  # of a page or a body that cannot be read
+        error = scim.invalid(str(error.detail), "")  # of a body that cannot be read
     refusal = problems.refusal_for(error)
     if refusal is None:
         raise error
-    status = problems.status_of(refusal)
+    is_wrong = refusal.kind is Kind.INVALID  # a value; 400 and `invalidValue` here
+    status = problems.STATUS[Kind.MALFORMED] if is_wrong else problems.status_of(refusal)
     said = {
         "schemas": [constants.SchemaURI.ERROR], "status": str(status), "code": refusal.code,
         "detail": refusal.message or HTTPStatus(status).phrase,
     }  # fmt: skip
-    kind = refusal.fields.get("scim_type") or ("uniqueness" if refusal.code == "staff_exists" else None)
-    return HttpResponse(
-        json.dumps(said | ({"scimType": kind} if kind else {})), status=status, content_type=_TYPE,
-        headers=problems.headers(refusal),
-    )  # fmt: skip
+    kind = refusal.fields.get("scim_type", "invalidValue" if is_wrong else _TYPES.get(refusal.code))
+    headers = problems.headers(refusal)
+    return _said(said | ({"scimType": kind} if kind else {}), status=status, headers=headers)
+
+
+_TYPES = {"staff_exists": "uniqueness", "malformed_json": "invalidSyntax"}
+
+
+def _said(body: dict[str, Any], **about: Any) -> HttpResponse:
+    return HttpResponse(json.dumps(body), content_type=constants.SCIM_CONTENT_TYPE, **about)
 
 
 class UsersView(Door, views.UsersView):
-    def get_object(self) -> User:
-        return provisioned.get(str(self.kwargs["uuid"]))
+    http_method_names = ["get", "post"]
 
     def get_many(self, request: HttpRequest) -> HttpResponse:
         return _page(self, request, provisioned.find(request.GET.get("filter", "")))
 
 
-class RolesView(Door, views.GroupsView):
-    http_method_names = ["get", "put", "patch"]
+class UserView(Door, views.UsersView):
+    http_method_names = ["get", "put", "patch", "delete"]
 
-    def get_object(self) -> Role:
-        if self.kwargs["uuid"] not in roles.MATRIX:
-            raise not_found("role")
-        return Role(self.kwargs["uuid"])
+    def get_object(self) -> User:
+        return provisioned.get(str(self.kwargs["uuid"]))
+
+
+class RolesView(Door, views.GroupsView):
+    http_method_names = ["get"]
 
     def get_many(self, request: HttpRequest) -> HttpResponse:
         wanted = scim.named(request.GET.get("filter", ""))
@@ -197,34 +226,60 @@ class RolesView(Door, views.GroupsView):
         return _page(self, request, found)
 
 
+class RoleView(Door, views.GroupsView):
+    http_method_names = ["get", "put", "patch"]
+
+    def get_object(self) -> Role:
+        if self.kwargs["uuid"] not in roles.MATRIX:
+            raise not_found("role")
+        return Role(self.kwargs["uuid"])
+
+
 def _page(view: Any, request: HttpRequest, found: "QuerySet[User] | list[Role]") -> HttpResponse:
-    start, count = view._page(request)  # noqa: SLF001 - the library's own reading of startIndex and count
+    start, count = _number(request, "startIndex", 1), _number(request, "count", 50)
+    start, count = max(start, 1), min(max(count, 0), MOST)  # RFC 7644 section 3.4.2.4
     total = len(found) if isinstance(found, list) else found.count()
-    rows = found[start - 1 : start - 1 + min(max(count, 0), MOST)]
-    shown = [view.scim_adapter(one, request=request).to_dict() for one in rows]
-    said = {
-        "schemas": [constants.SchemaURI.LIST_RESPONSE], "totalResults": total, "startIndex": start, "itemsPerPage": len(shown),
-        "Resources": shown,
-    }  # fmt: skip
-    return HttpResponse(json.dumps(said), content_type=_TYPE)
+    shown = [view.scim_adapter(one, request=request).to_dict() for one in found[start - 1 : start - 1 + count]]
+    return _said(_list(shown) | {"totalResults": total, "startIndex": start})
+
+
+def _number(request: HttpRequest, name: str, otherwise: int) -> int:
+    raw = request.GET.get(name, "")
+    if not raw:
+        return otherwise
+    if not re.fullmatch(r"-?[0-9]{1,9}", raw):
+        raise scim.invalid(f"{name} is a whole number.")
+    return int(raw)
+
+
+def _list(found: list[dict[str, Any]]) -> dict[str, Any]:
+    schemas = [constants.SchemaURI.LIST_RESPONSE]
+    return {
+        "schemas": schemas,
+        "totalResults": len(found),
+        "startIndex": 1,
+        "itemsPerPage": len(found),
+        "Resources": found,
+    }
 
 
 class ProviderConfigView(Door, views.ServiceProviderConfigView):
     pass
 
 
-class ResourceTypesView(Door, views.ResourceTypesView):
-    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        return _found(super().get(request, *args, **kwargs))
+class DescriptionsView(Door, View):
+    """What SCIM says of its own shapes, all of them or one by its id. `of`: types or schemas."""
 
+    http_method_names = ["get"]
+    of = ""
 
-class SchemasView(Door, views.SchemasView):
-    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        return _found(super().get(request, *args, **kwargs))
-
-
-def _found(answer: HttpResponse) -> HttpResponse:
-    """The library says 404 with nothing in it."""
-    if answer.status_code == 404:
-        raise not_found("description")
-    return answer
+    def get(self, request: HttpRequest, uuid: str = "") -> HttpResponse:
+        found = [Person.resource_type_dict(request), People.resource_type_dict(request)]
+        if self.of == "schemas":
+            found = list(views.SchemasView.schemas_by_uri.values())
+        if not uuid:
+            return _said(_list(found))
+        one = next((one for one in found if one["id"] == uuid), None)
+        if one is None:
+            raise not_found("description")
+        return _said(one)

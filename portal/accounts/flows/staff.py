@@ -4,6 +4,7 @@ Nobody reaches above themself: a role is given, taken away and let in again only
 act looks at the role the person has *under their row's lock* as well as at the one they are to get.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -210,18 +211,24 @@ def may_give(actor: Actor, role: str) -> None:
         raise beyond_you()
 
 
-def draft(kind: str, actor: Actor, user: User) -> unit.Draft:
-    return unit.Draft(kind, actor.label, codes={"staff": str(user.id), "role": user.role})
+def draft(kind: str, actor: Actor, user: User, **codes: bool) -> unit.Draft:
+    return unit.Draft(kind, actor.label, codes={"staff": str(user.id), "role": user.role, **codes})
+
+
+def lock(user_ids: Iterable[UUID]) -> dict[UUID, User]:
+    """Of several at once, in the order that every act takes: the owners, then the others by their id. → by id, who is there."""
+    rows = User.objects.select_for_update().order_by("id")
+    owners = {owner.id: owner for owner in rows.filter(role=User.Role.OWNER, is_active=True)}
+    wanted = set(user_ids)
+    found = owners | {user.id: user for user in rows.filter(id__in=wanted - set(owners))}
+    return {user_id: user for user_id, user in found.items() if user_id in wanted}
 
 
 def _locked(user_id: UUID, *, invited: bool = False) -> User:
-    """All owners are locked with them, in one order: two owners who remove each other at once would leave none. `invited`: also
-    who did not come yet."""
-    rows = User.objects.select_for_update().order_by("id")
-    owners = {owner.id: owner for owner in rows.filter(role=User.Role.OWNER, is_active=True)}
-    here = Q(is_active=True) | Q(invited_at__isnull=False) if invited else Q(is_active=True)
-    user = owners.get(user_id) or rows.filter(here, id=user_id).first()
-    if user is None:
+    """All owners are locked with them: two owners who remove each other at once would leave none. `invited`: also who did not come
+    yet."""
+    user = lock([user_id]).get(user_id)
+    if user is None or not (user.is_active or (invited and user.invited_at is not None)):
         raise not_found("member of staff")
     return user
 

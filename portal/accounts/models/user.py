@@ -36,6 +36,8 @@ class User(AbstractBaseUser):
     # The provider's program brought them or looks after them (`flows.provisioning`), and what it calls them.
     is_provisioned = models.BooleanField(default=False)
     external_id = models.CharField(max_length=200, default="")
+    given_name = models.CharField(max_length=100, default="")  # the parts of a name, where the provider says them
+    family_name = models.CharField(max_length=100, default="")
     news_seen_at = models.DateTimeField(null=True)  # what is newer in their list of notifications is unread
 
     USERNAME_FIELD = "email"

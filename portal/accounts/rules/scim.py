@@ -15,23 +15,29 @@ from portal.kernel import ids, roles
 from portal.kernel.errors import Kind, Refusal
 
 LEAST = "auditor"  # sees no words and changes nothing: who was given no role, or was taken out of theirs
-LONGEST_ID = 200  # characters of what the provider calls somebody
+LONGEST_ID, LONGEST_NAME = 200, 100  # characters
 MOST_MEMBERS = 1000  # named in one call
 
-_PATH = re.compile(r"(?:urn:ietf:params:scim:schemas:core:2\.0:\w+:)?(\w+)(?:\[(.*)\])?(?:\.(\w+))?", re.IGNORECASE)
-_ONE_MEMBER = re.compile(r'\s*value\s+eq\s+"([^"]*)"\s*', re.IGNORECASE)
+_PATH = re.compile(
+    r"(?:urn:ietf:params:scim:schemas:core:2\.0:\w+:)?([\w$-]+)(?:\[(.*)\])?(?:\.([\w$-]+))?", re.IGNORECASE
+)  # fmt: skip
+_ONE_VALUE = re.compile(r'\s*value\s+eq\s+"([^"]*)"\s*', re.IGNORECASE)
 _ONE_GROUP = re.compile(r'\s*(?:displayName|id)\s+eq\s+"([^"]*)"\s*', re.IGNORECASE)
 _KEPT = {"username", "displayname", "name", "externalid", "active", "roles"}
+_NOT_ROLE = object()  # no name that a body could have
 _TRUTH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is said of a person. None: nothing is said of that, and it stays as it is."""
+    """What is said of a person. None: nothing is said of that, and it stays as it is. `not_role`: if they have it, they lose it."""
 
     email: str | None = None
     name: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
     role: str | None = None
+    not_role: str | None = None
     external_id: str | None = None
     is_active: bool | None = None
 
@@ -46,29 +52,36 @@ class Moves:
 
 
 def person(body: object) -> Asked:
-    """Of a User resource, or of what operations left of one (`of_operations`)."""
-    said = {str(name).lower(): value for name, value in _members(body).items()}
+    """Of a User resource, or of what operations left of one (`person_by_operations`)."""
+    return _asked(_fields(body))
+
+
+def _asked(said: dict[Any, Any]) -> Asked:
+    parts = _fields(said.get("name") or {})
+    given, family = _text(parts.get("givenname")), _text(parts.get("familyname"))
+    whole = _text(said.get("displayname")) or _text(parts.get("formatted"))
     return Asked(
-        email=_email(said.get("username")), name=_name(said), role=_role(said["roles"]) if "roles" in said else None,
-        external_id=_external_id(said.get("externalid")), is_active=_truth(said.get("active")),
+        email=_email(said.get("username")), name=whole or (f"{given} {family}"[:LONGEST_NAME] if given and family else None),
+        given_name=given, family_name=family, role=_role(said["roles"]) if "roles" in said else None,
+        not_role=said.get(_NOT_ROLE), external_id=_external_id(said.get("externalid")), is_active=_truth(said.get("active")),
     )  # fmt: skip
 
 
 def person_by_operations(body: object) -> Asked:
     """Of a PATCH: its operations in their order, the last word on each attribute counts."""
-    said: dict[str, Any] = {}
+    said: dict[Any, Any] = {}
     for kind, path, value in _operations(body):
         if path:
             _put(said, kind, path, value)
         else:
-            for name, inner in _members(value).items():
+            for name, inner in _object(value).items():
                 _put(said, kind, str(name), inner)
-    return person(said)
+    return _asked(said)
 
 
 def members(body: object) -> Moves:
     """Of a Group resource that replaces what was."""
-    said = _members(body)
+    said = _fields(body)
     return Moves(only=_ids(said["members"])) if "members" in said else Moves()
 
 
@@ -78,27 +91,18 @@ def members_by_operations(body: object) -> Moves:
     out_of: frozenset[UUID] = frozenset()
     only: frozenset[UUID] | None = None
     for kind, path, value in _operations(body):
-        found = _meant(path, value)
+        found = _meant(kind, path, value)
         if found is None:
             continue
-        if kind == "replace" or (kind == "remove" and path.lower().endswith("members") and value is None):
+        if kind == "replace" or (kind == "remove" and value is None and "[" not in path):
             only, into, out_of = found, frozenset(), frozenset()
         elif kind == "add":
             into, out_of, only = into | found, out_of - found, None if only is None else only | found
         else:
             into, out_of, only = into - found, out_of | found, None if only is None else only - found
+    if len(into | out_of | (only or frozenset())) > MOST_MEMBERS:
+        raise _too_many()
     return Moves(into, out_of, only)
-
-
-def _meant(path: str, value: object) -> frozenset[UUID] | None:
-    """Which members an operation is about; None where it is about something else."""
-    if not path:
-        said = _members(value)
-        return _ids(said["members"]) if "members" in said else None
-    first, one, _ = _parts(path)
-    if first != "members":
-        return None
-    return _ids([{"value": _only_member(one)}] if one else [] if value is None else value)
 
 
 def named(condition: str) -> str | None:
@@ -120,16 +124,12 @@ def _email(value: object) -> str | None:
     return value.strip().lower()
 
 
-def _name(said: dict[str, Any]) -> str | None:
-    """`displayName`, or `name` as a whole, or its given and family name."""
-    parts = {str(key).lower(): value for key, value in _members(said.get("name") or {}).items()}
-    both = [parts.get("givenname"), parts.get("familyname")]
-    for found in (said.get("displayname"), parts.get("formatted"), " ".join(map(str, both)) if all(both) else None):
-        if found is not None and not isinstance(found, str):
-            raise invalid("A name is text.")
-        if found and found.strip():
-            return found.strip()[:100]
-    return None
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise invalid("A name is text.")
+    return value.strip()[:LONGEST_NAME]
 
 
 def _role(value: object) -> str:
@@ -165,7 +165,7 @@ def _truth(value: object) -> bool | None:
 def _ids(value: object) -> frozenset[UUID]:
     given = value if isinstance(value, list) else [value]
     if len(given) > MOST_MEMBERS:
-        raise invalid(f"Up to {MOST_MEMBERS} members in one call.", "tooMany")
+        raise _too_many()
     found = [ids.parse_uuid(str(one.get("value"))) if isinstance(one, dict) else None for one in given]
     if None in found:
         raise nobody()
@@ -175,33 +175,61 @@ def _ids(value: object) -> frozenset[UUID]:
 # ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
 def _operations(body: object) -> Iterable[tuple[str, str, Any]]:
     """→ add, replace or remove; the path or nothing; the value."""
-    said = {str(name).lower(): value for name, value in _members(body).items()}
-    given = said.get("operations")
+    given = _fields(body).get("operations")
     if not isinstance(given, list) or not given:
         raise invalid("A PATCH has Operations.", "invalidSyntax")
     for one in given:
-        fields = {str(name).lower(): value for name, value in _members(one).items()}
-        kind, path = str(fields.get("op")).lower(), fields.get("path") or ""
+        said = _fields(one)
+        kind, path = str(said.get("op")).lower(), said.get("path") or ""
         if kind not in {"add", "replace", "remove"} or not isinstance(path, str):
             raise invalid("An operation adds, replaces or removes, by a path.", "invalidSyntax")
         if kind == "remove" and not path:
             raise invalid("What is to be removed? Give its path.", "noTarget")
-        yield kind, path, fields.get("value")
+        yield kind, path, said.get("value")
 
 
-def _put(said: dict[str, Any], kind: str, path: str, value: Any) -> None:
-    first, _, inner = _parts(path)
-    if first not in _KEPT:
-        return  # a title, a telephone number: not kept
+def _put(said: dict[Any, Any], kind: str, path: str, value: Any) -> None:
+    """One operation on what was said until now. What is not kept (a title, the display of a role) is not heard."""
+    first, one, inner = _parts(path)
+    if first not in _KEPT or (first == "roles" and inner not in {"", "value"}):
+        return
     if kind == "remove":
-        if first == "username":
-            raise invalid("userName cannot be removed. To let somebody go, set active to false.", "mutability")
-        nothing: dict[str, Any] = {"roles": [], "externalid": ""}  # a name or `active` is not taken away, but replaced
-        said |= {first: nothing[first]} if first in nothing else {}
+        _take(said, first, one, value)
     elif first == "name" and inner:
-        said["name"] = {**_members(said.get("name") or {}), inner: value}
+        said["name"] = {**_object(said.get("name") or {}), inner: value}
     else:
         said[first] = value
+
+
+def _take(said: dict[Any, Any], first: str, one: str, value: Any) -> None:
+    """A role that is named is taken only from who has it: providers may add the new one first. A name or `active` is replaced, not
+    taken away."""
+    if first == "username":
+        raise invalid("userName cannot be removed. To let somebody go, set active to false.", "mutability")
+    if first == "externalid":
+        said["externalid"] = ""
+    elif first == "roles" and not one and value is None:
+        said["roles"] = []
+    elif first == "roles":
+        gone = _role([{"value": _only(one)}] if one else value)
+        if "roles" in said and _role(said["roles"]) == gone:
+            said["roles"] = []
+        said[_NOT_ROLE] = gone
+
+
+def _meant(kind: str, path: str, value: object) -> frozenset[UUID] | None:
+    """Which members an operation is about; None where it is about something else, or about no more than a part of one."""
+    if not path:
+        said = _fields(value)
+        return _ids(said["members"]) if "members" in said else None
+    first, one, inner = _parts(path)
+    if first != "members" or inner or (one and kind == "replace"):
+        return None
+    if one:
+        return _ids([{"value": _only(one)}])
+    if value is None and kind != "remove":
+        raise invalid("Which members? Give a value.")
+    return _ids([] if value is None else value)
 
 
 def _parts(path: str) -> tuple[str, str, str]:
@@ -214,17 +242,22 @@ def _parts(path: str) -> tuple[str, str, str]:
     return found[1].lower(), found[2] or "", (found[3] or "").lower()
 
 
-def _only_member(condition: str) -> str:
-    found = _ONE_MEMBER.fullmatch(condition)
+def _only(condition: str) -> str:
+    found = _ONE_VALUE.fullmatch(condition)
     if found is None:
-        raise invalid('A member is found by members[value eq "id"].', "invalidFilter")
+        raise invalid('One of several is found by [value eq "…"].', "invalidFilter")
     return found[1]
 
 
-def _members(value: object) -> dict[Any, Any]:
+def _object(value: object) -> dict[Any, Any]:
     if not isinstance(value, dict):
         raise invalid("The body is not what SCIM describes.", "invalidSyntax")
     return value
+
+
+def _fields(value: object) -> dict[str, Any]:
+    """An object by the names of its members, which know no case (RFC 7643 section 2.1)."""
+    return {str(name).lower(): inner for name, inner in _object(value).items()}
 
 
 def invalid(why: str, scim_type: str = "invalidValue") -> Refusal:
@@ -233,3 +266,7 @@ def invalid(why: str, scim_type: str = "invalidValue") -> Refusal:
 
 def nobody() -> Refusal:
     return invalid("There is nobody here with that id.")
+
+
+def _too_many() -> Refusal:
+    return invalid(f"Up to {MOST_MEMBERS} members in one call.", "tooMany")
