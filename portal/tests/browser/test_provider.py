@@ -50,9 +50,35 @@ def test_an_owner_sets_it_up_and_an_author_comes_by_it(desk, acme, issuer, eyes)
         _there(desk, author, "main a.button", acme.emails["author"])
         author.wait_for_url("**/console/messages/")
         expect(owner.locator("[name=use][value=beside]")).to_be_checked()
+        _brought_and_let_go(desk, acme, owner)
+        eyes.look(owner, "provider, in use", TWICE)
         owner.check("[name=use][value=off]")
         owner.click("form[action$=use] [type=submit]")
         owner.get_by_text("Saved. It holds").first.wait_for()
+
+
+def _brought_and_let_go(desk, acme, owner):
+    """Nobody here invites Nina. The provider's program brings her, she comes, it lets her go, and what she had open is over."""
+    with desk.person("nina", ignore_https_errors=True) as nina, desk.running.client(acme) as program:
+        program.headers["Authorization"] = f"Bearer {acme.key}"
+        made = program.post(
+            "/scim/v2/Users", json={"userName": "nina@house.example", "displayName": "Nina Brought", "roles": ["author"]}
+        )
+        assert made.status_code == 201, made.text
+        nina.goto(desk.running.page(acme, "/console/messages/"))
+        _there(desk, nina, "main a.button", "nina@house.example")
+        nina.wait_for_url("**/console/messages/")
+        owner.goto(desk.running.page(acme, "/console/settings/staff/"))
+        expect(owner.get_by_text("nina@house.example · from your provider")).to_be_visible()
+        owner.goto(desk.running.page(acme, PAGE))
+        expect(owner.get_by_text("It looks after 1 of your staff.")).to_be_visible()
+        gone = program.patch(
+            f"/scim/v2/Users/{made.json()['id']}",
+            json={"Operations": [{"op": "Replace", "path": "active", "value": "False"}]},
+        )
+        assert gone.json()["active"] is False
+        nina.goto(desk.running.page(acme, "/console/messages/"))
+        expect(nina.get_by_label("Password")).to_be_visible()
 
 
 def _there(desk, page, link, name):
