@@ -155,7 +155,7 @@ def test_who_was_invited_by_hand_is_found_and_looked_after_from_then_on(it, prog
     email = f"{secrets.token_hex(5)}@house.example"
     with it.cast.inside():
         staff.invite(actor=it.cast.owner, now=clock.now(), email=email, name="By Hand", role="support")
-    [found] = program.find(filter=f'userName eq "{email}"').json()["Resources"]
+    [found] = program.find(filter=f'userName eq "{email}" and active eq true').json()["Resources"]
     assert found["active"] is True
     program.ask("put", f"{USERS}/{found['id']}", {"userName": email, "active": True}, 200)
     it.at.advance(days=8)  # an invitation would be over
@@ -343,6 +343,14 @@ def test_owners_are_not_its_to_touch(it, program):
     assert (kept.role, kept.is_active, kept.is_provisioned) == ("owner", True, False)
     with it.cast.inside():
         assert User.objects.filter(role="owner").count() == 1
+
+
+def test_who_was_an_owner_does_not_come_back_by_it(it, program):
+    email = it.someone("owner")
+    with it.cast.inside():
+        staff.remove(actor=it.cast.owner, now=clock.now(), user_id=it.person(email).id)
+    assert program.bring(email, roles=["support"], status=403)["code"] == "role_beyond_you"
+    assert not it.person(email).is_active
 
 
 def test_only_with_its_key_and_while_the_provider_is_on(it, program, globex):

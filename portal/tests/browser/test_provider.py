@@ -62,7 +62,8 @@ def _brought_and_let_go(desk, acme, owner):
     with desk.person("nina", ignore_https_errors=True) as nina, desk.running.client(acme) as program:
         program.headers["Authorization"] = f"Bearer {acme.key}"
         made = program.post(
-            "/scim/v2/Users", json={"userName": "nina@house.example", "displayName": "Nina Brought", "roles": ["author"]}
+            "/scim/v2/Users",
+            json={"userName": "nina@house.example", "displayName": "Nina Brought", "roles": ["author"]},
         )
         assert made.status_code == 201, made.text
         nina.goto(desk.running.page(acme, "/console/messages/"))
