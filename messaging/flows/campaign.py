@@ -179,11 +179,16 @@ def cancel(*, actor: Actor, now: datetime, campaign_id: UUID) -> None:
         rules.check("cancel", row.state)
         active = list(Run.objects.select_for_update().filter(campaign=row).active().order_by("id"))
         Run.objects.filter(id__in=[one.id for one in active]).update(state=Run.State.CANCELLED, finished_at=now)
-        left = sum(found.left for found in campaigns.progress(one.id for one in active).values())
+        progress = campaigns.progress(one.id for one in active)
+        left = sum(found.left for found in progress.values())
         row.state, row.finished_at = Campaign.State.CANCELLED, now
         campaigntext.end_at(row, now, run.last_end(row, now))
         row.save(update_fields=["state", "finished_at", *campaigntext.FIELDS])
         u.entry(draft("campaign.cancelled", actor, row, left=left))
+        begun = [one for one in active if one.started_at is not None]
+        for one in begun:
+            one.state = Run.State.CANCELLED
+        run.tell_over(now, {one: progress.get(one.id, campaigns.Progress()) for one in begun})
 
 
 def resend(*, actor: Actor, now: datetime, campaign_id: UUID) -> int:

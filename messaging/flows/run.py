@@ -238,12 +238,17 @@ def finish(*, now: datetime, run_id: UUID) -> bool:
             )
         )  # fmt: skip
         settle(run.campaign_id, now)
-        telling.happened("campaign.finished", now, lambda: [_happened(run, found)])
+        tell_over(now, {run: found})
         u.after_commit(told(run.id))
     return True
 
 
-def _happened(run: Run, found: campaigns.Progress) -> telling.Told:
+def tell_over(now: datetime, over: dict[Run, campaigns.Progress]) -> None:
+    """The business's programs: these runs are over, and how far they came. In the caller's unit."""
+    telling.happened("campaign.finished", now, lambda: [_over(run, found) for run, found in over.items()])
+
+
+def _over(run: Run, found: campaigns.Progress) -> telling.Told:
     counts = {"sent": found.sent, "suppressed": found.suppressed, "failed": found.failed, "excluded": run.excluded}
     return {"campaign": str(run.campaign_id), "run": run.number, "state": str(run.state), **counts}
 

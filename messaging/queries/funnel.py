@@ -34,11 +34,13 @@ Counted = dict[str, Counter[int]]
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """`lines` names each of LINES with how many had come so far by the end of each step; `step` seconds long, from `start`."""
+    """`lines` names each of LINES with how many had come so far by the end of each step; `step` seconds long, from `start`.
+    `is_over`: what was sent has ended, but for what was extended since."""
 
     start: datetime
     step: float
     lines: dict[str, list[int]]
+    is_over: bool
 
     @property
     def most(self) -> int:
@@ -59,15 +61,15 @@ def of(run: Run, now: datetime) -> Funnel | None:
         sent = cursor.fetchall()
         if not sent:
             return None
-        over = min(now, max(gone_at for _, _, gone_at in sent))  # little comes after the end: of what was extended
-        seconds = max(1, math.ceil((over - start).total_seconds() / (STEPS * FINE)))
+        end = max(gone_at for _, _, gone_at in sent)  # little comes after it: of what was extended
+        seconds = max(1, math.ceil((min(now, end) - start).total_seconds() / (STEPS * FINE)))
         part = timedelta(seconds=seconds)
         cursor.execute(_TAKEN, {"seconds": seconds, "start": start, "run": run.id})
         counted = _by_part(cursor.fetchall(), start, part)
     counted["sent"] = Counter()
     for done_at, count, _ in sent:
         counted["sent"][(done_at - start) // part] += count
-    return _folded(counted, start, part)
+    return _folded(counted, start, part, is_over=now >= end)
 
 
 def _by_part(rows: Iterable[tuple[Any, ...]], start: datetime, part: timedelta) -> Counted:
@@ -80,11 +82,12 @@ def _by_part(rows: Iterable[tuple[Any, ...]], start: datetime, part: timedelta) 
     return counted
 
 
-def _folded(counted: Counted, start: datetime, part: timedelta) -> Funnel:
+def _folded(counted: Counted, start: datetime, part: timedelta, *, is_over: bool) -> Funnel:
     """To as many steps as are drawn, up to the last part in which something came."""
     last = max(part for line in counted.values() for part in line)
     size = last // STEPS + 1
-    return Funnel(start, (size * part).total_seconds(), {line: _so_far(counted[line], size) for line in LINES})
+    lines = {line: _so_far(counted[line], size) for line in LINES}
+    return Funnel(start, (size * part).total_seconds(), lines, is_over)
 
 
 def _so_far(counted: Counter[int], size: int) -> list[int]:

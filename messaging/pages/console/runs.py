@@ -110,4 +110,4 @@ def _chart(found: funnel.Funnel | None) -> dict[str, Any] | None:
     ]  # fmt: skip
     return {"lines": lines, "rows": rows, "names": list(WORDS.values()), "width": WIDTH, "height": HEIGHT,
             "start": found.start, "end": found.at(steps - 1), "most": found.most,
-            "is_unread": not found.lines["read"][-1]}  # fmt: skip
+            "is_unread": not found.lines["read"][-1], "is_over": found.is_over}  # fmt: skip

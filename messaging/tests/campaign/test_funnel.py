@@ -60,6 +60,16 @@ def test_what_comes_after_the_end_is_still_counted(desk):
     assert found.at(funnel.STEPS - 1) > start + long_after
 
 
+def test_whether_somebody_may_still_come_is_told(desk):
+    made = desk.send()
+    start = _taken(desk, made, delivered=[5], read=[])
+    assert [_drawn(desk, made, start + timedelta(minutes=minutes)).is_over for minutes in (1, 59, 61)] == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_before_anything_was_sent_there_is_nothing_to_draw(desk):
     made = desk.write()
     desk.do(launch.send, made)

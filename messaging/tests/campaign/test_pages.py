@@ -69,6 +69,9 @@ def test_from_a_draft_to_its_ledger(desk: Desk, author) -> None:
     taken = page(author, f"{path}runs/{run.number}/taken")
     assert f'href="{path}runs/{run.number}/?state=sent"' in taken
     assert '<polyline data-line="sent"' in taken
+    assert "The lines rise as customers come" in taken
+    desk.at.advance(hours=2)
+    assert "Nobody read one before they ended." in page(author, f"{path}runs/{run.number}/taken")
     listed = author.get(f"{path}runs/{run.number}/?format=csv").content.decode().splitlines()
     assert len(listed) == 6
     assert "Flu shots" in page(author, f"{LIST}?q=flu")

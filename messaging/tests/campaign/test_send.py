@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from archive.models import Entry, Record
-from messaging.flows import audience, campaign, category, chunk, consent, customer, launch, run, words
-from messaging.models import Customer, Message, RunChunk
+from messaging.flows import audience, campaign, category, chunk, consent, customer, launch, run, webhook, words
+from messaging.models import Customer, Delivery, Message, RunChunk
 from messaging.queries import campaigns, simulation
 from messaging.tests.campaign.conftest import nobody
 from portal.kernel import clock
@@ -169,6 +169,32 @@ def test_a_cancel_leaves_the_rest_with_why(desk, monkeypatch):
     lines = desk.ledger(made).values()
     assert sorted((line.state, line.reason) for line in lines) == [("sent", "")] * 2 + [("suppressed", "cancelled")] * 3
     assert desk.state(made) == "cancelled"
+
+
+def test_programs_are_told_when_a_run_is_over_however_it_ends(desk, monkeypatch):
+    monkeypatch.setattr(run, "CHUNK", 2)
+    with desk.cast.inside():
+        hook = webhook.create(
+            actor=desk.cast.owner, now=clock.now(), url="https://hooks.example/told", events=["campaign.finished"]
+        )
+    whole, cut, unbegun = desk.write(), desk.write(), desk.write()
+    desk.do(launch.send, whole)
+    desk.work()
+    for made in (cut, unbegun):
+        desk.do(launch.send, made)
+    with desk.cast.inside():
+        found = desk.runs(cut)[0]
+        run.begin(now=clock.now(), run_id=found.id)
+        run.open_due(now=clock.now(), run_id=found.id)
+        chunk.send_next(now=clock.now(), run_id=found.id)
+    for made in (cut, unbegun):
+        desk.do(campaign.cancel, made)
+    with desk.cast.inside():
+        told = {one.data["campaign"]: one.data for one in Delivery.objects.filter(webhook_id=hook.id).order_by("id")}
+        webhook.delete(actor=desk.cast.owner, now=clock.now(), webhook_id=hook.id)
+    assert {pk: (one["state"], one["sent"], one["run"]) for pk, one in told.items()} == {
+        str(whole): ("finished", 5, 1), str(cut): ("cancelled", 2, 1),
+    }  # fmt: skip
 
 
 def test_a_pause_while_a_chunk_is_under_way_is_obeyed_in_the_ledgers_order(desk, monkeypatch):
