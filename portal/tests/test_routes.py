@@ -1,6 +1,7 @@
 """T2: every route of a business's host × method × who asks × whose things. Routes come from the resolver; one without a row
 here fails the build."""
 
+import html
 import itertools
 import re
 from collections.abc import Iterator
@@ -224,6 +225,27 @@ def test_an_old_proof_does_nothing_dangerous(acme, at, route):
     assert answer.status_code == 302
     assert answer["Location"].startswith("/console/confirm/")
     assert _size(acme) == before
+
+
+# Pages with forms for dangerous acts. A form that was sent is not sent again, so the proof is asked for before it is filled in.
+PROOF_FIRST = (
+    "settings/staff/", "settings/", "settings/?tab=second", "settings/?tab=devices", "settings/staff/provider/",
+    "settings/webhooks/", "settings/notices/", "settings/danger/", "you/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PROOF_FIRST)
+def test_an_old_proof_is_asked_for_before_anything_is_typed(acme, at, page):
+    client, first = browser.staff(acme, "owner"), "Give it first, so that nothing you type is lost."
+    assert first not in client.get(f"/console/{page}").content.decode()
+    at.advance(seconds=guards.FRESH_FOR.total_seconds() + 1)
+    shown = client.get(f"/console/{page}")
+    assert first in shown.content.decode()
+    [way] = re.findall(r'href="(/console/confirm/\?next=[^"]+)"', shown.content.decode())
+    asked = client.get(html.unescape(way)).content.decode()
+    [back] = re.findall(r'name="next" value="([^"]+)"', asked)
+    answer = client.post("/console/confirm/", {"password": acme.password, "next": html.unescape(back)})
+    assert (answer.status_code, answer["Location"]) == (302, f"/console/{page}")
 
 
 @pytest.fixture(scope="module")

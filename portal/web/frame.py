@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from portal.kernel import clock, roles, tenancy
 from portal.kernel.actors import Actor
-from portal.web import help  # noqa: A004 - named as its pages are
+from portal.web import guards, help  # noqa: A004 - named as its pages are
 
 Part = Callable[[HttpRequest], dict[str, Any]]
 _business_parts: list[Part] = []
@@ -29,6 +29,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         context["may"] = SimpleLazyObject(lambda: _may(actor))
         name = request.user.get_full_name()  # type: ignore[union-attr]
         context["staff"] = {"name": name, "role": actor.role, "role_label": actor.role.capitalize()}
+        context["proof_is_old"] = not guards.is_fresh(request)
         context["counts"] = SimpleLazyObject(lambda: _gather(_count_parts, request))
     return context
 
