@@ -46,11 +46,8 @@ def bring(*, actor: Actor, now: datetime, asked: scim.Asked) -> UUID:
         user = left or User(id=ids.uuid7(), created_at=now)
         if left is not None:
             staff.may_give(actor, left.role)
-        user.email, user.name, user.role = (
-            asked.email,
-            asked.name or asked.email.split("@")[0],
-            asked.role or scim.LEAST,
-        )
+        user.email, user.name = asked.email, asked.name or asked.email.split("@")[0]
+        user.role = asked.role or scim.LEAST
         user.given_name, user.family_name = asked.given_name or "", asked.family_name or ""
         user.is_active, user.invited_at = asked.is_active is not False, None
         user.is_provisioned, user.external_id = True, asked.external_id or ""
@@ -130,8 +127,9 @@ def _rename(u: unit.Unit, actor: Actor, user: User, asked: scim.Asked) -> None:
     """Address and name. A new part of a name makes a new whole where the old one was made of the parts, and no whole is said."""
     before = (user.email, user.name, user.given_name, user.family_name)
     was_of_parts = user.name == f"{user.given_name} {user.family_name}"
-    user.given_name = user.given_name if asked.given_name is None else asked.given_name
-    user.family_name = user.family_name if asked.family_name is None else asked.family_name
+    if user.role != User.Role.OWNER:  # of whom the name as a whole alone is compared
+        user.given_name = user.given_name if asked.given_name is None else asked.given_name
+        user.family_name = user.family_name if asked.family_name is None else asked.family_name
     if asked.name and asked.name != user.name:
         user.name = asked.name
     elif was_of_parts and user.given_name and user.family_name:

@@ -76,14 +76,15 @@ class _Columns(Transpiler):
         first = getattr(node.expr1, "expr", None)
         if node.op.lower() == "and" and isinstance(first, LogExpr) and first.op.lower() == "or":
             raise ValueError("and after or")
-        return super().visit_LogExpr(node)
+        one, other = self.visit(node.expr1), self.visit(node.expr2)
+        return one & other if node.op.lower() == "and" else one | other
 
     def visit_AttrExpr(self, node: AttrExpr) -> Q:  # noqa: N802 - the library's name
         if isinstance(node.attr_path.attr_name, Filter):
             raise ValueError("a part of one of several")
         column, operator = self.visit(node.attr_path), node.value.lower()
         if operator == "pr":
-            return Q() if column == "is_active" else ~Q(**{column: ""})
+            return Q(pk__isnull=False) if column == "is_active" else ~Q(**{column: ""})
         raw = node.comp_value.value.lower() if column == "is_active" else node.comp_value.value
         if column == "is_active":
             if raw not in {"true", "false"} or operator not in {"eq", "ne"}:

@@ -338,7 +338,7 @@ def test_owners_are_not_its_to_touch(it, program):
         told = program.ask(method, where, body, 403).json()
         assert (told["code"], told["status"]) == ("role_beyond_you", "403"), (method, where)
     for _ in range(2):  # what is so already asks for nothing; and what it calls them opens nothing
-        program.ask("put", path, {**owner, "active": True, "externalId": "00u-owner"}, 200)
+        program.ask("put", path, {**owner, "active": True, "externalId": "00u-owner", "name": {"givenName": "O"}}, 200)
     kept = it.person(it.cast.emails["owner"])
     assert (kept.role, kept.is_active, kept.is_provisioned) == ("owner", True, False)
     with it.cast.inside():
@@ -483,6 +483,8 @@ def test_pages_and_filters(it, program):
     assert program.find(filter=f"{USER}:{mine}").json()["totalResults"] == 1
     without = program.bring()["userName"]
     assert program.find(filter=f'userName eq "{without}" and externalId pr').json()["totalResults"] == 0
+    either = program.find(filter=f'active pr or userName eq "{without}"').json()
+    assert either["totalResults"] == program.find().json()["totalResults"]
     assert program.find(startIndex=-1, count=1).json()["startIndex"] == 1
     whole = program.find().json()
     assert whole["totalResults"] == len(whole["Resources"]) >= 3
