@@ -50,7 +50,7 @@ def one_of_each(cast: Cast, mark: str) -> Things:
         "key_id": made.id, "audience_id": named, "import_id": job, "template_id": written, "file_id": file.id,
         "campaign_id": drafted.id, "factor_id": _passkey(cast, mark), "session_id": "0" * 32,
         "webhook_id": hook.id, "delivery_id": told,
-        "staff_id": cast.officer.id, "index": sent.index, "phone": phone,
+        "staff_id": cast.officer.id, "uuid": cast.officer.id, "index": sent.index, "phone": phone,
     }  # fmt: skip
     return {**people, **_of_review(cast, mark, people), **_of_keeping(cast, mark, people)}
 
