@@ -18,7 +18,7 @@ from messaging.queries import covers, devices
 from portal.kernel import clock
 from portal.kernel.actors import Actor
 from portal.kernel.errors import Kind, Refusal
-from portal.web import parsers
+from portal.web import parsers, problems
 
 COOKIE = "__Host-ebb-device"
 BODY_LIMIT = 64 * 1024
@@ -30,17 +30,13 @@ def foreign() -> Refusal:
     return Refusal("foreign_origin", "This request came from another site.", Kind.FORBIDDEN)
 
 
-def post_only() -> Refusal:
-    return Refusal("method_not_allowed", "This address does not take that method.", Kind.MALFORMED)
-
-
 def same_origin_post(view: View) -> View:
     """A POST that a page of this very host made, or a program."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if request.method != "POST":
-            raise post_only()
+            raise problems.wrong_method()
         _check_origin(request)
         return view(request, *args, **kwargs)
 
@@ -56,7 +52,7 @@ def proved(method: str, covered: bool | str = False) -> Callable[[View], View]:
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             if request.method != method:
-                raise post_only()
+                raise problems.wrong_method()
             _check_origin(request)
             return view(request, _actor(request, covered), *args, **kwargs)
 

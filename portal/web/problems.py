@@ -184,6 +184,10 @@ _FRAMEWORK: dict[type[Exception], tuple[str, str, Kind]] = {
 }
 
 
+def wrong_method() -> Refusal:
+    return Refusal("method_not_allowed", "This address does not take that method.", Kind.MALFORMED)
+
+
 def unavailable() -> Refusal:
     return Refusal("business_unavailable", "This business cannot be served right now.", Kind.UNAVAILABLE)
 

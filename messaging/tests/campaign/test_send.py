@@ -137,15 +137,20 @@ def test_a_chunk_that_breaks_leaves_nothing_and_fails_at_last(desk, monkeypatch)
     assert {line.state for line in desk.ledger(made).values()} == {"sent"}
 
 
+def send_a_chunk(desk, made):
+    """The first of its run, and no more."""
+    found = desk.runs(made)[0]
+    with desk.cast.inside():
+        run.begin(now=clock.now(), run_id=found.id)
+        run.open_due(now=clock.now(), run_id=found.id)
+        return chunk.send_next(now=clock.now(), run_id=found.id)
+
+
 def test_a_pause_stops_and_a_resume_goes_on(desk, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 2)
     made = desk.write()
     desk.do(launch.send, made)
-    with desk.cast.inside():
-        found = desk.runs(made)[0]
-        run.begin(now=clock.now(), run_id=found.id)
-        run.open_due(now=clock.now(), run_id=found.id)
-        assert chunk.send_next(now=clock.now(), run_id=found.id).sent == 2
+    assert send_a_chunk(desk, made).sent == 2
     desk.do(campaign.pause, made)
     desk.work()
     assert sorted(line.state for line in desk.ledger(made).values()) == ["pending"] * 3 + ["sent"] * 2
@@ -159,11 +164,7 @@ def test_a_cancel_leaves_the_rest_with_why(desk, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 2)
     made = desk.write()
     desk.do(launch.send, made)
-    with desk.cast.inside():
-        found = desk.runs(made)[0]
-        run.begin(now=clock.now(), run_id=found.id)
-        run.open_due(now=clock.now(), run_id=found.id)
-        chunk.send_next(now=clock.now(), run_id=found.id)
+    send_a_chunk(desk, made)
     desk.do(campaign.cancel, made)
     desk.work()
     lines = desk.ledger(made).values()
@@ -182,11 +183,7 @@ def test_programs_are_told_when_a_run_is_over_however_it_ends(desk, monkeypatch)
     desk.work()
     for made in (cut, unbegun):
         desk.do(launch.send, made)
-    with desk.cast.inside():
-        found = desk.runs(cut)[0]
-        run.begin(now=clock.now(), run_id=found.id)
-        run.open_due(now=clock.now(), run_id=found.id)
-        chunk.send_next(now=clock.now(), run_id=found.id)
+    send_a_chunk(desk, cut)
     for made in (cut, unbegun):
         desk.do(campaign.cancel, made)
     with desk.cast.inside():

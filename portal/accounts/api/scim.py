@@ -7,6 +7,7 @@ and one way to say no.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +26,7 @@ from portal.accounts.models import User
 from portal.accounts.queries import provisioned
 from portal.accounts.rules import scim
 from portal.kernel import clock, roles
-from portal.kernel.errors import Kind, Refusal, not_found
+from portal.kernel.errors import Kind, not_found
 from portal.web import parsers, problems
 
 MOST = 200  # people in one answer
@@ -40,18 +41,37 @@ class ProviderConfig(models.SCIMServiceProviderConfig):
     """What of the standard is here: PATCH and filters; no bulk, no sorting, no ETags, and no passwords, ever."""
 
     def to_dict(self) -> dict[str, Any]:
-        said = super().to_dict()
+        said, page = super().to_dict(), reverse("help_page", args=["owner"])
         return said | {
-            "documentationUri": base(self.request) + "help/owner", "changePassword": {"supported": False},
+            "documentationUri": self.request.build_absolute_uri(page), "changePassword": {"supported": False},
             "filter": {"supported": True, "maxResults": MOST},
             "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
         }  # fmt: skip
 
 
-class Person(adapters.SCIMUser):
-    """`obj`: a member of staff. What is said of them is kept until `save`, which lets a flow do it in one transaction."""
+class Heard:
+    """What is said is kept until `save`, which lets a flow do it in one transaction. `whole` and `operations` read a body."""
 
     id_field = "id"
+    whole: Callable[[object], Any]
+    operations: Callable[[object], Any]
+
+    def validate_dict(self, d: dict[str, Any]) -> None:
+        """The library asks before it reads; reading refuses what is wrong."""
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        self.said = self.whole(d)
+
+    def handle_operations(self, operations: dict[str, Any]) -> None:
+        """The whole body of a PATCH."""
+        self.said = self.operations(operations)
+        self.save()  # type: ignore[attr-defined]
+
+
+class Person(Heard, adapters.SCIMUser):
+    """`obj`: a member of staff."""
+
+    whole, operations = staticmethod(scim.person), staticmethod(scim.person_by_operations)
 
     def to_dict(self) -> dict[str, Any]:
         user, role = self.obj, User.Role(self.obj.role)
@@ -60,7 +80,7 @@ class Person(adapters.SCIMUser):
             if user.given_name or user.family_name
             else {}
         )
-        where = base(self.request).rstrip("/") + reverse("scim:groups", kwargs={"uuid": user.role})
+        where = self.request.build_absolute_uri(reverse("scim:groups", kwargs={"uuid": user.role}))
         said = {
             "schemas": [constants.SchemaURI.USER], "id": str(user.id), "userName": user.email, "displayName": user.name,
             "name": {"formatted": user.name, **parts}, "active": provisioned.is_here(user),
@@ -71,24 +91,13 @@ class Person(adapters.SCIMUser):
         }  # fmt: skip
         return said | ({"externalId": user.external_id} if user.external_id else {})
 
-    def validate_dict(self, d: dict[str, Any]) -> None:
-        self.asked = scim.person(d)
-
-    def from_dict(self, d: dict[str, Any]) -> None:
-        self.asked = scim.person(d)
-
-    def handle_operations(self, operations: dict[str, Any]) -> None:
-        """The whole body of a PATCH."""
-        self.asked = scim.person_by_operations(operations)
-        self.save()
-
     def save(self) -> None:
         ours = {"actor": self.request.actor, "now": clock.now()}
         if self.obj.created_at is None:  # a POST's
-            user_id = provisioning.bring(asked=self.asked, **ours)
+            user_id = provisioning.bring(asked=self.said, **ours)
         else:
             user_id = self.obj.id
-            provisioning.change(user_id=user_id, asked=self.asked, **ours)
+            provisioning.change(user_id=user_id, asked=self.said, **ours)
         self.obj: User = provisioned.get(str(user_id))
 
     def delete(self) -> None:
@@ -110,10 +119,10 @@ class Role:
         return str(User.Role(self.id).label)
 
 
-class People(adapters.SCIMGroup):
+class People(Heard, adapters.SCIMGroup):
     """`obj`: a role. Its name is ours; its people are the provider's to say, but for owners."""
 
-    id_field = "id"
+    whole, operations = staticmethod(scim.members), staticmethod(scim.members_by_operations)
 
     def to_dict(self) -> dict[str, Any]:
         said = {
@@ -125,19 +134,8 @@ class People(adapters.SCIMGroup):
             said["members"] = [{"value": str(pk), "display": name} for pk, name in provisioned.by_role(self.obj.id)]
         return said
 
-    def validate_dict(self, d: dict[str, Any]) -> None:
-        self.moves = scim.members(d)
-
-    def from_dict(self, d: dict[str, Any]) -> None:
-        self.moves = scim.members(d)
-
-    def handle_operations(self, operations: dict[str, Any]) -> None:
-        """The whole body of a PATCH."""
-        self.moves = scim.members_by_operations(operations)
-        self.save()
-
     def save(self) -> None:
-        provisioning.move(actor=self.request.actor, now=clock.now(), role=self.obj.id, moves=self.moves)
+        provisioning.move(actor=self.request.actor, now=clock.now(), role=self.obj.id, moves=self.said)
 
     @classmethod
     def resource_type_dict(cls, request: HttpRequest | None = None) -> dict[str, Any]:
@@ -160,8 +158,7 @@ class Door:
             return _no(error)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        refusal = Refusal("method_not_allowed", "This address does not take that method.", Kind.MALFORMED)
-        answer = _no(refusal)
+        answer = _no(problems.wrong_method())
         answer["Allow"] = ", ".join(self._allowed_methods())  # type: ignore[attr-defined]
         return answer
 

@@ -63,9 +63,7 @@ def change(*, actor: Actor, now: datetime, user_id: UUID, asked: scim.Asked) -> 
     """What is so already changes nothing, writes no entry, and is refused to nobody: providers say all of it again and again."""
     check(actor)
     with _one_address(), unit.work() as u:
-        user = staff.lock([user_id]).get(user_id)
-        if user is None or not provisioned.is_known(user):
-            raise not_found("member of staff")
+        user = _held(user_id)
         _change(u, actor, now, user, asked)
 
 
@@ -73,9 +71,7 @@ def let_go(*, actor: Actor, now: datetime, user_id: UUID) -> None:
     """Gone for the provider. Whoever has this address may be brought again, and is who they were."""
     check(actor)
     with unit.work() as u:
-        user = staff.lock([user_id]).get(user_id)
-        if user is None or not provisioned.is_known(user):
-            raise not_found("member of staff")
+        user = _held(user_id)
         if provisioned.is_here(user):
             _end(u, actor, now, user)
         user.is_provisioned, user.external_id = False, ""
@@ -99,6 +95,13 @@ def move(*, actor: Actor, now: datetime, role: str, moves: scim.Moves) -> None:
         for pk, user in sorted(known.items()):
             asked = scim.Asked(role=role) if pk in into else scim.Asked(not_role=role)
             _change(u, actor, now, user, asked)
+
+
+def _held(user_id: UUID) -> User:
+    user = staff.lock([user_id]).get(user_id)
+    if user is None or not provisioned.is_known(user):
+        raise not_found("member of staff")
+    return user
 
 
 def _change(u: unit.Unit, actor: Actor, now: datetime, user: User, asked: scim.Asked) -> None:

@@ -58,7 +58,7 @@ def find(condition: str) -> QuerySet[User]:
     try:
         tree = SCIMParser().parse(SCIMLexer().tokenize(condition))
         return known().filter(_Columns(_COLUMNS).transpile(tree))
-    except (SCIMParserError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+    except (SCIMParserError, ValueError) as error:  # of its grammar; of a character, or what `_Columns` refuses
         raise scim.invalid("That filter cannot be read.", "invalidFilter") from error
 
 
@@ -96,6 +96,9 @@ class _Columns(Transpiler):
         return ~found if operator == "ne" else found
 
     def visit_AttrPath(self, node: AttrPath) -> str:  # noqa: N802 - the library's name
+        names = [node.attr_name, node.sub_attr.value if node.sub_attr else ""]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("brackets within brackets")
         if node.uri and node.uri.lower().rstrip(":") == _CORE:
             node = AttrPath(node.attr_name, node.sub_attr, None)
         column = super().visit_AttrPath(node)
